@@ -1,1 +1,23 @@
-//! Placeholder.
+//! The axum shell: session layer, cookies, CSRF, rate limits, client addresses, request and trace ids.
+//!
+//! Does not know about: how a factor is verified, where sessions are stored, SQL, Redis, or Cedar.
+#![forbid(unsafe_code)]
+
+mod client_ip;
+mod cookie;
+mod csrf;
+mod rate_limit;
+mod request_id;
+mod response_header;
+mod session_facts;
+mod signing;
+mod trace_context;
+
+pub use client_ip::*;
+pub use cookie::*;
+pub use csrf::*;
+pub use rate_limit::*;
+pub use request_id::*;
+pub use response_header::HeaderFuture;
+pub use signing::{KeyPurpose, MIN_SIGNING_KEY_BYTES, MacKey, SigningKeyError, TAG_BYTES};
+pub use trace_context::*;

@@ -1,0 +1,156 @@
+use crate::{
+    lockout::{Locked, LockoutCounter},
+    store::{AttemptOutcome, AttemptRecord, AttemptRequest, Lockout, Settled},
+};
+use axess_identity::{LockoutPolicy, TenantId, UserId};
+use chrono::{DateTime, Utc};
+use std::{
+    collections::{HashMap, VecDeque},
+    net::{IpAddr, Ipv6Addr},
+};
+
+/// How many counters of one lever are kept at most.
+const MAX_COUNTERS: usize = 200_000;
+/// How many past attempts are kept at most, over all accounts.
+const MAX_RECORDS: usize = 100_000;
+
+/// The attempt log: one counter per user, tenant and source, and the newest records.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    users: HashMap<(TenantId, UserId), LockoutCounter>,
+    tenants: HashMap<TenantId, LockoutCounter>,
+    sources: HashMap<IpAddr, LockoutCounter>,
+    records: VecDeque<(TenantId, UserId, AttemptRecord)>,
+}
+
+impl Ledger {
+    /// Reserves on all three levers, or on none.
+    pub(super) fn reserve(&mut self, request: &AttemptRequest, policy: &LockoutPolicy) -> Result<(), Locked> {
+        let now = request.at;
+        self.make_room(policy, now);
+        let (user_key, source_key) = ((request.tenant_id, request.user_id), request.client_ip.map(network));
+        let mut user = self.users.get(&user_key).copied().unwrap_or_default();
+        let mut tenant = self.tenants.get(&request.tenant_id).copied().unwrap_or_default();
+        let mut source = source_key.and_then(|key| self.sources.get(&key)).copied().unwrap_or_default();
+        user.reserve(&policy.per_user, policy.max_consecutive_failures.min(100), now)?;
+        tenant.reserve(&policy.per_tenant, u32::MAX, now)?;
+        if source_key.is_some() {
+            source.reserve(&policy.per_ip, u32::MAX, now)?;
+        }
+        self.users.insert(user_key, user);
+        self.tenants.insert(request.tenant_id, tenant);
+        if let Some(key) = source_key {
+            self.sources.insert(key, source);
+        }
+        Ok(())
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        request: &AttemptRequest,
+        outcome: AttemptOutcome,
+        policy: &LockoutPolicy,
+    ) -> Settled {
+        self.remember(request, outcome);
+        let source_key = request.client_ip.map(network);
+        let user = self.users.get_mut(&(request.tenant_id, request.user_id));
+        let tenant = self.tenants.get_mut(&request.tenant_id);
+        let source = source_key.and_then(|key| self.sources.get_mut(&key));
+        if matches!(outcome, AttemptOutcome::Success | AttemptOutcome::Abandoned) {
+            match (user, outcome) {
+                (Some(user), AttemptOutcome::Success) => user.clear(),
+                (Some(user), _) => user.release(&policy.per_user),
+                (None, _) => {}
+            }
+            tenant.into_iter().for_each(|counter| counter.release(&policy.per_tenant));
+            source.into_iter().for_each(|counter| counter.release(&policy.per_ip));
+            return Settled::default();
+        }
+        if outcome == AttemptOutcome::Locked {
+            return Settled::default();
+        }
+        let lock = |counter: Option<&mut LockoutCounter>, max| {
+            counter.and_then(|counter| counter.locked(max, request.at))
+        };
+        let mut triggered = Vec::new();
+        if let Some(Locked { until }) = lock(user, policy.max_consecutive_failures.min(100)) {
+            triggered.push(Lockout::User { user_id: request.user_id, until });
+        }
+        if let Some(Locked { until }) = lock(tenant, u32::MAX) {
+            triggered.push(Lockout::Tenant { tenant_id: request.tenant_id, until });
+        }
+        if let (Some(ip), Some(Locked { until })) = (source_key, lock(source, u32::MAX)) {
+            triggered.push(Lockout::Ip { ip, until });
+        }
+        Settled { triggered }
+    }
+
+    pub(super) fn clear(&mut self, tenant_id: TenantId, user_id: UserId) {
+        self.users.remove(&(tenant_id, user_id));
+    }
+
+    pub(super) fn last(&self, tenant_id: TenantId, user_id: UserId, limit: usize) -> Vec<AttemptRecord> {
+        let own =
+            self.records.iter().rev().filter(|(tenant, user, _)| (*tenant, *user) == (tenant_id, user_id));
+        own.take(limit).map(|(_, _, record)| record.clone()).collect()
+    }
+
+    pub(super) fn purge(&mut self, before: DateTime<Utc>, limit: usize) -> u64 {
+        let mut left = limit;
+        let count = self.records.len();
+        self.records.retain(|(_, _, record)| {
+            let doomed = left > 0 && record.at < before;
+            left -= usize::from(doomed);
+            !doomed
+        });
+        u64::try_from(count - self.records.len()).unwrap_or(u64::MAX)
+    }
+
+    fn remember(&mut self, request: &AttemptRequest, outcome: AttemptOutcome) {
+        if self.records.len() >= MAX_RECORDS {
+            self.records.pop_front();
+        }
+        let record = AttemptRecord {
+            attempt_id: request.attempt_id,
+            factor: request.factor.clone(),
+            outcome,
+            client_ip: request.client_ip,
+            at: request.at,
+        };
+        self.records.push_back((request.tenant_id, request.user_id, record));
+    }
+
+    /// Forgets idle counters when a table is full; what is still counting is dropped oldest first only if it must be.
+    fn make_room(&mut self, policy: &LockoutPolicy, now: DateTime<Utc>) {
+        if self.users.len() >= MAX_COUNTERS {
+            self.users.retain(|_, counter| !counter.is_idle(&policy.per_user, now));
+            drop_oldest_half(&mut self.users);
+        }
+        if self.sources.len() >= MAX_COUNTERS {
+            self.sources.retain(|_, counter| !counter.is_idle(&policy.per_ip, now));
+            drop_oldest_half(&mut self.sources);
+        }
+    }
+}
+
+fn drop_oldest_half<K: Copy + Eq + std::hash::Hash>(counters: &mut HashMap<K, LockoutCounter>) {
+    if counters.len() < MAX_COUNTERS {
+        return;
+    }
+    let mut by_age: Vec<_> = counters.iter().map(|(key, counter)| (counter.window_started, *key)).collect();
+    by_age.sort_by_key(|(started, _)| *started);
+    for (_, key) in by_age.into_iter().take(MAX_COUNTERS / 2) {
+        counters.remove(&key);
+    }
+}
+
+/// Returns the network one source is counted by: the address for IPv4, the /64 for IPv6.
+pub(super) fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}

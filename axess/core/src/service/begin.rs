@@ -1,0 +1,168 @@
+use super::AuthnService;
+use crate::{
+    authn::{AuthnError, FactorCredential, FactorOutcome, FactorStep, Method},
+    session::{Change, SessionHandle},
+    store::{AttemptOutcome, FactorStore, IdentityAuthnLog, IdentityLookup, LoginSubject, Reservation},
+};
+use axess_events::{AuthEvent, authentication::LoginStarted};
+use axess_identity::{FactorKind, Identifier, Password, TenantId, TenantSlug, UserId};
+
+/// Whose login begins: a real account, or the stand-in for one that cannot log in.
+pub(super) struct Target {
+    pub(super) tenant_id: TenantId,
+    pub(super) user_id: UserId,
+    pub(super) real: bool,
+    pub(super) methods: Vec<Method>,
+}
+
+impl<I: IdentityLookup, F> AuthnService<I, F> {
+    /// Begins a login with the default method of the narrowest scope that has one, and returns its first step.
+    ///
+    /// The answer does not depend on whether the account exists, belongs to this tenant or may log in, unless the
+    /// account has a method of its own. One storage round trip.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthnError::AlreadyAuthenticated`] when somebody is logged in in this session; [`AuthnError::NoMethod`] when
+    /// no scope has a method; [`AuthnError::Store`].
+    pub async fn begin_login(
+        &self,
+        session: &SessionHandle,
+        identifier: &str,
+        tenant: &str,
+    ) -> Result<FactorStep, AuthnError> {
+        self.begin(session, identifier, tenant, None).await
+    }
+
+    /// Begins a login with one of the enabled methods, by name.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuthnService::begin_login`], and [`AuthnError::UnknownMethod`] when the method is not enabled.
+    pub async fn begin_login_with_method(
+        &self,
+        session: &SessionHandle,
+        identifier: &str,
+        tenant: &str,
+        method: &str,
+    ) -> Result<FactorStep, AuthnError> {
+        self.begin(session, identifier, tenant, Some(method)).await
+    }
+
+    async fn begin(
+        &self,
+        session: &SessionHandle,
+        identifier: &str,
+        tenant: &str,
+        method: Option<&str>,
+    ) -> Result<FactorStep, AuthnError> {
+        if session.is_authenticated() {
+            return Err(AuthnError::AlreadyAuthenticated);
+        }
+        let target = self.find_target(identifier, tenant).await?;
+        self.start(session, &target, method)
+    }
+
+    pub(super) async fn find_target(&self, identifier: &str, tenant: &str) -> Result<Target, AuthnError> {
+        let parsed = (tenant.parse::<TenantSlug>(), Identifier::parse(identifier));
+        let (Ok(slug), Ok(name)) = parsed else {
+            // Nobody can have such a name: the same number of round trips, and a stand-in.
+            let methods = self.identity.get_methods(crate::authn::AuthnScope::Global).await?;
+            return Ok(self.target(identifier, tenant, LoginSubject { tenant: None, user: None, methods }));
+        };
+        let subject = self.identity.find_login(slug.clone(), name.clone()).await?;
+        Ok(self.target(name.as_str(), slug.as_str(), subject))
+    }
+
+    pub(super) fn target(&self, identifier: &str, tenant: &str, subject: LoginSubject) -> Target {
+        if let Some(user) = subject.active_user() {
+            return Target {
+                tenant_id: user.tenant_id,
+                user_id: user.user_id,
+                real: true,
+                methods: subject.methods,
+            };
+        }
+        let tenant_id =
+            subject.tenant.as_ref().map_or_else(|| self.stand_in_tenant(tenant), |tenant| tenant.tenant_id);
+        let user_id = self.stand_in_user(tenant, identifier);
+        Target { tenant_id, user_id, real: false, methods: subject.methods }
+    }
+
+    pub(super) fn start(
+        &self,
+        session: &SessionHandle,
+        target: &Target,
+        method: Option<&str>,
+    ) -> Result<FactorStep, AuthnError> {
+        let named = |candidate: &&Method| method.is_none_or(|name| candidate.name == name);
+        let missing = if method.is_some() { AuthnError::UnknownMethod } else { AuthnError::NoMethod };
+        let method = target.methods.iter().find(named).ok_or(missing)?.clone();
+        method.check().map_err(AuthnError::Method)?;
+        let (name, first) = (method.name.clone(), method.steps.first().cloned().ok_or(AuthnError::NoMethod)?);
+        let change = Change::BeginLogin { tenant_id: target.tenant_id, user_id: target.user_id, method };
+        if !session.record(change) {
+            return Err(AuthnError::AlreadyAuthenticated);
+        }
+        let started = LoginStarted {
+            user_id: target.real.then_some(target.user_id),
+            method_name: name.as_str().into(),
+            device_id: None,
+        };
+        self.emit(session, Some(target.tenant_id), AuthEvent::LoginStarted(started))?;
+        self.metrics.login_started(&name);
+        Ok(first)
+    }
+}
+
+impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
+    /// Begins a login and verifies its password step in one call: at most four storage round trips besides loading the
+    /// session (find and reserve, read the hash, settle, write the session).
+    ///
+    /// When the method has further steps the outcome is [`FactorOutcome::FactorRequired`] and the login goes on with
+    /// [`AuthnService::verify_factor`].
+    ///
+    /// # Errors
+    ///
+    /// As [`AuthnService::begin_login`] and [`AuthnService::verify_factor`]; [`AuthnError::FactorNotOffered`] when the
+    /// default method does not begin with a password.
+    pub async fn login_with_password(
+        &self,
+        session: &SessionHandle,
+        identifier: &str,
+        tenant: &str,
+        password: impl Into<Password>,
+    ) -> Result<FactorOutcome, AuthnError> {
+        if session.is_authenticated() {
+            return Err(AuthnError::AlreadyAuthenticated);
+        }
+        let credential = FactorCredential::Password(password.into());
+        let (Ok(slug), Ok(name)) = (tenant.parse::<TenantSlug>(), Identifier::parse(identifier)) else {
+            self.begin_login(session, identifier, tenant).await?;
+            return self.verify_factor(session, credential).await;
+        };
+        let stand_in = self.attempt(
+            self.stand_in_tenant(slug.as_str()),
+            self.stand_in_user(slug.as_str(), name.as_str()),
+            FactorKind::Password,
+            session,
+        );
+        let (subject, reservation) =
+            self.identity.reserve_login(slug.clone(), name.clone(), stand_in.clone()).await?;
+        let attempt = subject.attempt(stand_in);
+        let target = self.target(name.as_str(), slug.as_str(), subject);
+        let started = self.start(session, &target, None).and_then(|first| {
+            first
+                .admits(&FactorKind::Password)
+                .then_some(())
+                .ok_or(AuthnError::FactorNotOffered(FactorKind::Password))
+        });
+        if let Err(error) = started {
+            if matches!(reservation, Reservation::Granted { .. }) {
+                self.identity.settle_attempt(attempt, AttemptOutcome::Abandoned).await?;
+            }
+            return Err(error);
+        }
+        self.decide(session, attempt, reservation, credential).await
+    }
+}

@@ -1,0 +1,208 @@
+//! Checking one credential with the verifier of its factor, and spending what works once.
+
+use super::AuthnService;
+use crate::{
+    authn::{AuthnError, FactorConfig, FactorCredential, PasswordRecord},
+    session::{Change, SessionHandle},
+    store::{AttemptRequest, Expected, FactorStore, SaveOutcome, Stored},
+};
+use axess_events::authentication::FactorFailureReason;
+use axess_factors::{
+    EmailOtpOutcome, HotpConfig, HotpOutcome, PasswordOutcome, RecoveryOutcome, Subject, TotpConfig,
+    TotpOutcome, Unspent, Verified,
+};
+use axess_identity::{FactorKind, OtpSeed, Password, TenantId, UserId};
+use chrono::{DateTime, Utc};
+
+/// How often a credential is checked again when another request changed the user's record meanwhile.
+const MAX_RETRIES: usize = 8;
+
+/// What a verifier said.
+#[derive(Debug)]
+pub(super) enum Checked {
+    Passed(Verified),
+    Failed(FactorFailureReason),
+}
+
+/// What a verifier of single-use codes said, before the code is spent.
+enum OneTime {
+    Accepted { spent: FactorConfig, proof: Verified },
+    Failed(FactorFailureReason),
+}
+
+impl<I, F: FactorStore> AuthnService<I, F> {
+    /// Checks `credential`. For an attempt that must fail, `active` is false: then nothing stored is used, the work is
+    /// the same, and nothing can pass.
+    pub(super) async fn check(
+        &self,
+        session: &SessionHandle,
+        attempt: &AttemptRequest,
+        credential: &FactorCredential,
+        active: bool,
+    ) -> Result<Checked, AuthnError> {
+        let subject = Subject { user_id: attempt.user_id, attempt: attempt.attempt_id };
+        match (credential, &attempt.factor) {
+            (FactorCredential::Password(password), FactorKind::Password) => {
+                self.check_password(attempt, subject, password, active).await
+            }
+            (FactorCredential::OtpCode(code), FactorKind::EmailOtp) => {
+                self.check_email_code(session, attempt, subject, code.expose()).await
+            }
+            (FactorCredential::OtpCode(code), kind @ (FactorKind::Totp | FactorKind::Hotp)) => {
+                self.check_one_time(attempt, kind, active, |config| {
+                    verify_code(config, kind, subject, code.expose(), attempt.at)
+                })
+                .await
+            }
+            (FactorCredential::RecoveryCode(code), kind @ FactorKind::RecoveryCode) => {
+                let verify = |config: Option<&FactorConfig>| match config {
+                    Some(FactorConfig::RecoveryCodes(codes)) => match codes.verify(subject, code) {
+                        RecoveryOutcome::Accepted(unspent) => accepted(unspent, FactorConfig::RecoveryCodes),
+                        RecoveryOutcome::Rejected => OneTime::Failed(FactorFailureReason::WrongCode),
+                    },
+                    _ => OneTime::Failed(FactorFailureReason::NotEnrolled),
+                };
+                self.check_one_time(attempt, kind, active, verify).await
+            }
+            (_, kind) => Err(AuthnError::UnsupportedFactor(kind.clone())),
+        }
+    }
+
+    async fn check_password(
+        &self,
+        attempt: &AttemptRequest,
+        subject: Subject,
+        password: &Password,
+        active: bool,
+    ) -> Result<Checked, AuthnError> {
+        let found =
+            self.factors.load_factor(attempt.tenant_id, attempt.user_id, FactorKind::Password).await?;
+        let record = match found.record {
+            Some(Stored { value: FactorConfig::Password(record), version }) if active => {
+                Some((record, version))
+            }
+            _ => None,
+        };
+        let stored = record.as_ref().map(|(record, _)| &record.hash);
+        match self.hasher.verify(subject, password, stored).await? {
+            PasswordOutcome::Rejected => Ok(Checked::Failed(match record {
+                Some(_) => FactorFailureReason::WrongCode,
+                None => FactorFailureReason::NotEnrolled,
+            })),
+            PasswordOutcome::Verified { proof, needs_rehash } => {
+                if let (true, Some((record, version))) = (needs_rehash, record) {
+                    self.rehash(attempt.tenant_id, attempt.user_id, password, record, version).await;
+                }
+                Ok(Checked::Passed(proof))
+            }
+        }
+    }
+
+    /// Brings an old hash up to date. The login does not depend on it: the next one tries again.
+    async fn rehash(
+        &self,
+        tenant_id: TenantId,
+        user_id: UserId,
+        password: &Password,
+        old: PasswordRecord,
+        version: u64,
+    ) {
+        let Ok(hash) = self.hasher.hash(password).await else {
+            return;
+        };
+        let record = FactorConfig::Password(PasswordRecord { hash, ..old });
+        match self.factors.save_factor(tenant_id, user_id, record, Expected::Version(version)).await {
+            Ok(SaveOutcome::Saved | SaveOutcome::Conflict) => {}
+            Err(error) => tracing::warn!(%error, "a password hash could not be brought up to date"),
+        }
+    }
+
+    /// Verifies a single-use code and spends it with a conditional write. A lost write means that somebody else used
+    /// the authenticator meanwhile: the code is judged again by the new record.
+    async fn check_one_time(
+        &self,
+        attempt: &AttemptRequest,
+        kind: &FactorKind,
+        active: bool,
+        verify: impl Fn(Option<&FactorConfig>) -> OneTime,
+    ) -> Result<Checked, AuthnError> {
+        for _ in 0..MAX_RETRIES {
+            let found = self.factors.load_factor(attempt.tenant_id, attempt.user_id, kind.clone()).await?;
+            let record = found.record.filter(|_| active);
+            let (spent, proof) = match verify(record.as_ref().map(|stored| &stored.value)) {
+                OneTime::Accepted { spent, proof } => (spent, proof),
+                OneTime::Failed(why) => return Ok(Checked::Failed(why)),
+            };
+            // Only a stored record can be accepted, so there is a version to spend against.
+            let expected = record.map_or(Expected::Absent, |stored| Expected::Version(stored.version));
+            if self.factors.save_factor(attempt.tenant_id, attempt.user_id, spent, expected).await?
+                == SaveOutcome::Saved
+            {
+                return Ok(Checked::Passed(proof));
+            }
+        }
+        Ok(Checked::Failed(FactorFailureReason::Replayed))
+    }
+
+    /// Verifies the code of the mail that was sent for this session. One try is written off before the code is looked
+    /// at, so racing requests cannot share a try.
+    pub(super) async fn check_email_code(
+        &self,
+        session: &SessionHandle,
+        attempt: &AttemptRequest,
+        subject: Subject,
+        code: &str,
+    ) -> Result<Checked, AuthnError> {
+        let binding = attempt.user_id.as_uuid().into_bytes();
+        let Some(challenge) = session.ceremony(|ceremony| ceremony.email_code.clone()) else {
+            return Ok(Checked::Failed(FactorFailureReason::NotEnrolled));
+        };
+        let taken =
+            session.record(Change::TakeEmailTry { binding, at: attempt.at }) && session.commit().await?;
+        if !taken {
+            session.record(Change::SetEmailCode(None));
+            return Ok(Checked::Failed(FactorFailureReason::Expired));
+        }
+        match challenge.verify(&self.hasher, subject, code).await? {
+            EmailOtpOutcome::Rejected => Ok(Checked::Failed(FactorFailureReason::WrongCode)),
+            EmailOtpOutcome::Accepted(proof) => {
+                session.record(Change::SetEmailCode(None));
+                Ok(Checked::Passed(proof))
+            }
+        }
+    }
+}
+
+fn verify_code(
+    config: Option<&FactorConfig>,
+    kind: &FactorKind,
+    subject: Subject,
+    code: &str,
+    now: DateTime<Utc>,
+) -> OneTime {
+    match (config, kind) {
+        (Some(FactorConfig::Totp(config)), FactorKind::Totp) => match config.verify(subject, code, now) {
+            TotpOutcome::Accepted(unspent) => accepted(unspent, FactorConfig::Totp),
+            TotpOutcome::Replayed => OneTime::Failed(FactorFailureReason::Replayed),
+            TotpOutcome::Rejected => OneTime::Failed(FactorFailureReason::WrongCode),
+        },
+        (Some(FactorConfig::Hotp(config)), FactorKind::Hotp) => match config.verify(subject, code) {
+            HotpOutcome::Accepted(unspent) => accepted(unspent, FactorConfig::Hotp),
+            HotpOutcome::Rejected => OneTime::Failed(FactorFailureReason::WrongCode),
+        },
+        _ => {
+            // Nothing enrolled: the same arithmetic, for nothing.
+            let seed = OtpSeed::from([0u8; 20]);
+            match kind {
+                FactorKind::Hotp => drop(HotpConfig::new(seed).verify(subject, code)),
+                _ => drop(TotpConfig::new(seed).verify(subject, code, now)),
+            }
+            OneTime::Failed(FactorFailureReason::NotEnrolled)
+        }
+    }
+}
+
+fn accepted<R>(unspent: Unspent<R>, wrap: impl FnOnce(R) -> FactorConfig) -> OneTime {
+    let (spent, proof) = unspent.into_parts();
+    OneTime::Accepted { spent: wrap(spent), proof }
+}

@@ -1,0 +1,44 @@
+use super::AuthnService;
+use crate::{
+    authn::{AuthnError, LogoutOutcome},
+    session::SessionHandle,
+};
+use axess_events::{
+    AuthEvent,
+    authentication::{Logout, LogoutReason},
+};
+
+impl<I, F> AuthnService<I, F> {
+    /// Ends the session, whatever its state is, together with whatever a racing request has rotated it into. The handle
+    /// becomes a guest's and the cookie is removed.
+    ///
+    /// It needs no version and cannot lose a race: a login or a write that finishes later finds nothing to write to.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthnError::Session`] when the store fails: then the session is *not* over. [`AuthnError::Audit`] when the
+    /// session is over but its end could not be recorded.
+    pub async fn logout(&self, session: &SessionHandle) -> Result<LogoutOutcome, AuthnError> {
+        self.end_session(session, LogoutReason::UserInitiated).await
+    }
+
+    /// Ends the session for another reason than its user's wish.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuthnService::logout`].
+    pub async fn end_session(
+        &self,
+        session: &SessionHandle,
+        reason: LogoutReason,
+    ) -> Result<LogoutOutcome, AuthnError> {
+        let (owner, session_id) = (session.owner(), session.session_id());
+        let outcome = session.clear().await?;
+        self.metrics.logout();
+        if let Some(owner) = owner {
+            let event = AuthEvent::Logout(Logout { user_id: owner.user_id, session_id, reason });
+            self.emit(session, Some(owner.tenant_id), event)?;
+        }
+        Ok(outcome)
+    }
+}

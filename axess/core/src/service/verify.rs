@@ -1,0 +1,202 @@
+use super::{AuthnService, check::Checked};
+use crate::{
+    authn::{AuthnError, FactorCredential, FactorOutcome, FactorStep},
+    session::{Advance, AuthState, Change, Input, SessionHandle},
+    store::{AttemptOutcome, AttemptRequest, FactorStore, IdentityAuthnLog, Lockout, Reservation},
+};
+use axess_events::authentication::FactorFailureReason;
+use axess_factors::Verified;
+use axess_identity::{AttemptId, FactorKind, TenantId, UserId};
+use chrono::{DateTime, Utc};
+
+impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
+    /// Verifies one credential for the step that is due, of a login or of a step-up.
+    ///
+    /// The attempt is counted on all three lockout levers before the credential is looked at, and a credential that
+    /// works once is spent before the answer: of two racing requests with one code exactly one is accepted. A right
+    /// credential rotates the session id.
+    ///
+    /// A credential of a kind the step does not offer is [`FactorOutcome::InvalidCredential`] and costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// Faults and misuse only: [`AuthnError::NotAuthenticating`], [`AuthnError::AmbiguousFactor`],
+    /// [`AuthnError::UnsupportedFactor`], [`AuthnError::SessionEnded`] when a logout came first,
+    /// [`AuthnError::Overloaded`], [`AuthnError::Store`], [`AuthnError::Session`], [`AuthnError::Audit`].
+    pub async fn verify_factor(
+        &self,
+        session: &SessionHandle,
+        credential: FactorCredential,
+    ) -> Result<FactorOutcome, AuthnError> {
+        let (due, subject) = session.with_state(|state| (state.expected_step().cloned(), state.subject()));
+        let (Some(step), Some((tenant_id, user_id))) = (due, subject) else {
+            return Err(AuthnError::NotAuthenticating);
+        };
+        let prepared = session.ceremony(|ceremony| ceremony.prepared.clone());
+        let Some(kind) = choose(&step, &credential, prepared)? else {
+            return Ok(FactorOutcome::InvalidCredential);
+        };
+        let attempt = self.attempt(tenant_id, user_id, kind, session);
+        let reservation = self.identity.reserve_attempt(attempt.clone()).await?;
+        self.decide(session, attempt, reservation, credential).await
+    }
+
+    /// Verifies under a reservation, settles it, and moves the session.
+    pub(super) async fn decide(
+        &self,
+        session: &SessionHandle,
+        attempt: AttemptRequest,
+        reservation: Reservation,
+        credential: FactorCredential,
+    ) -> Result<FactorOutcome, AuthnError> {
+        match self.prove(session, &attempt, reservation, &credential).await? {
+            Proof::Right(proof) => self.move_on(session, proof).await,
+            Proof::Wrong => {
+                self.count_in_session(session, &attempt)?;
+                Ok(FactorOutcome::InvalidCredential)
+            }
+            Proof::Locked { until } => {
+                self.count_in_session(session, &attempt)?;
+                Ok(FactorOutcome::Locked { until })
+            }
+        }
+    }
+
+    /// Checks a credential under a reservation and settles the attempt: what every verb that takes a credential shares.
+    ///
+    /// A locked attempt does the same reads and the same password work as any other, and throws the result away.
+    pub(super) async fn prove(
+        &self,
+        session: &SessionHandle,
+        attempt: &AttemptRequest,
+        reservation: Reservation,
+        credential: &FactorCredential,
+    ) -> Result<Proof, AuthnError> {
+        let (active, locked) = match reservation {
+            Reservation::Granted { active } => (active, None),
+            Reservation::Locked { until } => (false, Some(until)),
+        };
+        let began = self.now();
+        let checked = match self.check(session, attempt, credential, active).await {
+            Ok(checked) => checked,
+            Err(error) => {
+                // Nothing was decided: the attempt is given back. If that fails too, it stays counted.
+                if locked.is_none() {
+                    let _ = self.identity.settle_attempt(attempt.clone(), AttemptOutcome::Abandoned).await;
+                }
+                self.count_fault(&error);
+                return Err(error);
+            }
+        };
+        self.metrics.factor_duration(&attempt.factor, (self.now() - began).to_std().unwrap_or_default());
+        if let Some(until) = locked {
+            self.identity.settle_attempt(attempt.clone(), AttemptOutcome::Locked).await?;
+            self.refused(session, attempt, active, FactorFailureReason::Locked, &[])?;
+            self.metrics.lockout_refused();
+            return Ok(Proof::Locked { until });
+        }
+        match checked {
+            Checked::Passed(proof) if active => {
+                self.identity.settle_attempt(attempt.clone(), AttemptOutcome::Success).await?;
+                self.metrics.factor_verified(&attempt.factor);
+                Ok(Proof::Right(proof))
+            }
+            Checked::Passed(_) => {
+                self.failed(session, attempt, active, FactorFailureReason::UnknownAccount).await
+            }
+            Checked::Failed(why) => {
+                let why = if active { why } else { FactorFailureReason::UnknownAccount };
+                self.failed(session, attempt, active, why).await
+            }
+        }
+    }
+
+    async fn failed(
+        &self,
+        session: &SessionHandle,
+        attempt: &AttemptRequest,
+        active: bool,
+        why: FactorFailureReason,
+    ) -> Result<Proof, AuthnError> {
+        let settled = self.identity.settle_attempt(attempt.clone(), AttemptOutcome::Failure).await?;
+        self.refused(session, attempt, active, why, &settled.triggered)?;
+        Ok(match settled.triggered.first() {
+            Some(Lockout::User { until, .. } | Lockout::Tenant { until, .. } | Lockout::Ip { until, .. }) => {
+                Proof::Locked { until: *until }
+            }
+            None => Proof::Wrong,
+        })
+    }
+
+    /// Puts a proof into the state machine, writes the session and records the moments.
+    async fn move_on(&self, session: &SessionHandle, proof: Verified) -> Result<FactorOutcome, AuthnError> {
+        match session.advance(Input::FactorVerified(proof)).await? {
+            // Another request has completed this very step meanwhile.
+            Advance::Refused => return Ok(FactorOutcome::InvalidCredential),
+            Advance::Done(moments) => self.record_or_end(session, moments).await?,
+        }
+        Ok(session.with_state(|state| match state {
+            AuthState::Authenticated { step_up: None, .. } => FactorOutcome::Authenticated,
+            other => match other.expected_step() {
+                Some(step) => FactorOutcome::FactorRequired(step.clone()),
+                None => FactorOutcome::InvalidCredential,
+            },
+        }))
+    }
+
+    fn count_in_session(&self, session: &SessionHandle, attempt: &AttemptRequest) -> Result<(), AuthnError> {
+        let method = session.with_state(|state| match state {
+            AuthState::Authenticating { method_name, .. } => Some(method_name.clone()),
+            _ => None,
+        });
+        session.record(Change::FactorFailed);
+        if let Some(method) = method.filter(|_| session.is_guest()) {
+            self.login_given_up(session, attempt, &method)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn attempt(
+        &self,
+        tenant_id: TenantId,
+        user_id: UserId,
+        factor: FactorKind,
+        session: &SessionHandle,
+    ) -> AttemptRequest {
+        let at: DateTime<Utc> = self.now();
+        AttemptRequest {
+            attempt_id: AttemptId::generate(at, &*self.rng),
+            tenant_id,
+            user_id,
+            factor,
+            client_ip: session.context().client_ip,
+            at,
+            default_policy: self.lockout_policy.clone(),
+        }
+    }
+}
+
+/// What a settled attempt proved.
+#[derive(Debug)]
+pub(super) enum Proof {
+    Right(Verified),
+    Wrong,
+    Locked { until: Option<DateTime<Utc>> },
+}
+
+/// Finds the one factor of `step` that the credential answers; `None` when it answers none of them.
+fn choose(
+    step: &FactorStep,
+    credential: &FactorCredential,
+    prepared: Option<FactorKind>,
+) -> Result<Option<FactorKind>, AuthnError> {
+    let fitting: Vec<_> = step.kinds().iter().filter(|kind| credential.fits(kind)).collect();
+    match fitting.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some((*only).clone())),
+        several => match prepared.filter(|prepared| several.contains(&prepared)) {
+            Some(prepared) => Ok(Some(prepared)),
+            None => Err(AuthnError::AmbiguousFactor),
+        },
+    }
+}

@@ -1,0 +1,35 @@
+//! The session: its typed state, the pure transitions between states, and the handle a request holds.
+//!
+//! 1. [`Sessions::open`] loads and decodes the row a cookie names (or starts a guest session that exists only in memory).
+//! 2. Handlers and the service read the state and record *changes* on the [`SessionHandle`].
+//! 3. A write is compare-and-swap on the row's version. When it loses, the changes are replayed on the fresh row, and a
+//!    transition that no longer applies is refused: nothing is overwritten, and an ended session stays ended.
+//! 4. [`SessionHandle::finish`] writes what is still dirty and says what to do with the cookie.
+
+mod change;
+mod codec;
+mod context;
+mod crypto;
+mod data;
+mod error;
+mod handle;
+mod open;
+mod state;
+mod transition;
+mod workflow;
+mod write;
+
+pub use context::RequestContext;
+pub use crypto::{EnvelopeKeyError, SessionCrypto};
+pub use data::{MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS};
+pub use error::SessionError;
+pub use handle::{CookieAction, SessionHandle};
+pub use open::Sessions;
+pub use state::{AuthState, StepUp};
+pub use transition::TransitionPolicy;
+pub use workflow::{WorkflowKind, WorkflowState};
+
+pub(crate) use change::Change;
+pub(crate) use data::{PendingSignup, PendingTotp};
+pub(crate) use transition::{Input, Moment};
+pub(crate) use write::Advance;

@@ -1,0 +1,90 @@
+use super::{
+    AuthState, TransitionPolicy, WorkflowKind,
+    data::{PendingSignup, PendingTotp, SessionData},
+    transition::{Input, transition},
+};
+use crate::authn::{FactorStep, Method};
+use axess_factors::EmailOtpChallenge;
+use axess_identity::{FactorKind, TenantId, UserId};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// One thing a request did to its session that needs no proof, in a form that can be done again on fresh data.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    SetCustom(String, Value),
+    RemoveCustom(String),
+    Identify { tenant_id: TenantId, user_id: UserId },
+    BeginLogin { tenant_id: TenantId, user_id: UserId, method: Method },
+    FactorFailed,
+    RequestStepUp(Vec<FactorStep>),
+    StartWorkflow { tenant_id: TenantId, user_id: UserId, kind: WorkflowKind, total_steps: u32 },
+    AdvanceWorkflow,
+    Prepare(FactorKind),
+    SetEmailCode(Option<EmailOtpChallenge>),
+    TakeEmailTry { binding: [u8; 16], at: DateTime<Utc> },
+    SetTotp(Option<PendingTotp>),
+    TakeTotpTry { at: DateTime<Utc> },
+    SetSignup(Option<PendingSignup>),
+}
+
+impl Change {
+    /// Does it to `data`; tells whether it applied.
+    pub(crate) fn apply(
+        &self,
+        data: &mut SessionData,
+        policy: &TransitionPolicy,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let input = match self.clone() {
+            Self::SetCustom(key, value) => return data.set_custom(key, value),
+            Self::RemoveCustom(key) => {
+                data.custom.remove(&key);
+                return true;
+            }
+            Self::Prepare(kind) => {
+                data.ceremony.prepared = Some(kind);
+                return true;
+            }
+            Self::SetEmailCode(challenge) => {
+                data.ceremony.email_code = challenge;
+                return true;
+            }
+            Self::TakeEmailTry { binding, at } => return data.take_email_try(binding, at),
+            Self::TakeTotpTry { at } => return data.take_totp_try(at),
+            Self::SetTotp(pending) => {
+                data.ceremony.totp = pending;
+                return true;
+            }
+            Self::SetSignup(pending) => {
+                data.ceremony.signup = pending;
+                return true;
+            }
+            Self::Identify { tenant_id, user_id } => Input::Identify { tenant_id, user_id },
+            Self::BeginLogin { tenant_id, user_id, method } => {
+                Input::BeginLogin { tenant_id, user_id, method }
+            }
+            Self::FactorFailed => Input::FactorFailed,
+            Self::RequestStepUp(steps) => Input::RequestStepUp(steps),
+            Self::StartWorkflow { tenant_id, user_id, kind, total_steps } => {
+                Input::StartWorkflow { tenant_id, user_id, kind, total_steps }
+            }
+            Self::AdvanceWorkflow => Input::AdvanceWorkflow,
+        };
+        let begins =
+            matches!(input, Input::BeginLogin { .. } | Input::StartWorkflow { .. } | Input::RequestStepUp(_));
+        match transition(std::mem::take(&mut data.auth_state), input, policy, now) {
+            Ok(done) => {
+                data.auth_state = done.next;
+                if begins || matches!(data.auth_state, AuthState::Guest) {
+                    data.ceremony = super::data::Ceremony::default();
+                }
+                true
+            }
+            Err(refused) => {
+                data.auth_state = refused.0;
+                false
+            }
+        }
+    }
+}

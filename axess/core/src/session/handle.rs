@@ -1,0 +1,353 @@
+use super::{
+    AuthState, Change, RequestContext, SessionError, Sessions, WorkflowKind,
+    codec::Decoded,
+    data::{Ceremony, SessionData},
+};
+use crate::{authn::FactorStep, store::SessionOwner};
+use axess_identity::{FactorKind, HumanPrincipal, Principal, SessionId, TenantId, UserId};
+use chrono::{DateTime, Utc};
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+/// The session of one request.
+///
+/// Clones are the same session. Reading is cheap and never waits. What is written through the handle is kept until the
+/// request ends ([`SessionHandle::finish`]); the verbs of the service that grant or end something write at once.
+///
+/// ```
+/// # use axess_core::{memory::InMemorySessionStore, session::{RequestContext, Sessions}};
+/// # async fn example() -> Result<(), axess_core::session::SessionError> {
+/// let sessions = Sessions::new(InMemorySessionStore::new());
+/// let session = sessions.open(None, RequestContext::default()).await?;
+/// session.set_custom("theme", &"dark")?;
+/// assert_eq!(session.get_custom::<String>("theme")?, Some("dark".to_owned()));
+/// session.finish().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct SessionHandle(pub(super) Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) sessions: Sessions,
+    pub(super) context: RequestContext,
+    pub(super) live: Mutex<Live>,
+    /// Serialises the writes of one request; readers do not wait for it.
+    pub(super) gate: tokio::sync::Mutex<()>,
+    pub(super) touched: AtomicBool,
+    /// How many changes the current write dropped because another request overtook them.
+    pub(super) dropped: AtomicUsize,
+}
+
+pub(super) struct Live {
+    pub(super) id: SessionId,
+    pub(super) row: Option<RowRef>,
+    /// The data as last read or written, with `changes` applied.
+    pub(super) data: Arc<SessionData>,
+    pub(super) changes: Vec<Change>,
+    /// Whether the row should be written even without changes.
+    pub(super) stale: bool,
+    pub(super) cookie: CookieAction,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowRef {
+    pub(super) id: SessionId,
+    pub(super) lineage: SessionId,
+    pub(super) version: u64,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
+}
+
+/// What the response must do with the session cookie.
+///
+/// ```
+/// use axess_core::session::CookieAction;
+/// assert_eq!(CookieAction::Keep, CookieAction::Keep);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CookieAction {
+    /// Nothing.
+    Keep,
+    /// Set it to this id.
+    Issue {
+        /// The session's id.
+        id: SessionId,
+        /// When the session ends by itself.
+        expires_at: DateTime<Utc>,
+    },
+    /// Remove it.
+    Remove,
+}
+
+impl SessionHandle {
+    /// Returns the session's id. It changes with every elevation.
+    #[must_use]
+    pub fn session_id(&self) -> SessionId {
+        self.live().id
+    }
+
+    /// Returns a copy of the typed state.
+    #[must_use]
+    pub fn state(&self) -> AuthState {
+        self.live().data.auth_state.clone()
+    }
+
+    /// Reads the typed state without copying it.
+    pub fn with_state<T>(&self, read: impl FnOnce(&AuthState) -> T) -> T {
+        let data = Arc::clone(&self.live().data);
+        read(&data.auth_state)
+    }
+
+    /// Tells whether nobody has said who they are.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.with_state(AuthState::is_guest)
+    }
+
+    /// Tells whether a login is in progress.
+    #[must_use]
+    pub fn is_authenticating(&self) -> bool {
+        self.with_state(AuthState::is_authenticating)
+    }
+
+    /// Tells whether every step of a method was proved.
+    #[must_use]
+    pub fn is_authenticated(&self) -> bool {
+        self.with_state(AuthState::is_authenticated)
+    }
+
+    /// Returns the authenticated user; `None` while a login is unfinished.
+    #[must_use]
+    pub fn user_id(&self) -> Option<UserId> {
+        self.owner().map(|owner| owner.user_id)
+    }
+
+    /// Returns the authenticated user's tenant; `None` while a login is unfinished.
+    #[must_use]
+    pub fn tenant_id(&self) -> Option<TenantId> {
+        self.owner().map(|owner| owner.tenant_id)
+    }
+
+    /// Returns the authenticated user and tenant.
+    #[must_use]
+    pub fn owner(&self) -> Option<SessionOwner> {
+        self.with_state(owner_of)
+    }
+
+    /// Returns when the latest proof was given.
+    #[must_use]
+    pub fn authn_time(&self) -> Option<DateTime<Utc>> {
+        self.with_state(|state| match state {
+            AuthState::Authenticated { authn_time, .. } => Some(*authn_time),
+            _ => None,
+        })
+    }
+
+    /// Returns the factors proved in this authenticated session.
+    #[must_use]
+    pub fn factors_completed(&self) -> Vec<FactorKind> {
+        self.with_state(|state| match state {
+            AuthState::Authenticated { factors_completed, .. } => factors_completed.clone(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// Returns the step that waits for a credential.
+    #[must_use]
+    pub fn expected_step(&self) -> Option<FactorStep> {
+        self.with_state(|state| state.expected_step().cloned())
+    }
+
+    /// Returns the caller; `None` unless the session is authenticated.
+    #[must_use]
+    pub fn principal(&self) -> Option<Principal> {
+        let owner = self.owner()?;
+        Some(Principal::Human(HumanPrincipal {
+            user_id: owner.user_id,
+            tenant_id: owner.tenant_id,
+            session_id: Some(self.session_id()),
+            attributes: std::collections::BTreeMap::new(),
+        }))
+    }
+
+    /// Returns what is known about the request.
+    #[must_use]
+    pub fn context(&self) -> &RequestContext {
+        &self.0.context
+    }
+
+    /// Returns where sessions come from.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// Returns the fingerprint the session is bound to.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<[u8; 32]> {
+        self.live().data.fingerprint
+    }
+
+    /// Tells whether a row is stored for this session.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        self.live().row.is_some()
+    }
+
+    /// Tells whether this request wrote, or is about to write, anything.
+    #[must_use]
+    pub fn is_touched(&self) -> bool {
+        self.0.touched.load(Ordering::Acquire)
+    }
+
+    /// Reads a custom value.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::CustomData`] when the value is of another shape.
+    pub fn get_custom<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, SessionError> {
+        let data = Arc::clone(&self.live().data);
+        data.custom.get(key).map(T::deserialize).transpose().map_err(SessionError::CustomData)
+    }
+
+    /// Writes a custom value. All custom data of a session together is limited to [`super::MAX_CUSTOM_BYTES`].
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::CustomDataTooLarge`], leaving the session as it was; [`SessionError::CustomData`] when the value
+    /// cannot be represented as JSON.
+    pub fn set_custom<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), SessionError> {
+        let value = serde_json::to_value(value).map_err(SessionError::CustomData)?;
+        self.record(Change::SetCustom(key.to_owned(), value))
+            .then_some(())
+            .ok_or(SessionError::CustomDataTooLarge)
+    }
+
+    /// Removes a custom value.
+    pub fn remove_custom(&self, key: &str) {
+        if self.live().data.custom.contains_key(key) {
+            self.record(Change::RemoveCustom(key.to_owned()));
+        }
+    }
+
+    /// Names the user without any proof: the first page of a two-page login.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::NotAllowed`] unless the session is a guest's.
+    pub fn set_identifying(&self, tenant_id: TenantId, user_id: UserId) -> Result<(), SessionError> {
+        self.record(Change::Identify { tenant_id, user_id }).then_some(()).ok_or(SessionError::NotAllowed)
+    }
+
+    /// Begins one of the application's own ceremonies. An authenticated user's session goes back to being authenticated
+    /// when it is completed; anybody else's goes back to being a guest's.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::NotAllowed`] when somebody else is authenticated in this session.
+    pub fn set_pending_workflow(
+        &self,
+        tenant_id: TenantId,
+        user_id: UserId,
+        kind: WorkflowKind,
+        total_steps: u32,
+    ) -> Result<(), SessionError> {
+        let change = Change::StartWorkflow { tenant_id, user_id, kind, total_steps };
+        self.record(change).then_some(()).ok_or(SessionError::NotAllowed)
+    }
+
+    /// Moves the current ceremony one step on.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::NotAllowed`] when there is none, it is at its last step, or it has taken too long.
+    pub fn advance_workflow(&self) -> Result<(), SessionError> {
+        self.record(Change::AdvanceWorkflow).then_some(()).ok_or(SessionError::NotAllowed)
+    }
+
+    /// A dead cookie is left alone: the browser may have got its successor meanwhile.
+    pub(super) fn guest(sessions: Sessions, context: RequestContext) -> Self {
+        let id = SessionId::generate(&*sessions.0.rng);
+        let data = Arc::new(SessionData::default());
+        let live =
+            Live { id, row: None, data, changes: Vec::new(), stale: false, cookie: CookieAction::Keep };
+        Self::new(sessions, context, live)
+    }
+
+    pub(super) fn loaded(sessions: Sessions, context: RequestContext, row: RowRef, decoded: Decoded) -> Self {
+        let data = Arc::new(decoded.data);
+        let live = Live {
+            id: row.id,
+            row: Some(row),
+            data,
+            changes: Vec::new(),
+            stale: decoded.stale,
+            cookie: CookieAction::Keep,
+        };
+        Self::new(sessions, context, live)
+    }
+
+    fn new(sessions: Sessions, context: RequestContext, live: Live) -> Self {
+        Self(Arc::new(Shared {
+            sessions,
+            context,
+            live: Mutex::new(live),
+            gate: tokio::sync::Mutex::new(()),
+            touched: AtomicBool::new(false),
+            dropped: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Records a change to be written at the end of the request; tells whether it applied.
+    pub(crate) fn record(&self, change: Change) -> bool {
+        let mut live = self.live();
+        let mut data = Arc::clone(&live.data);
+        let applied = change.apply(Arc::make_mut(&mut data), &self.0.sessions.0.policy, self.now());
+        if applied {
+            live.data = data;
+            live.changes.push(change);
+            drop(live);
+            self.touch();
+        }
+        applied
+    }
+
+    pub(crate) fn ceremony<T>(&self, read: impl FnOnce(&Ceremony) -> T) -> T {
+        let data = Arc::clone(&self.live().data);
+        read(&data.ceremony)
+    }
+
+    pub(crate) fn touch(&self) {
+        self.0.touched.store(true, Ordering::Release);
+    }
+
+    pub(super) fn live(&self) -> MutexGuard<'_, Live> {
+        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.0.sessions.0.clock.now()
+    }
+}
+
+pub(super) fn owner_of(state: &AuthState) -> Option<SessionOwner> {
+    match state {
+        AuthState::Authenticated { user_id, tenant_id, .. } => {
+            Some(SessionOwner { tenant_id: *tenant_id, user_id: *user_id })
+        }
+        _ => None,
+    }
+}
+
+impl std::fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let live = self.live();
+        f.debug_struct("SessionHandle")
+            .field("id", &live.id)
+            .field("state", &live.data.auth_state.name())
+            .finish()
+    }
+}

@@ -1,0 +1,261 @@
+use super::{
+    AuthState, RequestContext, SessionCrypto, SessionError, SessionHandle, TransitionPolicy,
+    codec::{self, Decoded},
+    handle::RowRef,
+};
+use crate::store::{self, SessionOwner, SessionRow};
+use axess_clock::{Clock, SystemClock};
+use axess_identity::{SessionId, TenantId};
+use axess_rng::{SecureRng, SystemRng};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::{sync::Arc, time::Duration};
+
+/// The default lifetime since the last write.
+const DEFAULT_TTL: TimeDelta = TimeDelta::hours(24);
+/// The longest lifetime that can be configured: one year.
+const MAX_TTL: TimeDelta = TimeDelta::days(365);
+
+/// Opens sessions: the store, the keys, the lifetimes and the clock behind every [`SessionHandle`].
+///
+/// ```
+/// use axess_core::{memory::InMemorySessionStore, session::{RequestContext, Sessions}};
+/// use std::{sync::Arc, time::Duration};
+/// # async fn example() -> Result<(), axess_core::session::SessionError> {
+/// let sessions = Sessions::new(InMemorySessionStore::new()).with_ttl(Duration::from_secs(3_600));
+/// let session = sessions.open(None, RequestContext::default()).await?;
+/// assert!(session.is_guest());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Sessions(pub(super) Arc<Ports>);
+
+#[derive(Clone)]
+pub(super) struct Ports {
+    pub(super) store: Arc<dyn store::DynSessionStore>,
+    pub(super) registry: Option<Arc<dyn store::DynSessionRegistry>>,
+    pub(super) crypto: Option<SessionCrypto>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) rng: Arc<dyn SecureRng>,
+    pub(super) ttl: TimeDelta,
+    pub(super) absolute_ttl: Option<TimeDelta>,
+    pub(super) policy: TransitionPolicy,
+}
+
+impl Sessions {
+    /// Opens sessions from `store`, with a lifetime of 24 hours since the last write, unsealed, on the system's clock.
+    pub fn new(store: impl store::SessionStore) -> Self {
+        Self(Arc::new(Ports {
+            store: Arc::new(store),
+            registry: None,
+            crypto: None,
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+            ttl: DEFAULT_TTL,
+            absolute_ttl: None,
+            policy: TransitionPolicy::default(),
+        }))
+    }
+
+    /// Seals payloads at rest.
+    #[must_use]
+    pub fn with_crypto(self, crypto: SessionCrypto) -> Self {
+        self.with(|ports| ports.crypto = Some(crypto))
+    }
+
+    /// Refuses authenticated sessions that are not in `registry`.
+    #[must_use]
+    pub fn with_registry(self, registry: Arc<dyn store::DynSessionRegistry>) -> Self {
+        self.with(|ports| ports.registry = Some(registry))
+    }
+
+    /// Sets the lifetime since the last write: 1 second to 365 days; values outside are clamped.
+    #[must_use]
+    pub fn with_ttl(self, ttl: Duration) -> Self {
+        self.with(|ports| ports.ttl = clamp(ttl))
+    }
+
+    /// Sets a lifetime since the session began that no activity extends.
+    #[must_use]
+    pub fn with_absolute_ttl(self, ttl: Duration) -> Self {
+        self.with(|ports| ports.absolute_ttl = Some(clamp(ttl)))
+    }
+
+    /// Injects the clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        self.with(|ports| ports.clock = clock)
+    }
+
+    /// Injects the randomness.
+    #[must_use]
+    pub fn with_rng(self, rng: Arc<dyn SecureRng>) -> Self {
+        self.with(|ports| ports.rng = rng)
+    }
+
+    /// Sets the limits of the state machine.
+    #[must_use]
+    pub fn with_policy(self, policy: TransitionPolicy) -> Self {
+        self.with(|ports| ports.policy = policy)
+    }
+
+    /// Returns the store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn store::DynSessionStore> {
+        &self.0.store
+    }
+
+    /// Returns the registry, if one is configured.
+    #[must_use]
+    pub fn registry(&self) -> Option<&Arc<dyn store::DynSessionRegistry>> {
+        self.0.registry.as_ref()
+    }
+
+    /// Returns the lifetime since the last write.
+    #[must_use]
+    pub fn ttl(&self) -> TimeDelta {
+        self.0.ttl
+    }
+
+    /// Returns the injected clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// Returns the injected randomness.
+    #[must_use]
+    pub fn rng(&self) -> &Arc<dyn SecureRng> {
+        &self.0.rng
+    }
+
+    /// Opens the session `id` names, or a guest session when there is none.
+    ///
+    /// A row that has expired, cannot be read, or is no longer in the registry is treated as absent; the unreadable and
+    /// the unregistered are ended in the store as well. A guest session costs nothing until something is written.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] when the store or the registry fails: then nobody knows who the caller is.
+    pub async fn open(
+        &self,
+        id: Option<SessionId>,
+        context: RequestContext,
+    ) -> Result<SessionHandle, SessionError> {
+        let Some(id) = id else {
+            return Ok(SessionHandle::guest(self.clone(), context));
+        };
+        let now = self.0.clock.now();
+        let Some(row) = self.0.store.load(id, now).await? else {
+            return Ok(SessionHandle::guest(self.clone(), context));
+        };
+        let Some((row, decoded)) = self.admit(row, now).await? else {
+            return Ok(SessionHandle::guest(self.clone(), context));
+        };
+        Ok(SessionHandle::loaded(self.clone(), context, row, decoded))
+    }
+
+    /// Tells whether the session `id` is still stored, unexpired and authenticated as `owner`.
+    ///
+    /// Long-lived connections ask this to notice that they were logged out.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] when the store or the registry fails.
+    pub async fn is_live(&self, id: SessionId) -> Result<bool, SessionError> {
+        let now = self.0.clock.now();
+        match self.0.store.load(id, now).await? {
+            Some(row) => Ok(self
+                .admit(row, now)
+                .await?
+                .is_some_and(|(_, decoded)| decoded.data.auth_state.is_authenticated())),
+            None => Ok(false),
+        }
+    }
+
+    /// Ends every session of one user except `keep`, in the store and the registry, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] when either fails; what was ended before stays ended.
+    pub async fn end_for_user(
+        &self,
+        owner: SessionOwner,
+        keep: Option<SessionId>,
+    ) -> Result<u64, SessionError> {
+        if let Some(registry) = &self.0.registry {
+            registry.invalidate_user(owner, keep).await?;
+        }
+        Ok(self.0.store.end_for_user(owner, keep).await?)
+    }
+
+    /// Ends every session of one tenant, in the store and the registry, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] when either fails; what was ended before stays ended.
+    pub async fn end_for_tenant(&self, tenant_id: TenantId) -> Result<u64, SessionError> {
+        if let Some(registry) = &self.0.registry {
+            registry.invalidate_tenant(tenant_id).await?;
+        }
+        Ok(self.0.store.end_for_tenant(tenant_id).await?)
+    }
+
+    async fn admit(
+        &self,
+        row: SessionRow,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(RowRef, Decoded)>, SessionError> {
+        if self.0.absolute_ttl.is_some_and(|ttl| row.created_at + ttl <= now) {
+            self.0.store.end(row.id, now).await?;
+            return Ok(None);
+        }
+        let Some(decoded) = codec::decode(&row.id, &row.payload, self.0.crypto.as_ref()) else {
+            tracing::warn!(session = ?row.id, "ended a session whose stored form cannot be read");
+            self.0.store.end(row.id, now).await?;
+            return Ok(None);
+        };
+        let authenticated = matches!(decoded.data.auth_state, AuthState::Authenticated { .. });
+        if let Some(registry) = self.0.registry.as_ref().filter(|_| authenticated)
+            && !registry.is_valid(row.id, now).await?
+        {
+            self.0.store.end(row.id, now).await?;
+            return Ok(None);
+        }
+        let row = RowRef {
+            id: row.id,
+            lineage: row.lineage,
+            version: row.version,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+        };
+        Ok(Some((row, decoded)))
+    }
+
+    pub(super) async fn reload(&self, id: SessionId) -> Result<Option<(RowRef, Decoded)>, SessionError> {
+        let now = self.0.clock.now();
+        match self.0.store.load(id, now).await? {
+            Some(row) => self.admit(row, now).await,
+            None => Ok(None),
+        }
+    }
+
+    fn with(self, change: impl FnOnce(&mut Ports)) -> Self {
+        let mut ports = Arc::unwrap_or_clone(self.0);
+        change(&mut ports);
+        Self(Arc::new(ports))
+    }
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions")
+            .field("ttl", &self.0.ttl)
+            .field("absolute_ttl", &self.0.absolute_ttl)
+            .field("sealed", &self.0.crypto.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+fn clamp(ttl: Duration) -> TimeDelta {
+    TimeDelta::from_std(ttl).unwrap_or(MAX_TTL).clamp(TimeDelta::seconds(1), MAX_TTL)
+}

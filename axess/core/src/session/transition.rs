@@ -1,0 +1,400 @@
+//! The pure state machine: `transition(state, input, policy, now)` says what comes next and what must happen for it.
+//!
+//! | from | input | to | effects |
+//! |---|---|---|---|
+//! | Guest, Identifying | `Identify` | Identifying | save |
+//! | Guest, Identifying, Authenticating | `BeginLogin` | Authenticating | save |
+//! | Authenticating | `FactorVerified`, steps left | Authenticating | rotate id, save |
+//! | Authenticating | `FactorVerified`, last step | Authenticated | rotate id, save |
+//! | Authenticating, step-up | `FactorFailed` | the same, counted; over the limit: Guest, or the step-up dropped | save |
+//! | Authenticated | `RequestStepUp` | Authenticated with step-up | save |
+//! | Authenticated with step-up | `FactorVerified`, last step | Authenticated, fresh `authn_time` | rotate id, save |
+//! | any but Authenticated of somebody else | `StartWorkflow` | `PendingWorkflow` (remembers an authenticated state) | save |
+//! | `PendingWorkflow` | `AdvanceWorkflow` | the next step | save |
+//! | `PendingWorkflow` | `CompleteWorkflow` with proof, or begun authenticated | Authenticated | rotate id, save |
+//! | `PendingWorkflow` | `CompleteWorkflow` otherwise | Guest | rotate id, save |
+//! | Authenticated | `PrivilegeChanged` | the same | rotate id, save |
+//! | any | `DropAuthentication` | Guest | rotate id, save |
+//!
+//! Everything else is refused and gives the state back untouched. Logging out is not in the table: it ends the
+//! stored session as a whole, whatever its state is, and can therefore not lose a race against any row above.
+
+use super::{AuthState, StepUp, WorkflowKind, WorkflowState, workflow::Resume};
+use crate::authn::{FactorStep, Method};
+use axess_factors::Verified;
+use axess_identity::{FactorKind, TenantId, UserId};
+use axess_strings::SharedStr;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Limits the transitions obey.
+///
+/// ```
+/// use axess_core::session::TransitionPolicy;
+/// assert_eq!(TransitionPolicy::default().max_attempts_per_login, 20);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransitionPolicy {
+    /// Refused credentials after which a login in progress is dropped. Lockout usually falls earlier.
+    pub max_attempts_per_login: u32,
+    /// How long a ceremony may take.
+    pub max_workflow_age: TimeDelta,
+}
+
+impl Default for TransitionPolicy {
+    fn default() -> Self {
+        Self { max_attempts_per_login: 20, max_workflow_age: TimeDelta::hours(1) }
+    }
+}
+
+/// What happened to the session.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Identify { tenant_id: TenantId, user_id: UserId },
+    BeginLogin { tenant_id: TenantId, user_id: UserId, method: Method },
+    FactorVerified(Verified),
+    FactorFailed,
+    RequestStepUp(Vec<FactorStep>),
+    StartWorkflow { tenant_id: TenantId, user_id: UserId, kind: WorkflowKind, total_steps: u32 },
+    AdvanceWorkflow,
+    CompleteWorkflow(Option<Verified>),
+    PrivilegeChanged,
+    DropAuthentication,
+}
+
+/// What must happen for the next state to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Write the session under its id.
+    Save,
+    /// Write the session under a fresh id; the old one stops working in the same step.
+    RotateId,
+    /// Record an event.
+    Emit(Moment),
+}
+
+/// What is worth recording; the service adds who, where and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Moment {
+    FactorVerified { kind: FactorKind, attempt_index: u32 },
+    LoginCompleted { method_name: SharedStr, factors: Vec<FactorKind> },
+    StepUpRequired { steps: Vec<FactorStep> },
+    StepUpCompleted { factors: Vec<FactorKind> },
+}
+
+/// The next state and what must happen for it.
+///
+/// An input with a proof travels along until the write that uses it has won, so that a lost write can run again on
+/// fresh state without the proof ever existing twice.
+#[derive(Debug)]
+pub(crate) struct Transition {
+    pub(crate) next: AuthState,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) spent: Option<Input>,
+}
+
+/// Says that a transition is not in the table, and gives the state back.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) AuthState);
+
+/// Computes what comes after `state`.
+pub(crate) fn transition(
+    state: AuthState,
+    input: Input,
+    policy: &TransitionPolicy,
+    now: DateTime<Utc>,
+) -> Result<Transition, Refused> {
+    match (state, input) {
+        (AuthState::Guest | AuthState::Identifying { .. }, Input::Identify { tenant_id, user_id }) => {
+            saved(AuthState::Identifying { user_id, tenant_id })
+        }
+        (
+            state @ (AuthState::Guest
+            | AuthState::Identifying { .. }
+            | AuthState::Authenticating { .. }
+            | AuthState::PendingWorkflow { .. }),
+            Input::BeginLogin { tenant_id, user_id, method },
+        ) => begin_login(state, tenant_id, user_id, method),
+        (state @ AuthState::Authenticating { .. }, Input::FactorVerified(proof)) => {
+            factor_in_login(state, proof, now)
+        }
+        (state @ AuthState::Authenticated { .. }, Input::FactorVerified(proof)) => {
+            factor_in_step_up(state, proof, now)
+        }
+        (
+            state @ (AuthState::Authenticating { .. } | AuthState::Authenticated { .. }),
+            Input::FactorFailed,
+        ) => factor_failed(state, policy, now),
+        (state @ AuthState::Authenticated { .. }, Input::RequestStepUp(steps)) => {
+            request_step_up(state, steps)
+        }
+        (state, Input::StartWorkflow { tenant_id, user_id, kind, total_steps }) => {
+            start_workflow(state, tenant_id, user_id, kind, total_steps, now)
+        }
+        (AuthState::PendingWorkflow { user_id, tenant_id, workflow }, Input::AdvanceWorkflow) => {
+            advance_workflow(tenant_id, user_id, workflow, policy, now)
+        }
+        (AuthState::PendingWorkflow { user_id, tenant_id, workflow }, Input::CompleteWorkflow(proof)) => {
+            complete_workflow(tenant_id, user_id, workflow, proof, policy, now)
+        }
+        (state @ AuthState::Authenticated { .. }, Input::PrivilegeChanged) => {
+            rotated(state, Vec::new(), Some(Input::PrivilegeChanged))
+        }
+        (_, Input::DropAuthentication) => {
+            rotated(AuthState::Guest, Vec::new(), Some(Input::DropAuthentication))
+        }
+        (state, _) => Err(Refused(state)),
+    }
+}
+
+fn begin_login(
+    state: AuthState,
+    tenant_id: TenantId,
+    user_id: UserId,
+    method: Method,
+) -> Result<Transition, Refused> {
+    if method.check().is_err() {
+        let input = Input::BeginLogin { tenant_id, user_id, method };
+        return Err(Refused(state));
+    }
+    let next = AuthState::Authenticating {
+        user_id,
+        tenant_id,
+        method_name: method.name,
+        remaining: method.steps,
+        completed: Vec::new(),
+        attempt_count: 0,
+        last_attempt: None,
+    };
+    saved(next)
+}
+
+fn factor_in_login(state: AuthState, proof: Verified, now: DateTime<Utc>) -> Result<Transition, Refused> {
+    let AuthState::Authenticating {
+        user_id,
+        tenant_id,
+        method_name,
+        mut remaining,
+        mut completed,
+        attempt_count,
+        last_attempt,
+    } = state
+    else {
+        return Err(Refused(state));
+    };
+    let admitted = remaining.first().is_some_and(|step| step.admits(proof.factor()));
+    if !admitted || proof.user_id() != user_id || completed.contains(proof.factor()) {
+        let state = AuthState::Authenticating {
+            user_id,
+            tenant_id,
+            method_name,
+            remaining,
+            completed,
+            attempt_count,
+            last_attempt,
+        };
+        return Err(Refused(state));
+    }
+    remaining.remove(0);
+    completed.push(proof.factor().clone());
+    let mut moments =
+        vec![Moment::FactorVerified { kind: proof.factor().clone(), attempt_index: attempt_count }];
+    if !remaining.is_empty() {
+        let next = AuthState::Authenticating {
+            user_id,
+            tenant_id,
+            method_name,
+            remaining,
+            completed,
+            attempt_count,
+            last_attempt,
+        };
+        return rotated(next, moments, Some(Input::FactorVerified(proof)));
+    }
+    moments.push(Moment::LoginCompleted { method_name, factors: completed.clone() });
+    let next = AuthState::Authenticated {
+        user_id,
+        tenant_id,
+        authn_time: now,
+        factors_completed: completed,
+        step_up: None,
+    };
+    rotated(next, moments, Some(Input::FactorVerified(proof)))
+}
+
+fn factor_in_step_up(state: AuthState, proof: Verified, now: DateTime<Utc>) -> Result<Transition, Refused> {
+    let admitted = |step_up: &StepUp| {
+        step_up.remaining.first().is_some_and(|step| step.admits(proof.factor()))
+            && !step_up.completed.contains(proof.factor())
+    };
+    let AuthState::Authenticated {
+        user_id,
+        tenant_id,
+        authn_time,
+        mut factors_completed,
+        step_up: Some(mut step_up),
+    } = state
+    else {
+        return Err(Refused(state));
+    };
+    if !admitted(&step_up) || proof.user_id() != user_id {
+        let state = AuthState::Authenticated {
+            user_id,
+            tenant_id,
+            authn_time,
+            factors_completed,
+            step_up: Some(step_up),
+        };
+        return Err(Refused(state));
+    }
+    step_up.remaining.remove(0);
+    step_up.completed.push(proof.factor().clone());
+    let mut moments =
+        vec![Moment::FactorVerified { kind: proof.factor().clone(), attempt_index: step_up.attempt_count }];
+    if !step_up.remaining.is_empty() {
+        let next = AuthState::Authenticated {
+            user_id,
+            tenant_id,
+            authn_time,
+            factors_completed,
+            step_up: Some(step_up),
+        };
+        return rotated(next, moments, Some(Input::FactorVerified(proof)));
+    }
+    for kind in &step_up.completed {
+        if !factors_completed.contains(kind) {
+            factors_completed.push(kind.clone());
+        }
+    }
+    moments.push(Moment::StepUpCompleted { factors: step_up.completed });
+    // A wall clock may run backwards; a step-up never makes a session look older than it was.
+    let authn_time = now.max(authn_time);
+    rotated(
+        AuthState::Authenticated { user_id, tenant_id, authn_time, factors_completed, step_up: None },
+        moments,
+        Some(Input::FactorVerified(proof)),
+    )
+}
+
+fn factor_failed(
+    mut state: AuthState,
+    policy: &TransitionPolicy,
+    now: DateTime<Utc>,
+) -> Result<Transition, Refused> {
+    match &mut state {
+        AuthState::Authenticating { attempt_count, last_attempt, .. } => {
+            *attempt_count = attempt_count.saturating_add(1);
+            *last_attempt = Some(now);
+            let spent = *attempt_count >= policy.max_attempts_per_login;
+            saved(if spent { AuthState::Guest } else { state })
+        }
+        AuthState::Authenticated { step_up: pending @ Some(_), .. } => {
+            if let Some(step_up) = pending {
+                step_up.attempt_count = step_up.attempt_count.saturating_add(1);
+            }
+            if pending.as_ref().is_some_and(|step_up| step_up.attempt_count >= policy.max_attempts_per_login)
+            {
+                *pending = None;
+            }
+            saved(state)
+        }
+        // A credential checked outside a login (a password change) has nothing to count here.
+        _ => Err(Refused(state)),
+    }
+}
+
+fn request_step_up(mut state: AuthState, steps: Vec<FactorStep>) -> Result<Transition, Refused> {
+    let demand = Method { name: "step-up".into(), steps };
+    match &mut state {
+        AuthState::Authenticated { step_up, .. } if demand.check().is_ok() => {
+            *step_up = Some(StepUp { remaining: demand.steps, completed: Vec::new(), attempt_count: 0 });
+            saved(state)
+        }
+        _ => Err(Refused(state)),
+    }
+}
+
+fn start_workflow(
+    state: AuthState,
+    tenant_id: TenantId,
+    user_id: UserId,
+    kind: WorkflowKind,
+    total_steps: u32,
+    now: DateTime<Utc>,
+) -> Result<Transition, Refused> {
+    let resume = match &state {
+        AuthState::Authenticated {
+            user_id: current, tenant_id: of, authn_time, factors_completed, ..
+        } => {
+            if (*of, *current) != (tenant_id, user_id) {
+                return Err(Refused(state));
+            }
+            Some(Resume { authn_time: *authn_time, factors_completed: factors_completed.clone() })
+        }
+        // Starting over keeps what the first start remembered.
+        AuthState::PendingWorkflow { user_id: current, workflow, .. } if *current == user_id => {
+            workflow.resume.clone()
+        }
+        _ => None,
+    };
+    let workflow =
+        WorkflowState { kind, current_step: 1, total_steps: total_steps.max(1), initiated_at: now, resume };
+    saved(AuthState::PendingWorkflow { user_id, tenant_id, workflow })
+}
+
+fn advance_workflow(
+    tenant_id: TenantId,
+    user_id: UserId,
+    mut workflow: WorkflowState,
+    policy: &TransitionPolicy,
+    now: DateTime<Utc>,
+) -> Result<Transition, Refused> {
+    if workflow.current_step >= workflow.total_steps || is_stale(&workflow, policy, now) {
+        let state = AuthState::PendingWorkflow { user_id, tenant_id, workflow };
+        return Err(Refused(state));
+    }
+    workflow.current_step = workflow.current_step.saturating_add(1);
+    saved(AuthState::PendingWorkflow { user_id, tenant_id, workflow })
+}
+
+fn complete_workflow(
+    tenant_id: TenantId,
+    user_id: UserId,
+    workflow: WorkflowState,
+    proof: Option<Verified>,
+    policy: &TransitionPolicy,
+    now: DateTime<Utc>,
+) -> Result<Transition, Refused> {
+    let unfinished = workflow.current_step < workflow.total_steps || is_stale(&workflow, policy, now);
+    let foreign = proof.as_ref().is_some_and(|proof| proof.user_id() != user_id);
+    if unfinished || foreign {
+        let state = AuthState::PendingWorkflow { user_id, tenant_id, workflow };
+        return Err(Refused(state));
+    }
+    let next = match (&proof, workflow.resume) {
+        (_, Some(Resume { authn_time, factors_completed })) => {
+            AuthState::Authenticated { user_id, tenant_id, authn_time, factors_completed, step_up: None }
+        }
+        (Some(proof), None) => {
+            let factors_completed = vec![proof.factor().clone()];
+            AuthState::Authenticated { user_id, tenant_id, authn_time: now, factors_completed, step_up: None }
+        }
+        (None, None) => AuthState::Guest,
+    };
+    rotated(next, Vec::new(), Some(Input::CompleteWorkflow(proof)))
+}
+
+fn is_stale(workflow: &WorkflowState, policy: &TransitionPolicy, now: DateTime<Utc>) -> bool {
+    now - workflow.initiated_at > policy.max_workflow_age
+}
+
+fn saved(next: AuthState) -> Result<Transition, Refused> {
+    Ok(Transition { next, effects: vec![Effect::Save], spent: None })
+}
+
+fn rotated(next: AuthState, moments: Vec<Moment>, spent: Option<Input>) -> Result<Transition, Refused> {
+    let effects = std::iter::once(Effect::RotateId).chain(moments.into_iter().map(Effect::Emit)).collect();
+    Ok(Transition { next, effects, spent })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! The archived forms of foreign types: what `#[rkyv(with = ...)]` names in the events.
+
+use axess_identity::{DeviceId, EventId, RefreshTokenId, SessionId, TenantId, UserId};
+use chrono::{DateTime, Utc};
+use rkyv::{
+    Archive, Archived, Place,
+    rancor::{Fallible, Source},
+    ser::Writer,
+    string::{ArchivedString, StringResolver},
+    with::{ArchiveWith, DeserializeWith, SerializeWith},
+};
+use std::{error::Error, fmt::Display, str::FromStr};
+use uuid::Uuid;
+
+/// Archives an id as its 16 bytes.
+pub struct AsBytes;
+
+/// Archives a value as its text.
+pub struct AsText;
+
+/// Archives a time as microseconds since the Unix epoch; what is finer is dropped.
+pub struct AsMicros;
+
+/// An id of 16 bytes, any of which are valid.
+pub trait Id {
+    fn to_bytes(&self) -> [u8; 16];
+    fn from_bytes(bytes: [u8; 16]) -> Self;
+}
+
+macro_rules! uuid_ids {
+    ($($id:ty),*) => {$(
+        impl Id for $id {
+            fn to_bytes(&self) -> [u8; 16] {
+                self.as_uuid().into_bytes()
+            }
+
+            fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self::from_uuid(Uuid::from_bytes(bytes))
+            }
+        }
+    )*};
+}
+
+uuid_ids!(UserId, TenantId, DeviceId, EventId, RefreshTokenId);
+
+impl Id for SessionId {
+    fn to_bytes(&self) -> [u8; 16] {
+        *self.as_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; 16]) -> Self {
+        SessionId::from_bytes(bytes)
+    }
+}
+
+impl<T: Id> ArchiveWith<T> for AsBytes {
+    type Archived = [u8; 16];
+    type Resolver = ();
+
+    fn resolve_with(id: &T, (): (), out: Place<[u8; 16]>) {
+        out.write(id.to_bytes());
+    }
+}
+
+impl<T: Id, S: Fallible + ?Sized> SerializeWith<T, S> for AsBytes {
+    fn serialize_with(_: &T, _: &mut S) -> Result<(), S::Error> {
+        Ok(())
+    }
+}
+
+impl<T: Id, D: Fallible + ?Sized> DeserializeWith<[u8; 16], T, D> for AsBytes {
+    fn deserialize_with(bytes: &[u8; 16], _: &mut D) -> Result<T, D::Error> {
+        Ok(T::from_bytes(*bytes))
+    }
+}
+
+/// Keeps the text between the two steps of archiving, so that it is formatted once.
+pub struct TextResolver {
+    text: String,
+    resolver: StringResolver,
+}
+
+impl<T: Display> ArchiveWith<T> for AsText {
+    type Archived = ArchivedString;
+    type Resolver = TextResolver;
+
+    fn resolve_with(_: &T, TextResolver { text, resolver }: TextResolver, out: Place<ArchivedString>) {
+        ArchivedString::resolve_from_str(&text, resolver, out);
+    }
+}
+
+impl<T: Display, S: Fallible + Writer + ?Sized> SerializeWith<T, S> for AsText
+where
+    S::Error: Source,
+{
+    fn serialize_with(value: &T, serializer: &mut S) -> Result<TextResolver, S::Error> {
+        let text = value.to_string();
+        let resolver = ArchivedString::serialize_from_str(&text, serializer)?;
+        Ok(TextResolver { text, resolver })
+    }
+}
+
+impl<T, D> DeserializeWith<ArchivedString, T, D> for AsText
+where
+    T: FromStr<Err: Error + Send + Sync + 'static>,
+    D: Fallible<Error: Source> + ?Sized,
+{
+    fn deserialize_with(text: &ArchivedString, _: &mut D) -> Result<T, D::Error> {
+        text.as_str().parse().map_err(D::Error::new)
+    }
+}
+
+impl ArchiveWith<DateTime<Utc>> for AsMicros {
+    type Archived = Archived<i64>;
+    type Resolver = ();
+
+    fn resolve_with(time: &DateTime<Utc>, (): (), out: Place<Archived<i64>>) {
+        time.timestamp_micros().resolve((), out);
+    }
+}
+
+impl<S: Fallible + ?Sized> SerializeWith<DateTime<Utc>, S> for AsMicros {
+    fn serialize_with(_: &DateTime<Utc>, _: &mut S) -> Result<(), S::Error> {
+        Ok(())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a time outside the range of the calendar")]
+struct TimeOutOfRange;
+
+impl<D: Fallible<Error: Source> + ?Sized> DeserializeWith<Archived<i64>, DateTime<Utc>, D> for AsMicros {
+    fn deserialize_with(micros: &Archived<i64>, _: &mut D) -> Result<DateTime<Utc>, D::Error> {
+        DateTime::from_timestamp_micros(micros.to_native()).ok_or_else(|| D::Error::new(TimeOutOfRange))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rkyv::{Deserialize, Serialize, rancor};
+
+    #[derive(Debug, Archive, Serialize, Deserialize)]
+    struct At(#[rkyv(with = AsMicros)] DateTime<Utc>);
+
+    #[test]
+    fn a_time_is_archived_up_to_the_ends_of_the_calendar_and_not_past_them() {
+        for time in [
+            DateTime::<Utc>::MIN_UTC,
+            DateTime::UNIX_EPOCH,
+            DateTime::<Utc>::MAX_UTC,
+        ] {
+            let bytes = rkyv::to_bytes::<rancor::BoxedError>(&At(time)).unwrap();
+            let read = rkyv::from_bytes::<At, rancor::BoxedError>(&bytes).unwrap();
+            assert_eq!(read.0.timestamp_micros(), time.timestamp_micros());
+        }
+        for micros in [i64::MIN, i64::MAX] {
+            let bytes = rkyv::to_bytes::<rancor::BoxedError>(&micros).unwrap();
+            let error = rkyv::from_bytes::<At, rancor::BoxedError>(&bytes).unwrap_err();
+            assert!(error.to_string().contains("outside the range"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+use super::*;
+use proptest::prelude::*;
+
+/// Sends requests at the given times and returns those that were admitted.
+fn admitted(quota: &RateQuota, times: impl IntoIterator<Item = i64>) -> Vec<i64> {
+    let mut tat = None;
+    times
+        .into_iter()
+        .filter(|time| match gcra_decide(tat, at(*time), quota) {
+            GcraDecision::Allowed { new_tat } => {
+                tat = Some(new_tat);
+                true
+            }
+            GcraDecision::Denied { .. } => false,
+        })
+        .collect()
+}
+
+#[test]
+fn a_burst_then_an_even_pace() {
+    let quota = RateQuota::new(3, secs(30));
+    let second = 1_000_000_000;
+    let times = [0, 0, 0, 0, 9, 10, 10, 11, 19, 20, 21, 200, 200, 200, 200].map(|s| s * second);
+    let expect = [0, 0, 0, 10, 20, 200, 200, 200].map(|s| s * second);
+    assert_eq!(admitted(&quota, times), expect);
+}
+
+#[test]
+fn values_are_clamped() {
+    let low = RateQuota::new(0, Duration::ZERO);
+    assert_eq!((low.max_requests(), low.window()), (1, MIN_RATE_WINDOW));
+    let high = RateQuota::new(u32::MAX, Duration::MAX);
+    assert_eq!(
+        (high.max_requests(), high.window()),
+        (MAX_RATE_REQUESTS, MAX_RATE_WINDOW)
+    );
+    let densest = RateQuota::new(u32::MAX, Duration::ZERO);
+    assert_eq!(
+        admitted(&densest, vec![0; MAX_RATE_REQUESTS as usize + 1]).len(),
+        MAX_RATE_REQUESTS as usize
+    );
+}
+
+#[test]
+fn the_ends_of_time_do_not_overflow() {
+    let quota = RateQuota::new(2, MAX_RATE_WINDOW);
+    for now in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+        for tat in [
+            None,
+            Some(DateTime::<Utc>::MIN_UTC),
+            Some(DateTime::<Utc>::MAX_UTC),
+        ] {
+            if let GcraDecision::Denied { retry_after } = gcra_decide(tat, now, &quota) {
+                assert!(retry_after <= MAX_RATE_WINDOW);
+            }
+        }
+    }
+}
+
+fn any_quota() -> impl Strategy<Value = RateQuota> {
+    (1u32..50, 1u64..5_000).prop_map(|(max, millis)| RateQuota::new(max, Duration::from_millis(millis)))
+}
+
+/// Steps between requests: none, short, or around a window.
+fn any_steps() -> impl Strategy<Value = Vec<i64>> {
+    let step = prop_oneof![Just(0i64), 0..1_000_000i64, 0..6_000_000_000i64];
+    prop::collection::vec(step, 1..200)
+}
+
+fn times(steps: &[i64]) -> Vec<i64> {
+    let mut now = 0;
+    steps
+        .iter()
+        .map(|step| {
+            now += step;
+            now
+        })
+        .collect()
+}
+
+fn interval(quota: &RateQuota) -> i64 {
+    (quota.window() / quota.max_requests()).as_nanos() as i64
+}
+
+proptest! {
+    #[test]
+    fn no_span_of_time_admits_more_than_a_burst_and_its_refill(quota in any_quota(), steps in any_steps()) {
+        let admitted = admitted(&quota, times(&steps));
+        for (i, from) in admitted.iter().enumerate() {
+            for (j, to) in admitted.iter().enumerate().skip(i) {
+                let refill = (to - from) / interval(&quota);
+                prop_assert!((j - i + 1) as i64 <= i64::from(quota.max_requests()) + refill);
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_of_rest_gives_the_whole_burst_back(quota in any_quota(), steps in any_steps()) {
+        let mut times = times(&steps);
+        let rested = times.last().unwrap() + quota.window().as_nanos() as i64;
+        let burst = quota.max_requests() as usize;
+        times.extend(vec![rested; burst + 1]);
+        let after = admitted(&quota, times).into_iter().filter(|time| *time == rested).count();
+        prop_assert_eq!(after, burst);
+    }
+
+    #[test]
+    fn an_even_pace_is_never_refused(quota in any_quota(), n in 1i64..200) {
+        let times: Vec<i64> = (0..n).map(|i| i * interval(&quota)).collect();
+        prop_assert_eq!(admitted(&quota, times.clone()), times);
+    }
+
+    #[test]
+    fn retry_after_is_exact(quota in any_quota(), ahead in 0..10_000_000_000i64) {
+        let tat = Some(at(ahead));
+        if let GcraDecision::Denied { retry_after } = gcra_decide(tat, at(0), &quota) {
+            prop_assert!(retry_after <= quota.window());
+            // A state beyond the window counts as one window ahead.
+            let tat = Some(at(ahead.min(quota.window().as_nanos() as i64)));
+            let then = retry_after.as_nanos() as i64;
+            let admitted_then = matches!(gcra_decide(tat, at(then), &quota), GcraDecision::Allowed { .. });
+            let refused_before = matches!(gcra_decide(tat, at(then - 1), &quota), GcraDecision::Denied { .. });
+            prop_assert!(admitted_then && refused_before);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_goes_backwards_locks_nobody_out(quota in any_quota(), steps in any_steps(), back in 0..i64::MAX / 4) {
+        let mut tat = None;
+        let mut last = 0;
+        for time in times(&steps) {
+            last = time;
+            if let GcraDecision::Allowed { new_tat } = gcra_decide(tat, at(time), &quota) {
+                tat = Some(new_tat);
+            }
+        }
+        let now = last - back;
+        if let GcraDecision::Denied { retry_after } = gcra_decide(tat, at(now), &quota) {
+            prop_assert!(retry_after <= quota.window());
+        }
+        // Nor does the jump give more than a burst.
+        let mut admitted = 0;
+        for _ in 0..=quota.max_requests() {
+            if let GcraDecision::Allowed { new_tat } = gcra_decide(tat, at(now), &quota) {
+                (tat, admitted) = (Some(new_tat), admitted + 1);
+            }
+        }
+        prop_assert!(admitted <= quota.max_requests());
+    }
+}

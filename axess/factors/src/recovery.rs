@@ -158,7 +158,7 @@ fn normalised(typed: &str) -> Option<Symbols> {
     let mut places = symbols.iter_mut();
     for byte in typed.bytes().filter(|b| !matches!(b, b' ' | b'-')) {
         let symbol = match byte.to_ascii_uppercase() {
-            b'O' => b'0',
+            
             b'I' | b'L' => b'1',
             other => other,
         };

@@ -82,7 +82,7 @@ impl Change {
                 true
             }
             Err(refused) => {
-                data.auth_state = refused.0;
+                data.auth_state = *refused.0;
                 false
             }
         }

@@ -94,7 +94,7 @@ pub(crate) struct Transition {
 
 /// Says that a transition is not in the table, and gives the state back.
 #[derive(Debug)]
-pub(crate) struct Refused(pub(crate) AuthState);
+pub(crate) struct Refused(pub(crate) Box<AuthState>);
 
 /// Computes what comes after `state`.
 pub(crate) fn transition(
@@ -142,7 +142,7 @@ pub(crate) fn transition(
         (_, Input::DropAuthentication) => {
             rotated(AuthState::Guest, Vec::new(), Some(Input::DropAuthentication))
         }
-        (state, _) => Err(Refused(state)),
+        (state, _) => refuse(state),
     }
 }
 
@@ -153,8 +153,7 @@ fn begin_login(
     method: Method,
 ) -> Result<Transition, Refused> {
     if method.check().is_err() {
-        let input = Input::BeginLogin { tenant_id, user_id, method };
-        return Err(Refused(state));
+        return refuse(state);
     }
     let next = AuthState::Authenticating {
         user_id,
@@ -179,7 +178,7 @@ fn factor_in_login(state: AuthState, proof: Verified, now: DateTime<Utc>) -> Res
         last_attempt,
     } = state
     else {
-        return Err(Refused(state));
+        return refuse(state);
     };
     let admitted = remaining.first().is_some_and(|step| step.admits(proof.factor()));
     if !admitted || proof.user_id() != user_id || completed.contains(proof.factor()) {
@@ -192,7 +191,7 @@ fn factor_in_login(state: AuthState, proof: Verified, now: DateTime<Utc>) -> Res
             attempt_count,
             last_attempt,
         };
-        return Err(Refused(state));
+        return refuse(state);
     }
     remaining.remove(0);
     completed.push(proof.factor().clone());
@@ -234,7 +233,7 @@ fn factor_in_step_up(state: AuthState, proof: Verified, now: DateTime<Utc>) -> R
         step_up: Some(mut step_up),
     } = state
     else {
-        return Err(Refused(state));
+        return refuse(state);
     };
     if !admitted(&step_up) || proof.user_id() != user_id {
         let state = AuthState::Authenticated {
@@ -244,7 +243,7 @@ fn factor_in_step_up(state: AuthState, proof: Verified, now: DateTime<Utc>) -> R
             factors_completed,
             step_up: Some(step_up),
         };
-        return Err(Refused(state));
+        return refuse(state);
     }
     step_up.remaining.remove(0);
     step_up.completed.push(proof.factor().clone());
@@ -298,7 +297,7 @@ fn factor_failed(
             saved(state)
         }
         // A credential checked outside a login (a password change) has nothing to count here.
-        _ => Err(Refused(state)),
+        _ => refuse(state),
     }
 }
 
@@ -309,7 +308,7 @@ fn request_step_up(mut state: AuthState, steps: Vec<FactorStep>) -> Result<Trans
             *step_up = Some(StepUp { remaining: demand.steps, completed: Vec::new(), attempt_count: 0 });
             saved(state)
         }
-        _ => Err(Refused(state)),
+        _ => refuse(state),
     }
 }
 
@@ -326,7 +325,7 @@ fn start_workflow(
             user_id: current, tenant_id: of, authn_time, factors_completed, ..
         } => {
             if (*of, *current) != (tenant_id, user_id) {
-                return Err(Refused(state));
+                return refuse(state);
             }
             Some(Resume { authn_time: *authn_time, factors_completed: factors_completed.clone() })
         }
@@ -350,7 +349,7 @@ fn advance_workflow(
 ) -> Result<Transition, Refused> {
     if workflow.current_step >= workflow.total_steps || is_stale(&workflow, policy, now) {
         let state = AuthState::PendingWorkflow { user_id, tenant_id, workflow };
-        return Err(Refused(state));
+        return refuse(state);
     }
     workflow.current_step = workflow.current_step.saturating_add(1);
     saved(AuthState::PendingWorkflow { user_id, tenant_id, workflow })
@@ -368,7 +367,7 @@ fn complete_workflow(
     let foreign = proof.as_ref().is_some_and(|proof| proof.user_id() != user_id);
     if unfinished || foreign {
         let state = AuthState::PendingWorkflow { user_id, tenant_id, workflow };
-        return Err(Refused(state));
+        return refuse(state);
     }
     let next = match (&proof, workflow.resume) {
         (_, Some(Resume { authn_time, factors_completed })) => {
@@ -385,6 +384,10 @@ fn complete_workflow(
 
 fn is_stale(workflow: &WorkflowState, policy: &TransitionPolicy, now: DateTime<Utc>) -> bool {
     now - workflow.initiated_at > policy.max_workflow_age
+}
+
+fn refuse(state: AuthState) -> Result<Transition, Refused> {
+    Err(Refused(Box::new(state)))
 }
 
 fn saved(next: AuthState) -> Result<Transition, Refused> {

@@ -75,7 +75,7 @@ fn longest_run(chars: &[char]) -> usize {
         .flat_map(|line| line.match_indices(first).map(|(at, _)| line.split_at(at)))
         .map(|(before, from)| {
             let back = std::iter::once(first).chain(before.chars().rev());
-            common(chars, from.chars()).max({ let _ = back; 0 })
+            common(chars, from.chars()).max(common(chars, back))
         })
         .fold(equal, usize::max)
 }

@@ -1,1 +1,145 @@
-//! Placeholder.
+//! Authentication for axum: typed sessions, multi-factor login, guards that cannot be forgotten.
+//!
+//! Does not know about: anything. It re-exports the crates of the family; applications depend on this one alone.
+//!
+//! Start with [`AuthnService`] (what a handler calls), [`SessionLayer`] (what a router gets) and [`AuthSession`] (what a
+//! handler receives). The README has a whole program.
+//!
+//! | Module | What is in it |
+//! |---|---|
+//! | [`authn`] | methods, steps, credentials, outcomes, errors |
+//! | [`session`] | the state machine's types, the handle, encryption at rest |
+//! | [`middleware`] | client address, CSRF, rate limits, request and trace ids |
+//! | [`guard`] | guards by route, by extractor and by macro |
+//! | [`store`] | the traits a database implements |
+//! | [`audit`], [`metrics`] | what happened, for evidence and for dashboards |
+//! | [`backends`] | the stores that come along |
+#![forbid(unsafe_code)]
+
+pub use axess_core::{
+    authn::{
+        AuthnError, AuthnScope, EmailVerificationOutcome, EnrolmentOutcome, FactorConfig, FactorCredential, FactorOutcome,
+        FactorPolicy, FactorStep, LogoutOutcome, Method, PasswordChangeOutcome, PasswordResetOutcome, SignupOutcome,
+    },
+    delivery::{CodeDelivery, OutboundMail},
+    service::{AuthnService, NewSignup, Operator, PreparedFactor, TotpEnrolment},
+    session::{AuthState, SessionCrypto, SessionHandle, Sessions, WorkflowKind, WorkflowState},
+};
+#[cfg(feature = "memory")]
+pub use axess_core::memory::{InMemoryBackend, InMemorySessionStore, MemorySessionRegistry};
+pub use axess_http::{
+    AuthSession, Authenticated, AuthnRejection, BucketStore, ClientIp, CsrfConfig, CsrfLayer, CsrfToken, FingerprintConfig,
+    FingerprintPolicy, ForwardedHeader, Fresh, Guard, GuardRejection, GuardedRouter, KeyExtractor, Partial,
+    RateLimitConfig, RateLimitLayer, RequestId, RequestIdLayer, SameSite, SessionLayer, TraceContext, TraceContextLayer,
+};
+pub use axess_identity::{
+    DeviceId, FactorKind, FederatedProvider, HumanPrincipal, LockoutPolicy, OtpCode, Password, Principal, RecoveryCode,
+    SessionId, Tenant, TenantId, User, UserId, WorkloadId, WorkloadPrincipal,
+};
+pub use axess_macros::{require_authn, require_partial_authn};
+
+/// Methods, steps, scopes, credentials, outcomes and errors of a login.
+pub mod authn {
+    pub use axess_core::{authn::*, delivery::*, lockout::*, service::*};
+}
+
+/// The verifiers behind the factors, usable on their own.
+pub mod factors {
+    pub use axess_factors::*;
+}
+
+/// The session: state, handle, lifetimes, encryption at rest.
+pub mod session {
+    pub use axess_core::session::*;
+    pub use axess_http::{
+        CookieKeyRing, FingerprintConfig, FingerprintPolicy, SameSite, SessionCookieConfig, SessionLayer, SessionService,
+    };
+}
+
+/// Layers around handlers: client address, CSRF, rate limits, request and trace ids.
+pub mod middleware {
+    pub use axess_http::{
+        ClientIp, ClientIpConfig, ClientIpLayer, CsrfConfig, CsrfLayer, CsrfToken, ForwardedHeader, IpSource, PeerAddr,
+        RequestId, RequestIdLayer, TraceContext, TraceContextLayer, TrustedProxies,
+    };
+    /// Rate limits.
+    pub mod ratelimit {
+        pub use axess_http::{
+            Admission, BucketKey, BucketStore, KeyExtractor, KeyExtractorFn, MemoryBuckets, RateLimitConfig,
+            RateLimitConfigBuilder, RateLimitLayer, RateLimitRejection, RateLimitStore,
+        };
+    }
+    pub use ratelimit::*;
+}
+
+/// Guards: who may reach a handler.
+pub mod guard {
+    pub use axess_http::{
+        Authenticated, AuthnInfo, AuthnRejection, Fresh, Guard, GuardLayer, GuardRejection, GuardedRoute, GuardedRouter,
+        Partial, PartialInfo, RouteManifest,
+    };
+}
+
+/// WebSockets that notice a logout.
+#[cfg(feature = "ws")]
+pub mod ws {
+    pub use axess_http::{AuthWebSocketUpgrade, RevocableSocket, SocketRevoked, WebSocketRejection};
+}
+
+/// The traits a database implements, and their object-safe twins.
+pub mod store {
+    pub use axess_core::store::*;
+}
+
+/// The stores that come along, by where they keep things.
+pub mod backends {
+    /// In memory: for development, tests and single processes that may forget.
+    #[cfg(feature = "memory")]
+    pub mod memory {
+        pub use axess_core::memory::{
+            InMemoryBackend, InMemorySessionStore as SessionStore, MemorySessionRegistry as SessionRegistry,
+        };
+    }
+}
+
+/// The audit trail: events, their envelope and where they go.
+pub mod audit {
+    pub use axess_core::audit::*;
+    pub use axess_events::*;
+}
+
+/// Counters and timers.
+pub mod metrics {
+    pub use axess_core::metrics::*;
+}
+
+/// Typed ids, principals, tenants and secrets.
+pub mod identity {
+    pub use axess_identity::*;
+}
+
+/// The injected clock.
+pub mod clock {
+    pub use axess_clock::*;
+}
+
+/// The injected randomness.
+pub mod rng {
+    pub use axess_rng::*;
+}
+
+/// Shared strings.
+pub mod strings {
+    pub use axess_strings::*;
+}
+
+/// A bounded cache on the injected clock.
+pub mod cache {
+    pub use axess_cache::*;
+}
+
+/// Fixtures, mocks and the seeded scheduler.
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use axess_testing::*;
+}

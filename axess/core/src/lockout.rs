@@ -76,11 +76,14 @@ impl LockoutCounter {
             self.locked_until = None;
             self.failures = 0;
             self.window_started = None;
+            if now - until >= quiet(scale) {
+                self.lockouts = 0;
+            }
         }
         let window = delta(scale.window);
         // A clock that went backwards keeps the window open rather than forgiving what is in it.
         if self.window_started.is_none_or(|started| now - started >= window) {
-            if self.window_started.is_some_and(|started| now - started >= window + delta(scale.max_lockout)) {
+            if self.window_started.is_some_and(|started| now - started >= quiet(scale)) {
                 self.lockouts = 0;
             }
             self.window_started = Some(now);
@@ -90,7 +93,9 @@ impl LockoutCounter {
         self.consecutive = self.consecutive.saturating_add(1);
         if self.failures >= scale.failures_before_lockout {
             self.lockouts = self.lockouts.saturating_add(1);
-            self.locked_until = now.checked_add_signed(delta(scale.lockout_after(self.lockouts)));
+            let until = now.checked_add_signed(delta(scale.lockout_after(self.lockouts)));
+            // Past the end of time is still a lock.
+            self.locked_until = Some(until.unwrap_or(DateTime::<Utc>::MAX_UTC));
         }
         Ok(())
     }
@@ -122,14 +127,19 @@ impl LockoutCounter {
     /// Tells whether nothing is lost by forgetting the counter at `now`.
     #[must_use]
     pub fn is_idle(&self, scale: &LockoutScale, now: DateTime<Utc>) -> bool {
-        let forgiven = delta(scale.window) + delta(scale.max_lockout);
         self.consecutive == 0
-            || self.window_started.is_none_or(|started| now - started > forgiven) && self.consecutive < 3
+            || self.window_started.is_none_or(|started| now - started > quiet(scale)) && self.consecutive < 3
     }
 }
 
+/// How long nothing must happen until earlier locks do not make the next one longer.
+fn quiet(scale: &LockoutScale) -> TimeDelta {
+    delta(scale.window) + delta(scale.max_lockout)
+}
+
 fn delta(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX / 4)
+    // A quarter of the range, so that sums stay inside it.
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX).min(TimeDelta::MAX / 4)
 }
 
 #[cfg(test)]

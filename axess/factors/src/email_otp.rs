@@ -79,7 +79,9 @@ pub enum EmailOtpOutcome {
     Rejected,
 }
 
-/// Says why a challenge takes no more tries. Answer all three alike.
+/// Says why a challenge takes no more tries.
+///
+/// Answer all three alike.
 ///
 /// ```
 /// use axess_factors::EmailOtpRefusal;
@@ -142,14 +144,8 @@ impl EmailOtpChallenge {
         if now >= self.expires_at {
             return Err(EmailOtpRefusal::Expired);
         }
-        let tries_left = self
-            .tries_left
-            .checked_sub(1)
-            .ok_or(EmailOtpRefusal::NoTriesLeft)?;
-        Ok(Self {
-            tries_left,
-            ..self.clone()
-        })
+        let tries_left = self.tries_left.checked_sub(1).ok_or(EmailOtpRefusal::NoTriesLeft)?;
+        Ok(Self { tries_left, ..self.clone() })
     }
 
     /// Checks a typed code against a challenge whose try was taken and stored.
@@ -174,10 +170,7 @@ impl EmailOtpChallenge {
         if hasher.check(&input, Some(&self.hash)).await?.is_none() {
             return Ok(EmailOtpOutcome::Rejected);
         }
-        Ok(EmailOtpOutcome::Accepted(Verified::new(
-            subject,
-            FactorKind::EmailOtp,
-        )))
+        Ok(EmailOtpOutcome::Accepted(Verified::new(subject, FactorKind::EmailOtp)))
     }
 
     /// Returns how many tries are left.

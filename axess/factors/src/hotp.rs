@@ -66,13 +66,7 @@ impl HotpConfig {
     /// Creates a configuration around an existing seed, with counter 0 and every default.
     #[must_use]
     pub fn new(seed: OtpSeed) -> Self {
-        Self {
-            seed,
-            counter: 0,
-            digits: 6,
-            algorithm: HmacAlgorithm::Sha1,
-            look_ahead: 10,
-        }
+        Self { seed, counter: 0, digits: 6, algorithm: HmacAlgorithm::Sha1, look_ahead: 10 }
     }
 
     /// Returns the code the authenticator shows at `counter`.
@@ -108,10 +102,7 @@ impl HotpConfig {
         if !bool::from(found) {
             return HotpOutcome::Rejected;
         }
-        let record = Self {
-            counter: next,
-            ..self.clone()
-        };
+        let record = Self { counter: next, ..self.clone() };
         HotpOutcome::Accepted(Unspent::new(record, Verified::new(subject, FactorKind::Hotp)))
     }
 }

@@ -11,7 +11,8 @@
 //! | recovery code | [`RecoveryCodes`] | [`RecoveryOutcome`] |
 //!
 //! Success is a [`Verified`], which nothing else can make. A credential that works once yields an [`Unspent`] instead:
-//! the proof *and* the record that must be stored first. Verifiers are pure; only [`KdfPool`] touches the runtime, to
+//! the proof *and* the record that must be stored first. (The record of an e-mail code is the caller's to delete.)
+//! Verifiers are pure; only [`KdfPool`] touches the runtime, to
 //! keep memory-hard hashing off the async workers and bounded.
 //!
 //! Numbers in a configuration have ranges. Deserialising a value outside its range is an error; a value set in code

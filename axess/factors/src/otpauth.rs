@@ -65,15 +65,7 @@ impl OtpauthUri {
     /// separates them.
     pub fn totp(config: &TotpConfig, issuer: &str, account: &str) -> Result<Self, OtpauthError> {
         let moving = ("period", u64::from(config.period_secs()));
-        Self::build(
-            "totp",
-            &config.seed,
-            config.algorithm,
-            config.digits,
-            moving,
-            issuer,
-            account,
-        )
+        Self::build("totp", &config.seed, config.algorithm, config.digits, moving, issuer, account)
     }
 
     /// Describes a HOTP authenticator that starts at the counter of `config`.
@@ -83,31 +75,29 @@ impl OtpauthUri {
     /// As [`OtpauthUri::totp`].
     pub fn hotp(config: &HotpConfig, issuer: &str, account: &str) -> Result<Self, OtpauthError> {
         let moving = ("counter", config.counter);
-        Self::build(
-            "hotp",
-            &config.seed,
-            config.algorithm,
-            config.digits,
-            moving,
-            issuer,
-            account,
-        )
+        Self::build("hotp", &config.seed, config.algorithm, config.digits, moving, issuer, account)
     }
 
-    /// Returns the URI. Every use is a place to review.
+    /// Returns the URI.
+    ///
+    /// Every use is a place to review.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.uri
     }
 
-    /// Returns the seed in base32, for users who type it in instead of scanning. Every use is a place to review.
+    /// Returns the seed in base32, for users who type it in instead of scanning.
+    ///
+    /// Every use is a place to review.
     #[must_use]
     pub fn expose_key(&self) -> &str {
         &self.key
     }
 
-    /// Draws the URI as a QR code: an SVG element with a quiet zone, without scripts, styles or references, fit to be
-    /// put into a page as it is. **The drawing is as secret as the URI.**
+    /// Draws the URI as a QR code.
+    ///
+    /// The result is an SVG element with a quiet zone, without scripts, styles or references, fit to be put into a page
+    /// as it is. **The drawing is as secret as the URI.**
     ///
     /// # Errors
     ///
@@ -117,11 +107,8 @@ impl OtpauthUri {
         use qrcode::{EcLevel, QrCode, render::svg};
         let code = QrCode::with_error_correction_level(self.uri.as_bytes(), EcLevel::M)
             .map_err(|_| OtpauthError::TooLongForQr)?;
-        let document = code
-            .render::<svg::Color<'_>>()
-            .quiet_zone(true)
-            .min_dimensions(MIN_QR_SIDE, MIN_QR_SIDE)
-            .build();
+        let document =
+            code.render::<svg::Color<'_>>().quiet_zone(true).min_dimensions(MIN_QR_SIDE, MIN_QR_SIDE).build();
         // HTML has no place for the XML declaration before the element.
         let start = document.find("<svg").unwrap_or_default();
         Ok(document.get(start..).unwrap_or_default().to_owned())

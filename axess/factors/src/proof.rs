@@ -45,7 +45,7 @@ pub struct Subject {
 ///
 /// nor duplicated:
 ///
-/// ```compile_fail,E0599
+/// ```compile_fail,E0277
 /// use axess_factors::Verified;
 /// fn duplicate(proof: &Verified) -> Verified {
 ///     Verified::clone(proof)
@@ -63,7 +63,9 @@ impl Verified {
         Self { subject, factor }
     }
 
-    /// Makes a proof out of nothing, for the tests of other crates. **Never for production.**
+    /// Makes a proof out of nothing, for the tests of other crates.
+    ///
+    /// **Never for production.**
     #[cfg(feature = "testing")]
     pub fn for_tests(subject: Subject, factor: FactorKind) -> Self {
         Self::new(subject, factor)
@@ -130,7 +132,9 @@ impl<R> Unspent<R> {
         Unspent::new(wrap(self.record), self.proof)
     }
 
-    /// Splits into the record and the proof. Call it once the conditional write has won.
+    /// Splits into the record and the proof.
+    ///
+    /// Use the proof only once the conditional write of the record has won.
     pub fn into_parts(self) -> (R, Verified) {
         (self.record, self.proof)
     }
@@ -142,15 +146,10 @@ mod tests {
 
     #[test]
     fn a_proof_for_tests_says_what_it_was_told() {
-        let subject = Subject {
-            user_id: UserId::from_parts(0, [1; 10]),
-            attempt: AttemptId::from_parts(0, [2; 10]),
-        };
+        let subject =
+            Subject { user_id: UserId::from_parts(0, [1; 10]), attempt: AttemptId::from_parts(0, [2; 10]) };
         let proof = Verified::for_tests(subject, FactorKind::Fido2);
-        assert_eq!(
-            (proof.user_id(), proof.attempt()),
-            (subject.user_id, subject.attempt)
-        );
+        assert_eq!((proof.user_id(), proof.attempt()), (subject.user_id, subject.attempt));
         assert_eq!(proof.factor(), &FactorKind::Fido2);
     }
 }

@@ -80,11 +80,7 @@ impl RecoveryCodes {
                 (printed(&symbols), HexBytes(digest(&salt, &symbols)))
             })
             .unzip();
-        let set = Self {
-            v: Version1,
-            salt: HexBytes(salt),
-            hashes,
-        };
+        let set = Self { v: Version1, salt: HexBytes(salt), hashes };
         (codes, set)
     }
 
@@ -106,14 +102,8 @@ impl RecoveryCodes {
             return RecoveryOutcome::Rejected;
         }
         let left = (0_u64..).zip(&self.hashes).filter(|&(index, _)| index != at);
-        let record = Self {
-            hashes: left.map(|(_, hash)| *hash).collect(),
-            ..*self
-        };
-        RecoveryOutcome::Accepted(Unspent::new(
-            record,
-            Verified::new(subject, FactorKind::RecoveryCode),
-        ))
+        let record = Self { hashes: left.map(|(_, hash)| *hash).collect(), ..*self };
+        RecoveryOutcome::Accepted(Unspent::new(record, Verified::new(subject, FactorKind::RecoveryCode)))
     }
 
     /// Returns how many codes are unused.
@@ -158,7 +148,7 @@ fn normalised(typed: &str) -> Option<Symbols> {
     let mut places = symbols.iter_mut();
     for byte in typed.bytes().filter(|b| !matches!(b, b' ' | b'-')) {
         let symbol = match byte.to_ascii_uppercase() {
-            
+            b'O' => b'0',
             b'I' | b'L' => b'1',
             other => other,
         };

@@ -133,18 +133,13 @@ impl TotpConfig {
         if !bool::from(found) {
             return TotpOutcome::Rejected;
         }
-        let record = Self {
-            last_step: Some(newest),
-            ..self.clone()
-        };
+        let record = Self { last_step: Some(newest), ..self.clone() };
         TotpOutcome::Accepted(Unspent::new(record, Verified::new(subject, FactorKind::Totp)))
     }
 
     /// Returns the period in seconds, inside its range.
     pub(crate) fn period_secs(&self) -> u32 {
-        u32::try_from(self.period.as_secs())
-            .unwrap_or(MAX_PERIOD)
-            .clamp(MIN_PERIOD, MAX_PERIOD)
+        u32::try_from(self.period.as_secs()).unwrap_or(MAX_PERIOD).clamp(MIN_PERIOD, MAX_PERIOD)
     }
 
     fn step_at(&self, now: DateTime<Utc>) -> Option<u64> {

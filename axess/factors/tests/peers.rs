@@ -16,11 +16,7 @@ mod peers {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "{line}");
         eprintln!("SKIPPED {line}");
         if let Some(path) = std::env::var_os("AXESS_SKIP_FILE") {
-            let mut file = std::fs::File::options()
-                .append(true)
-                .create(true)
-                .open(path)
-                .unwrap();
+            let mut file = std::fs::File::options().append(true).create(true).open(path).unwrap();
             writeln!(file, "{line}").unwrap();
         }
         false
@@ -74,10 +70,7 @@ mod peers {
             assert_eq!(totp.code_at(now).unwrap().expose(), theirs, "round {round}");
 
             let counter = random_below(&rng, u64::MAX >> random_below(&rng, 63));
-            let hotp = HotpConfig {
-                digits,
-                ..HotpConfig::new(seed.into())
-            };
+            let hotp = HotpConfig { digits, ..HotpConfig::new(seed.into()) };
             let theirs = output(Command::new("oathtool").args([
                 "--hotp".to_owned(),
                 format!("--digits={digits}"),
@@ -98,18 +91,12 @@ mod peers {
         let rng = MockRng::new(6238);
         let folder = tempfile::tempdir().unwrap();
         let (svg, png) = (folder.path().join("qr.svg"), folder.path().join("qr.png"));
-        for (issuer, account) in [
-            ("Example", "alice@example.com"),
-            ("Ä & B", "\"><script>"),
-            ("長い名前", "a"),
-        ] {
+        for (issuer, account) in
+            [("Example", "alice@example.com"), ("Ä & B", "\"><script>"), ("長い名前", "a")]
+        {
             let uri = OtpauthUri::totp(&TotpConfig::generate(&rng), issuer, account).unwrap();
             std::fs::write(&svg, uri.qr_svg().unwrap()).unwrap();
-            output(
-                Command::new("rsvg-convert")
-                    .args(["--zoom=2", "--output"])
-                    .args([&png, &svg]),
-            );
+            output(Command::new("rsvg-convert").args(["--zoom=2", "--output"]).args([&png, &svg]));
             let read = output(Command::new("zbarimg").args(["--quiet", "--raw"]).arg(&png));
             assert_eq!(read, uri.expose());
         }

@@ -109,18 +109,12 @@ pub enum IpSource {
 
 impl ClientIp {
     /// No address is known.
-    pub const UNKNOWN: Self = Self {
-        ip: None,
-        source: IpSource::Unknown,
-    };
+    pub const UNKNOWN: Self = Self { ip: None, source: IpSource::Unknown };
 
     /// Takes the connection's own address.
     #[must_use]
     pub fn from_peer(peer: Option<IpAddr>) -> Self {
-        peer.map_or(Self::UNKNOWN, |ip| Self {
-            ip: Some(ip.to_canonical()),
-            source: IpSource::Peer,
-        })
+        peer.map_or(Self::UNKNOWN, |ip| Self { ip: Some(ip.to_canonical()), source: IpSource::Peer })
     }
 }
 
@@ -153,8 +147,5 @@ pub fn resolve_client_ip(peer: Option<IpAddr>, headers: &HeaderMap, config: &Cli
             break;
         }
     }
-    ClientIp {
-        ip: Some(nearest),
-        source,
-    }
+    ClientIp { ip: Some(nearest), source }
 }

@@ -114,10 +114,9 @@ impl SessionCookie {
             CookieLookup::Absent => SessionCookieRead::Absent,
             CookieLookup::Refused(refusal) => SessionCookieRead::Refused(refusal),
             CookieLookup::Found(value) => match self.ring.open(&self.name, value) {
-                Some((session_id, by_current)) => SessionCookieRead::Valid {
-                    session_id,
-                    reissue: !by_current,
-                },
+                Some((session_id, by_current)) => {
+                    SessionCookieRead::Valid { session_id, reissue: !by_current }
+                }
                 None => SessionCookieRead::Refused(CookieRefusal::Invalid),
             },
         }
@@ -129,9 +128,8 @@ impl SessionCookie {
     #[must_use]
     pub fn issue(&self, id: &SessionId, max_age: Option<Duration>) -> HeaderValue {
         let value = self.ring.sign(&self.name, id);
-        let age = max_age.map_or_else(String::new, |age| {
-            format!("; Max-Age={}", age.min(MAX_COOKIE_AGE).as_secs())
-        });
+        let age = max_age
+            .map_or_else(String::new, |age| format!("; Max-Age={}", age.min(MAX_COOKIE_AGE).as_secs()));
         header_value(format!("{}={value}{age}{}", self.name, self.attributes))
     }
 

@@ -6,18 +6,29 @@
 mod client_ip;
 mod cookie;
 mod csrf;
+mod guard;
+mod problem;
 mod rate_limit;
 mod request_id;
 mod response_header;
+mod session;
 mod session_facts;
 mod signing;
+#[cfg(test)]
+mod test_site;
 mod trace_context;
+#[cfg(feature = "ws")]
+mod ws;
 
 pub use client_ip::*;
 pub use cookie::*;
 pub use csrf::*;
+pub use guard::*;
 pub use rate_limit::*;
 pub use request_id::*;
 pub use response_header::HeaderFuture;
+pub use session::*;
 pub use signing::{KeyPurpose, MIN_SIGNING_KEY_BYTES, MacKey, SigningKeyError, TAG_BYTES};
 pub use trace_context::*;
+#[cfg(feature = "ws")]
+pub use ws::*;

@@ -84,11 +84,7 @@ impl RequestIdLayer {
     /// Creates the layer on the system clock and generator; it trusts no inbound id.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            trust_inbound: false,
-            clock: Arc::new(SystemClock),
-            rng: Arc::new(SystemRng),
-        }
+        Self { trust_inbound: false, clock: Arc::new(SystemClock), rng: Arc::new(SystemRng) }
     }
 
     /// Says whether a well-formed inbound id is kept. Only for services that nobody but a gateway reaches.
@@ -136,10 +132,7 @@ impl<S> Layer<S> for RequestIdLayer {
     type Service = RequestIdService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RequestIdService {
-            inner,
-            layer: self.clone(),
-        }
+        RequestIdService { inner, layer: self.clone() }
     }
 }
 
@@ -199,9 +192,7 @@ mod tests {
         let app: Router = Router::new().route("/", get(handler)).layer(layer);
         let mut request = Request::new(Body::empty());
         for id in ids {
-            request
-                .headers_mut()
-                .append("x-request-id", HeaderValue::from_bytes(id).unwrap());
+            request.headers_mut().append("x-request-id", HeaderValue::from_bytes(id).unwrap());
         }
         let response = app.oneshot(request).await.unwrap();
         let echoed = response.headers()["x-request-id"].to_str().unwrap().to_owned();

@@ -44,40 +44,75 @@ pub(crate) fn session_facts(extensions: &Extensions) -> SessionFacts {
 
 /// The session of a request, which may change while the request is served.
 #[derive(Clone)]
-pub(crate) enum LiveSession {
-    /// There is no session layer outside.
-    None,
-    /// The request's session.
-    Session(SessionHandle),
-    /// A test's own idea of who is logged in.
-    #[cfg(test)]
-    Fake(FakeSession),
-}
-
-/// Stands for a session in tests of layers that only ask for the authenticated id.
-#[cfg(test)]
-#[derive(Clone, Default)]
-pub(crate) struct FakeSession(pub(crate) std::sync::Arc<std::sync::Mutex<Option<SessionId>>>);
+pub(crate) struct LiveSession(Option<SessionHandle>);
 
 impl LiveSession {
-    /// Takes the session from a request's extensions.
+    /// Takes the session from a request's extensions, where a session layer outside put it.
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        #[cfg(test)]
-        if let Some(fake) = extensions.get::<FakeSession>() {
-            return Self::Fake(fake.clone());
-        }
-        extensions
-            .get::<SessionHandle>()
-            .map_or(Self::None, |session| Self::Session(session.clone()))
+        Self(extensions.get::<SessionHandle>().cloned())
     }
 
     /// Returns the session's id now; `None` unless somebody is authenticated in it.
     pub(crate) fn authenticated_id(&self) -> Option<SessionId> {
-        match self {
-            Self::None => None,
-            Self::Session(session) => session.user_id().map(|_| session.session_id()),
-            #[cfg(test)]
-            Self::Fake(fake) => *fake.0.lock().unwrap(),
-        }
+        let session = self.0.as_ref()?;
+        session.user_id().map(|_| session.session_id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_site::TestSite;
+    use axess_identity::HumanPrincipal;
+
+    fn facts_of(session: &SessionHandle) -> SessionFacts {
+        let mut extensions = Extensions::new();
+        extensions.insert(session.clone());
+        session_facts(&extensions)
+    }
+
+    #[tokio::test]
+    async fn a_guest_without_a_stored_session_has_no_id() {
+        let site = TestSite::new();
+        let guest = site.guest().await;
+        assert_eq!(facts_of(&guest), SessionFacts::default());
+        guest.set_custom("theme", "dark").unwrap();
+        guest.finish().await.unwrap();
+        let stored = SessionFacts { session_id: Some(guest.session_id()), ..SessionFacts::default() };
+        assert_eq!(facts_of(&guest), stored);
+    }
+
+    #[tokio::test]
+    async fn an_authenticated_session_wins_over_a_principal() {
+        let site = TestSite::new();
+        let alice = site.logged_in().await;
+        let facts = facts_of(&alice);
+        assert_eq!(facts.session_id, Some(alice.session_id()));
+        assert!(facts.user_id.is_some() && facts.user_id == alice.user_id());
+        assert!(facts.tenant_id.is_some() && facts.tenant_id == alice.tenant_id());
+
+        let mut extensions = Extensions::new();
+        extensions.insert(Principal::Human(HumanPrincipal {
+            user_id: UserId::from_parts(0, [1; 10]),
+            tenant_id: TenantId::from_parts(0, [2; 10]),
+            session_id: None,
+            attributes: Default::default(),
+        }));
+        assert_eq!(session_facts(&extensions).user_id, Some(UserId::from_parts(0, [1; 10])));
+        extensions.insert(alice);
+        assert_eq!(session_facts(&extensions), facts);
+    }
+
+    #[tokio::test]
+    async fn the_live_session_follows_a_login() {
+        let site = TestSite::new();
+        let session = site.guest().await;
+        let mut extensions = Extensions::new();
+        assert_eq!(LiveSession::of(&extensions).authenticated_id(), None);
+        extensions.insert(session.clone());
+        let live = LiveSession::of(&extensions);
+        assert_eq!(live.authenticated_id(), None);
+        site.log_in(&session).await;
+        assert_eq!(live.authenticated_id(), Some(session.session_id()));
     }
 }

@@ -101,10 +101,7 @@ impl MacKey {
         let mut id = [0; KEY_ID_CHARS];
         // Six bytes are exactly eight characters.
         let _ = URL_SAFE_NO_PAD.encode_slice([a, b, c, d, e, f], &mut id);
-        Ok(Self {
-            id,
-            keyed: keyed(&*derived),
-        })
+        Ok(Self { id, keyed: keyed(&*derived) })
     }
 
     /// Returns the tag over `parts`.
@@ -177,10 +174,7 @@ mod tests {
     use super::*;
 
     fn hex(text: &str) -> Vec<u8> {
-        (0..text.len())
-            .step_by(2)
-            .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
-            .collect()
+        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
     }
 
     /// RFC 5869, appendices A.1 and A.3: the first 32 bytes of the expand step.
@@ -196,11 +190,7 @@ mod tests {
 
     #[test]
     fn purposes_and_keys_are_separate() {
-        let all = [
-            KeyPurpose::SessionCookie,
-            KeyPurpose::Csrf,
-            KeyPurpose::Fingerprint,
-        ];
+        let all = [KeyPurpose::SessionCookie, KeyPurpose::Csrf, KeyPurpose::Fingerprint];
         let keys: Vec<MacKey> = [[1u8; 32], [2u8; 32]]
             .into_iter()
             .flat_map(|key| all.map(|p| MacKey::derive(&key.into(), p).unwrap()))

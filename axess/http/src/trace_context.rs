@@ -104,10 +104,7 @@ impl TraceContext {
                 trace_id: TraceId::generate(rng),
                 parent_id: None,
                 span_id,
-                flags: TraceFlags {
-                    sampled: sample_new,
-                    random_trace_id: true,
-                },
+                flags: TraceFlags { sampled: sample_new, random_trace_id: true },
                 tracestate: None,
             },
         }
@@ -116,11 +113,7 @@ impl TraceContext {
     /// Returns the header that names this request's span as the parent of an outgoing call.
     #[must_use]
     pub fn traceparent(&self) -> Traceparent {
-        Traceparent {
-            trace_id: self.trace_id,
-            span_id: self.span_id,
-            flags: self.flags,
-        }
+        Traceparent { trace_id: self.trace_id, span_id: self.span_id, flags: self.flags }
     }
 }
 
@@ -128,11 +121,7 @@ impl TraceContextLayer {
     /// Creates the layer on the system generator; it echoes nothing and flags new traces as sampled.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            echo: false,
-            sample_new: true,
-            rng: Arc::new(SystemRng),
-        }
+        Self { echo: false, sample_new: true, rng: Arc::new(SystemRng) }
     }
 
     /// Says whether responses carry `traceparent`. It tells callers the ids under which the request is logged.
@@ -167,10 +156,7 @@ impl<S> Layer<S> for TraceContextLayer {
     type Service = TraceContextService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        TraceContextService {
-            inner,
-            layer: self.clone(),
-        }
+        TraceContextService { inner, layer: self.clone() }
     }
 }
 

@@ -154,15 +154,16 @@ impl<I, F: FactorStore> AuthnService<I, F> {
         code: &str,
     ) -> Result<Checked, AuthnError> {
         let binding = attempt.user_id.as_uuid().into_bytes();
-        let Some(challenge) = session.ceremony(|ceremony| ceremony.email_code.clone()) else {
+        if session.ceremony(|ceremony| ceremony.email_code.is_none()) {
             return Ok(Checked::Failed(FactorFailureReason::NotEnrolled));
-        };
-        let taken =
-            session.record(Change::TakeEmailTry { binding, at: attempt.at }) && session.commit().await?;
-        if !taken {
+        }
+        let taken = session.commit(Change::TakeEmailTry { binding, at: attempt.at }).await?;
+        // Read again: the try is one of the code that is stored now.
+        let challenge = session.ceremony(|ceremony| ceremony.email_code.clone());
+        let Some(challenge) = challenge.filter(|_| taken) else {
             session.record(Change::SetEmailCode(None));
             return Ok(Checked::Failed(FactorFailureReason::Expired));
-        }
+        };
         match challenge.verify(&self.hasher, subject, code).await? {
             EmailOtpOutcome::Rejected => Ok(Checked::Failed(FactorFailureReason::WrongCode)),
             EmailOtpOutcome::Accepted(proof) => {

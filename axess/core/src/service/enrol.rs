@@ -96,7 +96,7 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
         self.require_fresh(session)?;
         let owner = session.owner().ok_or(AuthnError::NotAuthenticated)?;
         let now = self.now();
-        if !session.record(Change::TakeTotpTry { at: now }) || !session.commit().await? {
+        if !session.commit(Change::TakeTotpTry { at: now }).await? {
             session.record(Change::SetTotp(None));
             return Ok(EnrolmentOutcome::Expired);
         }

@@ -30,6 +30,10 @@ impl Outbox {
     /// Refuses before any work is done when mail cannot be sent at all, whoever it would be for.
     pub(super) fn check_open(&self) -> Result<(), AuthnError> {
         match self.delivery {
+            // Judged for everybody alike: an address that gets no mail must not be the one that is never refused.
+            Some(_) if self.in_flight.available_permits() == 0 => {
+                Err(AuthnError::Overloaded { retry_after: RETRY_AFTER })
+            }
             Some(_) => Ok(()),
             None => Err(AuthnError::Delivery(DeliveryError::new(
                 "no CodeDelivery is configured; give the service one with with_delivery",
@@ -39,9 +43,8 @@ impl Outbox {
 
     /// Starts sending `mail`.
     pub(super) fn send(&self, mail: OutboundMail) -> Result<(), AuthnError> {
-        self.check_open()?;
         let Some(delivery) = self.delivery.clone() else {
-            return Ok(());
+            return self.check_open();
         };
         let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
             return Err(AuthnError::Overloaded { retry_after: RETRY_AFTER });

@@ -17,6 +17,8 @@ pub(super) enum NewPassword {
     Record { record: PasswordRecord, expected: Expected },
     Weak(PasswordPolicyError),
     Reused,
+    /// The password that was proved is not the current one any more.
+    Overtaken,
 }
 
 impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
@@ -36,16 +38,19 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         let owner = session.owner().ok_or(AuthnError::NotAuthenticated)?;
         let attempt = self.attempt(owner.tenant_id, owner.user_id, FactorKind::Password, session);
         let reservation = self.identity.reserve_attempt(attempt.clone()).await?;
-        let credential = FactorCredential::Password(current.into());
+        let current = current.into();
+        let credential = FactorCredential::Password(current.clone());
         match self.prove(session, &attempt, reservation, &credential).await? {
             Proof::Wrong => return Ok(PasswordChangeOutcome::InvalidCredential),
             Proof::Locked { until } => return Ok(PasswordChangeOutcome::Locked { until }),
             Proof::Right(_) => {}
         }
-        let (record, expected) = match self.judge(owner.tenant_id, owner.user_id, &new.into()).await? {
+        let judged = self.judge(owner.tenant_id, owner.user_id, Some(&current), &new.into()).await?;
+        let (record, expected) = match judged {
             NewPassword::Record { record, expected } => (record, expected),
             NewPassword::Weak(why) => return Ok(PasswordChangeOutcome::WeakPassword(why)),
             NewPassword::Reused => return Ok(PasswordChangeOutcome::Reused),
+            NewPassword::Overtaken => return Err(AuthnError::SessionEnded),
         };
         let config = FactorConfig::Password(record);
         if self.factors.save_factor(owner.tenant_id, owner.user_id, config, expected).await?
@@ -62,11 +67,13 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
 }
 
 impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
-    /// Judges a new password for an existing account and hashes it.
+    /// Judges a new password for an existing account and hashes it. With `current` the record that will be replaced must
+    /// still be one of that password: another change may have come between its proof and here.
     pub(super) async fn judge(
         &self,
         tenant_id: TenantId,
         user_id: UserId,
+        current: Option<&Password>,
         new: &Password,
     ) -> Result<NewPassword, AuthnError> {
         let user = self.identity.get_user(tenant_id, user_id).await?;
@@ -85,6 +92,11 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
             Some(Stored { value: FactorConfig::Password(record), version }) => Some((record, version)),
             _ => None,
         };
+        if let (Some(current), Some((record, _))) = (current, &old)
+            && !self.hasher.matches(current, &record.hash).await?
+        {
+            return Ok(NewPassword::Overtaken);
+        }
         let past = old.iter().flat_map(|(record, _)| std::iter::once(&record.hash).chain(&record.history));
         for hash in past.take(config.history.saturating_add(1)) {
             if self.hasher.matches(new, hash).await? {

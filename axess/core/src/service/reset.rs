@@ -75,9 +75,8 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         // A mailed code is bounded by its own tries; a stand-in's was never mailed.
         let real =
             self.identity.get_user(tenant_id, user_id).await?.is_some_and(|user| user.status.admits_logins());
-        let accepted =
-            matches!(checked, Checked::Passed(_)) && real && session.record(Change::AdvanceWorkflow);
-        if !accepted || !session.commit().await? {
+        let accepted = matches!(checked, Checked::Passed(_)) && real;
+        if !accepted || !session.commit(Change::AdvanceWorkflow).await? {
             return Ok(PasswordResetOutcome::InvalidCode);
         }
         session.regenerate().await?;
@@ -96,10 +95,11 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         new: impl Into<Password>,
     ) -> Result<PasswordResetOutcome, AuthnError> {
         let (tenant_id, user_id) = reset_at(session, STEPS)?;
-        let (record, expected) = match self.judge(tenant_id, user_id, &new.into()).await? {
+        let (record, expected) = match self.judge(tenant_id, user_id, None, &new.into()).await? {
             NewPassword::Record { record, expected } => (record, expected),
             NewPassword::Weak(why) => return Ok(PasswordResetOutcome::WeakPassword(why)),
             NewPassword::Reused => return Ok(PasswordResetOutcome::Reused),
+            NewPassword::Overtaken => return Err(AuthnError::SessionEnded),
         };
         // The ceremony is spent first: of two racing requests one stores its password.
         if session.clear().await? == crate::authn::LogoutOutcome::NothingToEnd {

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 
 /// The session of one request.
@@ -37,13 +37,13 @@ pub(super) struct Shared {
     /// Serialises the writes of one request; readers do not wait for it.
     pub(super) gate: tokio::sync::Mutex<()>,
     pub(super) touched: AtomicBool,
-    /// How many changes the current write dropped because another request overtook them.
-    pub(super) dropped: AtomicUsize,
 }
 
 pub(super) struct Live {
     pub(super) id: SessionId,
     pub(super) row: Option<RowRef>,
+    /// The id this request came with, when no row is stored under it (any more): what a logout ends all the same.
+    pub(super) dead: Option<SessionId>,
     /// The data as last read or written, with `changes` applied.
     pub(super) data: Arc<SessionData>,
     pub(super) changes: Vec<Change>,
@@ -197,6 +197,12 @@ impl SessionHandle {
         self.live().row.is_some()
     }
 
+    /// Returns when the stored session ends by itself.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.live().row.map(|row| row.expires_at)
+    }
+
     /// Tells whether this request wrote, or is about to write, anything.
     #[must_use]
     pub fn is_touched(&self) -> bool {
@@ -269,11 +275,8 @@ impl SessionHandle {
     }
 
     /// A dead cookie is left alone: the browser may have got its successor meanwhile.
-    pub(super) fn guest(sessions: Sessions, context: RequestContext) -> Self {
-        let id = SessionId::generate(&*sessions.0.rng);
-        let data = Arc::new(SessionData::default());
-        let live =
-            Live { id, row: None, data, changes: Vec::new(), stale: false, cookie: CookieAction::Keep };
+    pub(super) fn guest(sessions: Sessions, context: RequestContext, dead: Option<SessionId>) -> Self {
+        let live = Live::guest(SessionId::generate(&*sessions.0.rng), dead, CookieAction::Keep);
         Self::new(sessions, context, live)
     }
 
@@ -282,6 +285,7 @@ impl SessionHandle {
         let live = Live {
             id: row.id,
             row: Some(row),
+            dead: None,
             data,
             changes: Vec::new(),
             stale: decoded.stale,
@@ -297,7 +301,6 @@ impl SessionHandle {
             live: Mutex::new(live),
             gate: tokio::sync::Mutex::new(()),
             touched: AtomicBool::new(false),
-            dropped: AtomicUsize::new(0),
         }))
     }
 
@@ -330,6 +333,24 @@ impl SessionHandle {
 
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.0.sessions.0.clock.now()
+    }
+}
+
+impl Live {
+    pub(super) fn guest(id: SessionId, dead: Option<SessionId>, cookie: CookieAction) -> Self {
+        let data = Arc::new(SessionData::default());
+        Self { id, row: None, dead, data, changes: Vec::new(), stale: false, cookie }
+    }
+}
+
+/// Returns the user whose sessions a row counts among: also while a ceremony interrupts an authenticated session, which
+/// must not outlive the end of all sessions of its user only to be resumed afterwards.
+pub(super) fn row_owner(state: &AuthState) -> Option<SessionOwner> {
+    match state {
+        AuthState::PendingWorkflow { user_id, tenant_id, workflow } if workflow.resume.is_some() => {
+            Some(SessionOwner { tenant_id: *tenant_id, user_id: *user_id })
+        }
+        other => owner_of(other),
     }
 }
 

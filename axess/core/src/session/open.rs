@@ -1,7 +1,7 @@
 use super::{
-    AuthState, RequestContext, SessionCrypto, SessionError, SessionHandle, TransitionPolicy,
+    RequestContext, SessionCrypto, SessionError, SessionHandle, TransitionPolicy,
     codec::{self, Decoded},
-    handle::RowRef,
+    handle::{RowRef, row_owner},
 };
 use crate::store::{self, SessionOwner, SessionRow};
 use axess_clock::{Clock, SystemClock};
@@ -141,20 +141,17 @@ impl Sessions {
         id: Option<SessionId>,
         context: RequestContext,
     ) -> Result<SessionHandle, SessionError> {
-        let Some(id) = id else {
-            return Ok(SessionHandle::guest(self.clone(), context));
+        let stored = match id {
+            Some(id) => self.reload(id).await?,
+            None => None,
         };
-        let now = self.0.clock.now();
-        let Some(row) = self.0.store.load(id, now).await? else {
-            return Ok(SessionHandle::guest(self.clone(), context));
-        };
-        let Some((row, decoded)) = self.admit(row, now).await? else {
-            return Ok(SessionHandle::guest(self.clone(), context));
-        };
-        Ok(SessionHandle::loaded(self.clone(), context, row, decoded))
+        Ok(match stored {
+            Some((row, decoded)) => SessionHandle::loaded(self.clone(), context, row, decoded),
+            None => SessionHandle::guest(self.clone(), context, id),
+        })
     }
 
-    /// Tells whether the session `id` is still stored, unexpired and authenticated as `owner`.
+    /// Tells whether the session `id` is still stored, unexpired and authenticated.
     ///
     /// Long-lived connections ask this to notice that they were logged out.
     ///
@@ -162,14 +159,8 @@ impl Sessions {
     ///
     /// [`SessionError::Store`] when the store or the registry fails.
     pub async fn is_live(&self, id: SessionId) -> Result<bool, SessionError> {
-        let now = self.0.clock.now();
-        match self.0.store.load(id, now).await? {
-            Some(row) => Ok(self
-                .admit(row, now)
-                .await?
-                .is_some_and(|(_, decoded)| decoded.data.auth_state.is_authenticated())),
-            None => Ok(false),
-        }
+        let stored = self.reload(id).await?;
+        Ok(stored.is_some_and(|(_, decoded)| decoded.data.auth_state.is_authenticated()))
     }
 
     /// Ends every session of one user except `keep`, in the store and the registry, and returns how many.
@@ -214,8 +205,8 @@ impl Sessions {
             self.0.store.end(row.id, now).await?;
             return Ok(None);
         };
-        let authenticated = matches!(decoded.data.auth_state, AuthState::Authenticated { .. });
-        if let Some(registry) = self.0.registry.as_ref().filter(|_| authenticated)
+        let owned = row_owner(&decoded.data.auth_state).is_some();
+        if let Some(registry) = self.0.registry.as_ref().filter(|_| owned)
             && !registry.is_valid(row.id, now).await?
         {
             self.0.store.end(row.id, now).await?;

@@ -3,7 +3,7 @@
 //! | from | input | to | effects |
 //! |---|---|---|---|
 //! | Guest, Identifying | `Identify` | Identifying | save |
-//! | Guest, Identifying, Authenticating | `BeginLogin` | Authenticating | save |
+//! | any but Authenticated | `BeginLogin` | Authenticating | save |
 //! | Authenticating | `FactorVerified`, steps left | Authenticating | rotate id, save |
 //! | Authenticating | `FactorVerified`, last step | Authenticated | rotate id, save |
 //! | Authenticating, step-up | `FactorFailed` | the same, counted; over the limit: Guest, or the step-up dropped | save |
@@ -330,7 +330,9 @@ fn start_workflow(
             Some(Resume { authn_time: *authn_time, factors_completed: factors_completed.clone() })
         }
         // Starting over keeps what the first start remembered.
-        AuthState::PendingWorkflow { user_id: current, workflow, .. } if *current == user_id => {
+        AuthState::PendingWorkflow { user_id: current, tenant_id: of, workflow }
+            if (*of, *current) == (tenant_id, user_id) =>
+        {
             workflow.resume.clone()
         }
         _ => None,

@@ -1,9 +1,9 @@
 //! Writing: compare-and-swap, replay on a lost race, rotation, and the end of a session.
 
 use super::{
-    CookieAction, Input, Moment, SessionError, SessionHandle, codec,
+    Change, CookieAction, Input, Moment, SessionError, SessionHandle, codec,
     data::SessionData,
-    handle::{Live, RowRef, owner_of},
+    handle::{Live, RowRef, row_owner},
     transition::{Effect, transition},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 use axess_identity::SessionId;
 use chrono::{DateTime, Utc};
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 /// How often a lost compare-and-swap is tried again before giving up.
 const MAX_RETRIES: usize = 16;
@@ -26,6 +26,20 @@ pub(crate) enum Advance {
     Refused,
 }
 
+/// What a write must do besides writing what was recorded, or not happen at all.
+enum Demand {
+    Step(Input),
+    Change(Change),
+}
+
+/// What a write starts from.
+struct Base {
+    row: Option<RowRef>,
+    data: Arc<SessionData>,
+    /// How many recorded changes are in the data.
+    changes: usize,
+}
+
 impl SessionHandle {
     /// Writes what is still dirty and says what to do with the cookie. Call it once, when the response is ready.
     ///
@@ -35,7 +49,7 @@ impl SessionHandle {
     /// # Errors
     ///
     /// [`SessionError::Store`] or [`SessionError::Contended`]; the changes are lost then, and the caller should answer
-    /// with an error. A session that ended meanwhile is not an error: its changes are dropped and its cookie removed.
+    /// with an error. A session that ended meanwhile is not an error: its changes are dropped and no cookie is issued.
     pub async fn finish(&self) -> Result<CookieAction, SessionError> {
         let _turn = self.0.gate.lock().await;
         let due = {
@@ -53,20 +67,19 @@ impl SessionHandle {
         Ok(self.live().cookie)
     }
 
-    /// Writes the recorded changes now: for what must be stored before an answer is computed. Tells whether every
-    /// change held on what other requests had written meanwhile.
-    pub(crate) async fn commit(&self) -> Result<bool, SessionError> {
+    /// Does `change` and writes at once: for what must be stored before an answer is computed. Tells whether it applied
+    /// to what was stored; nothing was written when it did not.
+    pub(crate) async fn commit(&self, change: Change) -> Result<bool, SessionError> {
+        self.touch();
         let _turn = self.0.gate.lock().await;
-        self.0.dropped.store(0, Ordering::Relaxed);
-        self.write(None, false).await?;
-        Ok(self.0.dropped.load(Ordering::Relaxed) == 0)
+        Ok(matches!(self.write(Some(Demand::Change(change)), false).await?, Advance::Done(_)))
     }
 
     /// Applies `input` and writes the result at once, under a new id where the transition demands it.
     pub(crate) async fn advance(&self, input: Input) -> Result<Advance, SessionError> {
         self.touch();
         let _turn = self.0.gate.lock().await;
-        self.write(Some(input), false).await
+        self.write(Some(Demand::Step(input)), false).await
     }
 
     /// Writes the session under a fresh id, whatever its state is.
@@ -101,44 +114,57 @@ impl SessionHandle {
     pub async fn clear(&self) -> Result<LogoutOutcome, SessionError> {
         self.touch();
         let _turn = self.0.gate.lock().await;
-        let (id, stored) = {
+        let (id, stored, cookie) = {
             let live = self.live();
-            (live.id, live.row.is_some())
+            // A request may come with an id that was rotated away meanwhile: its successor ends too.
+            (live.row.map(|row| row.id).or(live.dead), live.row.is_some(), live.cookie)
+        };
+        let Some(id) = id else {
+            self.reset(None, cookie);
+            return Ok(LogoutOutcome::NothingToEnd);
         };
         let ports = &self.0.sessions.0;
-        let ended = if stored { ports.store.end(id, ports.clock.now()).await? } else { 0 };
+        let ended = ports.store.end(id, ports.clock.now()).await? > 0;
         if let Some(registry) = &ports.registry {
             registry.deregister(id).await?;
         }
-        self.reset(if stored { CookieAction::Remove } else { self.live().cookie });
-        Ok(if ended > 0 { LogoutOutcome::Ended } else { LogoutOutcome::NothingToEnd })
+        self.reset(None, if stored || ended { CookieAction::Remove } else { cookie });
+        Ok(if ended { LogoutOutcome::Ended } else { LogoutOutcome::NothingToEnd })
     }
 
-    async fn write(&self, mut input: Option<Input>, rotate: bool) -> Result<Advance, SessionError> {
+    async fn write(&self, mut demand: Option<Demand>, rotate: bool) -> Result<Advance, SessionError> {
         let ports = &self.0.sessions.0;
         for _ in 0..MAX_RETRIES {
             let now = ports.clock.now();
-            let (mut data, row) = {
+            let base = {
                 let live = self.live();
-                ((*live.data).clone(), live.row)
+                Base { row: live.row, data: Arc::clone(&live.data), changes: live.changes.len() }
             };
-            let mut plan = (Vec::new(), rotate, None);
-            if let Some(step) = input.take() {
-                let Ok(done) = transition(std::mem::take(&mut data.auth_state), step, &ports.policy, now)
-                else {
-                    return Ok(Advance::Refused);
-                };
-                data.auth_state = done.next;
-                data.ceremony.prepared = None;
-                plan = split(done.effects, done.spent, rotate);
-            }
-            let (moments, rotates, spent) = plan;
-            if self.write_once(data, row, rotates, now).await? {
+            let mut data = (*base.data).clone();
+            let (moments, rotates, again) = match demand.take() {
+                None => (Vec::new(), rotate, None),
+                Some(Demand::Change(change)) => {
+                    if !change.apply(&mut data, &ports.policy, now) {
+                        return Ok(Advance::Refused);
+                    }
+                    (Vec::new(), rotate, Some(Demand::Change(change)))
+                }
+                Some(Demand::Step(input)) => {
+                    let state = std::mem::take(&mut data.auth_state);
+                    let Ok(done) = transition(state, input, &ports.policy, now) else {
+                        return Ok(Advance::Refused);
+                    };
+                    data.auth_state = done.next;
+                    data.ceremony.prepared = None;
+                    split(done.effects, done.spent, rotate)
+                }
+            };
+            if self.write_once(data, &base, rotates, now).await? {
                 return Ok(Advance::Done(moments));
             }
             // Lost: everything runs again on fresh data, with the same proof.
-            input = spent;
-            self.refresh(row).await?;
+            demand = again;
+            self.refresh(base.row).await?;
         }
         Err(SessionError::Contended)
     }
@@ -147,11 +173,12 @@ impl SessionHandle {
     async fn write_once(
         &self,
         mut data: SessionData,
-        row: Option<RowRef>,
+        base: &Base,
         rotate: bool,
         now: DateTime<Utc>,
     ) -> Result<bool, SessionError> {
         let ports = &self.0.sessions.0;
+        let row = base.row;
         let old_id = self.live().id;
         let id = if rotate { SessionId::generate(&*ports.rng) } else { old_id };
         let created_at = row.map_or(now, |row| row.created_at);
@@ -169,7 +196,7 @@ impl SessionHandle {
             id,
             lineage: row.map_or(id, |row| row.lineage),
             version: if rotate { 1 } else { row.map_or(1, |row| row.version.saturating_add(1)) },
-            owner: owner_of(&data.auth_state),
+            owner: row_owner(&data.auth_state),
             payload: codec::encode(&id, &data, ports.crypto.as_ref(), &*ports.rng)?,
             created_at,
             expires_at,
@@ -184,7 +211,7 @@ impl SessionHandle {
         if outcome == SaveOutcome::Conflict {
             return Ok(false);
         }
-        self.adopt(data, kept, reissue);
+        self.adopt(data, base.changes, kept, reissue);
         if let (Some(registry), Some(owner)) = (&ports.registry, owner)
             && (rotate || row.is_none())
         {
@@ -195,13 +222,17 @@ impl SessionHandle {
         Ok(true)
     }
 
-    /// Makes what was written the base of what follows.
-    fn adopt(&self, data: SessionData, row: RowRef, reissue: bool) {
+    /// Makes what was written, with its first `written` changes, the base of what follows. A change that was recorded
+    /// while the write was on its way stays to be written.
+    fn adopt(&self, mut data: SessionData, written: usize, row: RowRef, reissue: bool) {
+        let (policy, now) = (&self.0.sessions.0.policy, self.now());
         let mut live = self.live();
         live.id = row.id;
         live.row = Some(row);
+        live.dead = None;
+        live.changes.drain(..written);
+        live.changes.retain(|change| change.apply(&mut data, policy, now));
         live.data = Arc::new(data);
-        live.changes.clear();
         live.stale = false;
         if reissue {
             live.cookie = CookieAction::Issue { id: row.id, expires_at: row.expires_at };
@@ -217,7 +248,7 @@ impl SessionHandle {
             return Ok(());
         };
         let Some((row, decoded)) = sessions.reload(row.id).await? else {
-            self.reset(CookieAction::Keep);
+            self.reset(Some(row.id), CookieAction::Keep);
             return Err(SessionError::Ended);
         };
         let now = self.now();
@@ -226,7 +257,6 @@ impl SessionHandle {
         live.changes.retain(|change| {
             let applied = change.apply(&mut data, &sessions.0.policy, now);
             if !applied {
-                self.0.dropped.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(session = ?row.id, "dropped a session change that another request overtook");
             }
             applied
@@ -237,17 +267,9 @@ impl SessionHandle {
     }
 
     /// Turns the handle into a guest's.
-    fn reset(&self, cookie: CookieAction) {
-        let mut live = self.live();
-        let data = Arc::new(SessionData::default());
-        *live = Live {
-            id: SessionId::generate(&*self.0.sessions.0.rng),
-            row: None,
-            data,
-            changes: Vec::new(),
-            stale: false,
-            cookie,
-        };
+    fn reset(&self, dead: Option<SessionId>, cookie: CookieAction) {
+        let id = SessionId::generate(&*self.0.sessions.0.rng);
+        *self.live() = Live::guest(id, dead, cookie);
     }
 
     fn expiry(&self, created_at: DateTime<Utc>) -> DateTime<Utc> {
@@ -257,13 +279,13 @@ impl SessionHandle {
     }
 }
 
-fn split(effects: Vec<Effect>, spent: Option<Input>, rotate: bool) -> (Vec<Moment>, bool, Option<Input>) {
+fn split(effects: Vec<Effect>, spent: Option<Input>, rotate: bool) -> (Vec<Moment>, bool, Option<Demand>) {
     let rotates = rotate || effects.contains(&Effect::RotateId);
     let moments = effects.into_iter().filter_map(|effect| match effect {
         Effect::Emit(moment) => Some(moment),
         Effect::Save | Effect::RotateId => None,
     });
-    (moments.collect(), rotates, spent)
+    (moments.collect(), rotates, spent.map(Demand::Step))
 }
 
 #[cfg(test)]

@@ -46,11 +46,7 @@ impl EmailOtpConfig {
 
 impl Default for EmailOtpConfig {
     fn default() -> Self {
-        Self {
-            digits: 8,
-            ttl: MAX_TTL,
-            max_tries: 5,
-        }
+        Self { digits: 8, ttl: MAX_TTL, max_tries: 5 }
     }
 }
 

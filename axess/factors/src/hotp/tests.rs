@@ -4,10 +4,7 @@ use axess_rng::MockRng;
 use proptest::prelude::*;
 
 fn subject() -> Subject {
-    Subject {
-        user_id: UserId::from_parts(1, [1; 10]),
-        attempt: AttemptId::from_parts(2, [2; 10]),
-    }
+    Subject { user_id: UserId::from_parts(1, [1; 10]), attempt: AttemptId::from_parts(2, [2; 10]) }
 }
 
 fn accept(config: &HotpConfig, code: &OtpCode) -> Option<HotpConfig> {
@@ -23,24 +20,14 @@ fn config(seed: u64) -> HotpConfig {
 
 #[test]
 fn look_ahead_edges() {
-    let config = HotpConfig {
-        counter: 5,
-        look_ahead: 3,
-        ..config(1)
-    };
+    let config = HotpConfig { counter: 5, look_ahead: 3, ..config(1) };
     for (counter, next) in [(4, None), (5, Some(6)), (6, Some(7)), (8, Some(9)), (9, None)] {
         let moved = accept(&config, &config.code_at(counter)).map(|record| record.counter);
         assert_eq!(moved, next, "{counter}");
     }
-    let careless = HotpConfig {
-        look_ahead: u32::MAX,
-        ..config
-    };
+    let careless = HotpConfig { look_ahead: u32::MAX, ..config };
     assert!(accept(&careless, &careless.code_at(105)).is_some());
-    assert!(
-        accept(&careless, &careless.code_at(106)).is_none(),
-        "the look-ahead is capped"
-    );
+    assert!(accept(&careless, &careless.code_at(106)).is_none(), "the look-ahead is capped");
 }
 
 #[test]
@@ -68,10 +55,7 @@ fn the_counter_never_overflows() {
 fn a_code_two_counters_share_is_accepted_only_once() {
     // The code of this counter is, by chance, also the code of the fifth one after it.
     let twin = 1_217_265;
-    let config = HotpConfig {
-        counter: twin,
-        ..HotpConfig::new(OtpSeed::from(*b"12345678901234567890"))
-    };
+    let config = HotpConfig { counter: twin, ..HotpConfig::new(OtpSeed::from(*b"12345678901234567890")) };
     assert!(config.code_at(twin).expose() == config.code_at(twin + 5).expose());
     let code = config.code_at(twin);
     let spent = accept(&config, &code).unwrap();

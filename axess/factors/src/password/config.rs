@@ -58,7 +58,9 @@ pub struct PasswordContext<'a> {
     pub forbidden_words: &'a [&'a str],
 }
 
-/// Says why a password may not be chosen. It never repeats the password.
+/// Says why a password may not be chosen.
+///
+/// It never repeats the password.
 ///
 /// ```
 /// use axess_factors::PasswordPolicyError;
@@ -104,18 +106,12 @@ impl PasswordConfig {
     ) -> Result<(), PasswordPolicyError> {
         let text = password.expose();
         let max = self.max_length.min(MAX_PASSWORD_CHARS);
-        if text.len() > MAX_PASSWORD_BYTES {
-            return Err(PasswordPolicyError::TooLong { max });
-        }
-        let length = text.chars().count();
+        // However long the input is, no more than this is looked at.
+        let length = text.chars().take(max + 1).count();
         if length > max {
             return Err(PasswordPolicyError::TooLong { max });
         }
-        let min = if context.sole_factor {
-            self.min_length
-        } else {
-            self.min_length_with_mfa
-        };
+        let min = if context.sole_factor { self.min_length } else { self.min_length_with_mfa };
         if length < min {
             return Err(PasswordPolicyError::TooShort { min });
         }
@@ -146,11 +142,7 @@ impl Default for PasswordConfig {
 
 impl Default for PasswordContext<'_> {
     fn default() -> Self {
-        Self {
-            sole_factor: true,
-            identifier: None,
-            forbidden_words: &[],
-        }
+        Self { sole_factor: true, identifier: None, forbidden_words: &[] }
     }
 }
 

@@ -109,12 +109,7 @@ impl PasswordHasher {
         pool: Arc<KdfPool>,
         rng: Arc<dyn SecureRng>,
     ) -> Self {
-        Self {
-            params,
-            peppers,
-            pool,
-            rng,
-        }
+        Self { params, peppers, pool, rng }
     }
 
     /// Hashes a new password under a fresh salt.
@@ -179,10 +174,7 @@ impl PasswordHasher {
         input: &[u8],
     ) -> Result<PasswordHash, PasswordError> {
         let pepper = self.peppers.current_id();
-        let seasoned = self
-            .peppers
-            .season(pepper, input)
-            .ok_or_else(|| unknown_pepper(pepper))?;
+        let seasoned = self.peppers.season(pepper, input).ok_or_else(|| unknown_pepper(pepper))?;
         let salt = random_array::<SALT_BYTES>(&self.rng).to_vec();
         let output = self.derive(params, seasoned, salt.clone(), OUTPUT_BYTES).await?;
         Ok(Record::new(params, pepper, salt, output).to_phc())
@@ -197,15 +189,12 @@ impl PasswordHasher {
         match self.prepare(input, stored) {
             Ok((record, seasoned)) => {
                 let salt = record.salt.clone();
-                let output = self
-                    .derive(record.params, seasoned, salt, record.output_len())
-                    .await?;
+                let output = self.derive(record.params, seasoned, salt, record.output_len()).await?;
                 Ok(record.matches(&output).then_some(record))
             }
             Err(fault) => {
                 let decoy = Zeroizing::new(DECOY_INPUT.to_vec());
-                self.derive(self.params, decoy, DECOY_SALT.to_vec(), OUTPUT_BYTES)
-                    .await?;
+                self.derive(self.params, decoy, DECOY_SALT.to_vec(), OUTPUT_BYTES).await?;
                 fault.map_or(Ok(None), Err)
             }
         }
@@ -222,10 +211,7 @@ impl PasswordHasher {
         }
         let record = Record::parse(stored.ok_or(None)?).ok_or(Some(PasswordError::CorruptRecord))?;
         let pepper = record.pepper.as_deref();
-        let seasoned = self
-            .peppers
-            .season(pepper, input)
-            .ok_or_else(|| Some(unknown_pepper(pepper)))?;
+        let seasoned = self.peppers.season(pepper, input).ok_or_else(|| Some(unknown_pepper(pepper)))?;
         Ok((record, seasoned))
     }
 
@@ -238,20 +224,15 @@ impl PasswordHasher {
     ) -> Result<Vec<u8>, KdfError> {
         let run = move || {
             let mut output = vec![0; output_len];
-            Params::new(
-                params.memory_kib(),
-                params.time_cost(),
-                params.parallelism(),
-                Some(output_len),
-            )
-            .and_then(|params| {
-                Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(
-                    &input,
-                    &salt,
-                    &mut output,
-                )
-            })
-            .map(|()| output)
+            Params::new(params.memory_kib(), params.time_cost(), params.parallelism(), Some(output_len))
+                .and_then(|params| {
+                    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(
+                        &input,
+                        &salt,
+                        &mut output,
+                    )
+                })
+                .map(|()| output)
         };
         // Parameters and lengths were checked when they were read, so memory is all that can be missing.
         self.pool.run(run).await?.map_err(|_| KdfError::OutOfMemory)
@@ -259,9 +240,7 @@ impl PasswordHasher {
 }
 
 fn unknown_pepper(id: Option<&str>) -> PasswordError {
-    PasswordError::UnknownPepper {
-        id: id.unwrap_or_default().to_owned(),
-    }
+    PasswordError::UnknownPepper { id: id.unwrap_or_default().to_owned() }
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ const MIN_KIB_PER_LANE: u32 = 8;
 
 /// What one Argon2id run costs (RFC 9106).
 ///
-/// The default, 64 MiB and two passes on one lane, takes about 50 ms on a 2020s server core and is well above the
-/// OWASP minimum (19 MiB, two passes).
+/// The default, 64 MiB and two passes on one lane, takes roughly 50 to 150 ms of one core and is well above the OWASP
+/// minimum (19 MiB, two passes).
 ///
 /// ```
 /// use axess_factors::Argon2idParams;
@@ -64,21 +64,15 @@ impl Argon2idParams {
         if memory_kib < MIN_KIB_PER_LANE * parallelism || memory_kib > MAX_MEMORY_KIB {
             return Err(Argon2idParamsError::Memory);
         }
-        Ok(Self {
-            memory_kib,
-            time_cost,
-            parallelism,
-        })
+        Ok(Self { memory_kib, time_cost, parallelism })
     }
 
-    /// Returns parameters that cost next to nothing: 1 MiB, one pass. **For tests and demonstrations only.**
+    /// Returns parameters that cost next to nothing: 1 MiB and one pass.
+    ///
+    /// **For tests and demonstrations only.**
     #[must_use]
     pub const fn light() -> Self {
-        Self {
-            memory_kib: 1024,
-            time_cost: 1,
-            parallelism: 1,
-        }
+        Self { memory_kib: 1024, time_cost: 1, parallelism: 1 }
     }
 
     /// Returns the memory of one run, in KiB.
@@ -111,11 +105,7 @@ impl Argon2idParams {
 
 impl Default for Argon2idParams {
     fn default() -> Self {
-        Self {
-            memory_kib: 64 * 1024,
-            time_cost: 2,
-            parallelism: 1,
-        }
+        Self { memory_kib: 64 * 1024, time_cost: 2, parallelism: 1 }
     }
 }
 
@@ -137,11 +127,7 @@ impl TryFrom<RawParams> for Argon2idParams {
 
 impl From<Argon2idParams> for RawParams {
     fn from(params: Argon2idParams) -> Self {
-        Self {
-            memory_kib: params.memory_kib,
-            time_cost: params.time_cost,
-            parallelism: params.parallelism,
-        }
+        Self { memory_kib: params.memory_kib, time_cost: params.time_cost, parallelism: params.parallelism }
     }
 }
 
@@ -184,9 +170,7 @@ mod tests {
         assert_eq!(params, Argon2idParams::default());
         assert_eq!(serde_json::to_string(&params).unwrap(), json);
         let faulty = json.replace("65536", "4");
-        let error = serde_json::from_str::<Argon2idParams>(&faulty)
-            .unwrap_err()
-            .to_string();
+        let error = serde_json::from_str::<Argon2idParams>(&faulty).unwrap_err().to_string();
         assert!(error.contains("memory_kib"), "{error}");
     }
 }

@@ -67,10 +67,7 @@ impl PepperRing {
     /// Creates a ring without a pepper: hashes are plain Argon2id.
     #[must_use]
     pub fn none() -> Self {
-        Self {
-            current: None,
-            previous: Vec::new(),
-        }
+        Self { current: None, previous: Vec::new() }
     }
 
     /// Creates a ring whose new hashes use `pepper`.
@@ -79,10 +76,7 @@ impl PepperRing {
     ///
     /// [`PepperRingError::InvalidId`] or [`PepperRingError::TooShort`].
     pub fn new(id: &str, pepper: Pepper) -> Result<Self, PepperRingError> {
-        Ok(Self {
-            current: Some(Entry::new(id, pepper)?),
-            previous: Vec::new(),
-        })
+        Ok(Self { current: Some(Entry::new(id, pepper)?), previous: Vec::new() })
     }
 
     /// Adds a retired pepper, used only to verify the hashes that name it.
@@ -122,10 +116,7 @@ impl PepperRing {
     }
 
     fn find(&self, id: &str) -> Option<&Entry> {
-        self.current
-            .iter()
-            .chain(&self.previous)
-            .find(|entry| entry.id == id)
+        self.current.iter().chain(&self.previous).find(|entry| entry.id == id)
     }
 }
 
@@ -137,10 +128,7 @@ impl Entry {
         if pepper.expose().len() < MIN_PEPPER_BYTES {
             return Err(PepperRingError::TooShort);
         }
-        Ok(Self {
-            id: id.to_owned(),
-            pepper,
-        })
+        Ok(Self { id: id.to_owned(), pepper })
     }
 }
 
@@ -172,38 +160,20 @@ mod tests {
     #[test]
     fn faulty_rings_are_refused() {
         for id in ["", "12345678", "a b", "ä", "a$", "a,b", "a=b"] {
-            assert_eq!(
-                PepperRing::new(id, pepper(1)).err(),
-                Some(PepperRingError::InvalidId),
-                "{id}"
-            );
+            assert_eq!(PepperRing::new(id, pepper(1)).err(), Some(PepperRingError::InvalidId), "{id}");
         }
-        assert_eq!(
-            PepperRing::new("a", Pepper::from([1; 31])).err(),
-            Some(PepperRingError::TooShort)
-        );
+        assert_eq!(PepperRing::new("a", Pepper::from([1; 31])).err(), Some(PepperRingError::TooShort));
         let ring = PepperRing::new("a", pepper(1)).unwrap();
-        assert_eq!(
-            ring.clone().with_previous("a", pepper(2)).err(),
-            Some(PepperRingError::DuplicateId)
-        );
-        let full = (0..16).fold(ring, |ring, n| {
-            ring.with_previous(&format!("p{n}"), pepper(3)).unwrap()
-        });
-        assert_eq!(
-            full.with_previous("more", pepper(4)).err(),
-            Some(PepperRingError::TooMany)
-        );
+        assert_eq!(ring.clone().with_previous("a", pepper(2)).err(), Some(PepperRingError::DuplicateId));
+        let full = (0..16).fold(ring, |ring, n| ring.with_previous(&format!("p{n}"), pepper(3)).unwrap());
+        assert_eq!(full.with_previous("more", pepper(4)).err(), Some(PepperRingError::TooMany));
     }
 
     #[test]
     fn seasoning_is_hmac_sha_256() {
         // RFC 4231, test case 6: a 131-byte key.
         let ring = PepperRing::new("k", Pepper::from([0xaa; 131])).unwrap();
-        let seasoned = ring.season(
-            Some("k"),
-            b"Test Using Larger Than Block-Size Key - Hash Key First",
-        );
+        let seasoned = ring.season(Some("k"), b"Test Using Larger Than Block-Size Key - Hash Key First");
         assert_eq!(
             HEXLOWER.encode(&seasoned.unwrap()),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
@@ -215,9 +185,6 @@ mod tests {
     #[test]
     fn debug_shows_ids_only() {
         let ring = PepperRing::none().with_previous("old", pepper(0x41)).unwrap();
-        assert_eq!(
-            format!("{ring:?}"),
-            r#"PepperRing { current: None, previous: ["old"] }"#
-        );
+        assert_eq!(format!("{ring:?}"), r#"PepperRing { current: None, previous: ["old"] }"#);
     }
 }

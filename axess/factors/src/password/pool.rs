@@ -69,8 +69,10 @@ struct Gate {
 }
 
 impl KdfPool {
-    /// Creates a pool that runs at most `workers` (1 to 256) derivations at once while at most `queue` (up to 65536)
-    /// callers wait. It uses Tokio's blocking threads and must be awaited inside a Tokio runtime.
+    /// Creates a pool that runs at most `workers` derivations at once while at most `queue` callers wait.
+    ///
+    /// `workers` counts as the nearest of 1 to 256, `queue` of 0 to 65536. The pool uses Tokio's blocking threads and
+    /// must be awaited inside a Tokio runtime.
     #[must_use]
     pub fn new(workers: usize, queue: usize) -> Self {
         let (workers, queue) = (workers.clamp(1, MAX_WORKERS), queue.min(MAX_QUEUE));
@@ -90,13 +92,12 @@ impl KdfPool {
     /// Deterministic and without a bound: for tests and simulations.
     #[must_use]
     pub fn inline() -> Self {
-        Self {
-            gate: None,
-            runs: Arc::default(),
-        }
+        Self { gate: None, runs: Arc::default() }
     }
 
-    /// Returns how many derivations were started, ever. Tests compare it to show that two paths do equal work.
+    /// Returns how many derivations were started, ever.
+    ///
+    /// Tests compare it to show that two paths do equal work.
     #[must_use]
     pub fn runs(&self) -> u64 {
         self.runs.load(Ordering::SeqCst)
@@ -115,17 +116,10 @@ impl KdfPool {
             self.runs.fetch_add(1, Ordering::SeqCst);
             return Ok(job());
         };
-        let overloaded = || KdfError::Overloaded {
-            retry_after: gate.retry_after,
-        };
-        let place = Arc::clone(&gate.places)
-            .try_acquire_owned()
-            .map_err(|_| overloaded())?;
+        let overloaded = || KdfError::Overloaded { retry_after: gate.retry_after };
+        let place = Arc::clone(&gate.places).try_acquire_owned().map_err(|_| overloaded())?;
         // Fails only on a closed semaphore, and nobody closes this one.
-        let worker = Arc::clone(&gate.workers)
-            .acquire_owned()
-            .await
-            .map_err(|_| overloaded())?;
+        let worker = Arc::clone(&gate.workers).acquire_owned().await.map_err(|_| overloaded())?;
         let runs = Arc::clone(&self.runs);
         tokio::task::spawn_blocking(move || {
             // Both permits live as long as the run, even if the caller is gone.

@@ -40,12 +40,7 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) fn new(params: Argon2idParams, pepper: Option<&str>, salt: Vec<u8>, output: Vec<u8>) -> Self {
-        Self {
-            params,
-            pepper: pepper.map(str::to_owned),
-            salt,
-            output,
-        }
+        Self { params, pepper: pepper.map(str::to_owned), salt, output }
     }
 
     /// Reads a record. `None` means it is malformed, asks for more than the ceilings, or is not ours to read.
@@ -176,10 +171,7 @@ mod tests {
             with("p=1", "p=1,keyid=ASQk"),     // id "$$"
             with("p=1", "p=1,data=AAAA"),
             with("p=1", "p=1,keyid=ATIwMjZh,keyid=ATIwMjZi"),
-            with(
-                "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-                "CTFhFdXPJO1aFaMaO6Mm",
-            ), // 15 bytes
+            with("CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "CTFhFdXPJO1aFaMaO6Mm"), // 15 bytes
             with("$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", ""),
             with("c29tZXNhbHRzb21lc2FsdA", "c2FsdA"),
             with("c29tZXNhbHRzb21lc2FsdA$", ""),

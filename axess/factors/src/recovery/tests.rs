@@ -5,10 +5,7 @@ use proptest::prelude::*;
 use std::collections::HashSet;
 
 fn subject() -> Subject {
-    Subject {
-        user_id: UserId::from_parts(1, [1; 10]),
-        attempt: AttemptId::from_parts(2, [2; 10]),
-    }
+    Subject { user_id: UserId::from_parts(1, [1; 10]), attempt: AttemptId::from_parts(2, [2; 10]) }
 }
 
 fn check(set: &RecoveryCodes, typed: &str) -> Option<RecoveryCodes> {
@@ -54,11 +51,8 @@ fn codes_are_printed_in_groups_of_an_unambiguous_alphabet() {
 fn typing_is_forgiving() {
     let salt = [9; 16];
     let symbols = normalised("01ABC-DEFGH-JKMNP-QRS10").unwrap();
-    let set = RecoveryCodes {
-        v: Version1,
-        salt: HexBytes(salt),
-        hashes: vec![HexBytes(digest(&salt, &symbols))],
-    };
+    let set =
+        RecoveryCodes { v: Version1, salt: HexBytes(salt), hashes: vec![HexBytes(digest(&salt, &symbols))] };
     for typed in [
         "01ABC-DEFGH-JKMNP-QRS10",
         "01abcdefghjkmnpqrs10",
@@ -93,14 +87,8 @@ fn sets_do_not_share_codes_or_hashes() {
     let ((codes, a), (_, b)) = (RecoveryCodes::generate(1, &rng), RecoveryCodes::generate(1, &rng));
     assert!(check(&a, codes[0].expose()).is_some());
     assert!(check(&b, codes[0].expose()).is_none());
-    let moved = RecoveryCodes {
-        hashes: a.hashes.clone(),
-        ..b
-    };
-    assert!(
-        check(&moved, codes[0].expose()).is_none(),
-        "a hash is bound to the salt of its set"
-    );
+    let moved = RecoveryCodes { hashes: a.hashes.clone(), ..b };
+    assert!(check(&moved, codes[0].expose()).is_none(), "a hash is bound to the salt of its set");
 }
 
 #[test]

@@ -5,10 +5,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 fn subject() -> Subject {
-    Subject {
-        user_id: UserId::from_parts(1, [1; 10]),
-        attempt: AttemptId::from_parts(2, [2; 10]),
-    }
+    Subject { user_id: UserId::from_parts(1, [1; 10]), attempt: AttemptId::from_parts(2, [2; 10]) }
 }
 
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -46,59 +43,29 @@ fn drift_edges() {
     // The code of the step that covers 3000..3030.
     let config = config(2);
     let code = config.code_at(at(3_000)).unwrap();
-    for (now, accepted) in [
-        (2_969, false),
-        (2_970, true),
-        (3_000, true),
-        (3_029, true),
-        (3_059, true),
-        (3_060, false),
-    ] {
-        assert_eq!(
-            accept(&config, code.expose(), at(now)).is_some(),
-            accepted,
-            "{now}"
-        );
+    for (now, accepted) in
+        [(2_969, false), (2_970, true), (3_000, true), (3_029, true), (3_059, true), (3_060, false)]
+    {
+        assert_eq!(accept(&config, code.expose(), at(now)).is_some(), accepted, "{now}");
     }
-    let strict = TotpConfig {
-        drift_window: 0,
-        ..config.clone()
-    };
+    let strict = TotpConfig { drift_window: 0, ..config.clone() };
     assert!(accept(&strict, code.expose(), at(3_029)).is_some());
     assert!(accept(&strict, code.expose(), at(2_999)).is_none());
     assert!(accept(&strict, code.expose(), at(3_030)).is_none());
-    let careless = TotpConfig {
-        drift_window: u32::MAX,
-        ..config
-    };
+    let careless = TotpConfig { drift_window: u32::MAX, ..config };
     assert!(accept(&careless, code.expose(), at(3_000 + 300)).is_some());
-    assert!(
-        accept(&careless, code.expose(), at(3_000 + 330)).is_none(),
-        "the window is capped"
-    );
+    assert!(accept(&careless, code.expose(), at(3_000 + 330)).is_none(), "the window is capped");
 }
 
 #[test]
 fn a_spent_step_and_all_before_it_are_replays() {
     let config = config(3);
-    let (earlier, code) = (
-        config.code_at(at(2_970)).unwrap(),
-        config.code_at(at(3_000)).unwrap(),
-    );
+    let (earlier, code) = (config.code_at(at(2_970)).unwrap(), config.code_at(at(3_000)).unwrap());
     let spent = accept(&config, code.expose(), at(3_000)).unwrap();
     for now in [2_970, 3_000, 3_029, 3_059] {
-        assert!(
-            matches!(
-                spent.verify(subject(), code.expose(), at(now)),
-                TotpOutcome::Replayed
-            ),
-            "{now}"
-        );
+        assert!(matches!(spent.verify(subject(), code.expose(), at(now)), TotpOutcome::Replayed), "{now}");
     }
-    assert!(matches!(
-        spent.verify(subject(), earlier.expose(), at(3_000)),
-        TotpOutcome::Replayed
-    ));
+    assert!(matches!(spent.verify(subject(), earlier.expose(), at(3_000)), TotpOutcome::Replayed));
     let next = config.code_at(at(3_030)).unwrap();
     assert!(accept(&spent, next.expose(), at(3_000)).is_some());
 }
@@ -109,10 +76,7 @@ const TWIN_STEP: u64 = 910_737;
 #[test]
 fn a_code_two_steps_share_is_still_accepted_only_once() {
     // Whatever the order of the steps in the window, whichever of them is current.
-    let config = TotpConfig {
-        drift_window: 2,
-        ..TotpConfig::new(OtpSeed::from(*b"12345678901234567890"))
-    };
+    let config = TotpConfig { drift_window: 2, ..TotpConfig::new(OtpSeed::from(*b"12345678901234567890")) };
     let second = |step: u64| at(i64::try_from(step * 30).unwrap());
     let step = TWIN_STEP;
     let code = config.code_at(second(step)).unwrap();
@@ -123,29 +87,15 @@ fn a_code_two_steps_share_is_still_accepted_only_once() {
         assert!(accept(&spent, code.expose(), second(later)).is_none(), "{later}");
     }
     // One of the two spent, the other not: seen before, so refused.
-    let half = TotpConfig {
-        last_step: Some(step),
-        ..config
-    };
-    assert!(matches!(
-        half.verify(subject(), code.expose(), second(step + 1)),
-        TotpOutcome::Replayed
-    ));
+    let half = TotpConfig { last_step: Some(step), ..config };
+    assert!(matches!(half.verify(subject(), code.expose(), second(step + 1)), TotpOutcome::Replayed));
 }
 
 #[test]
 fn times_at_the_edge_of_the_calendar_do_not_panic() {
     let config = config(5);
-    for now in [
-        at(-1),
-        at(-31),
-        DateTime::<Utc>::MIN_UTC,
-        DateTime::<Utc>::MAX_UTC,
-    ] {
-        assert!(matches!(
-            config.verify(subject(), "000000", now),
-            TotpOutcome::Rejected
-        ));
+    for now in [at(-1), at(-31), DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+        assert!(matches!(config.verify(subject(), "000000", now), TotpOutcome::Rejected));
     }
     assert!(config.code_at(at(-1)).is_none());
     let first = config.code_at(at(0)).unwrap();
@@ -153,10 +103,7 @@ fn times_at_the_edge_of_the_calendar_do_not_panic() {
     let last = config.code_at(DateTime::<Utc>::MAX_UTC).unwrap();
     let spent = accept(&config, last.expose(), DateTime::<Utc>::MAX_UTC).unwrap();
     assert!(accept(&spent, last.expose(), DateTime::<Utc>::MAX_UTC).is_none());
-    let exhausted = TotpConfig {
-        last_step: Some(u64::MAX),
-        ..config
-    };
+    let exhausted = TotpConfig { last_step: Some(u64::MAX), ..config };
     assert!(accept(&exhausted, first.expose(), at(0)).is_none());
 }
 

@@ -19,19 +19,12 @@ pub(super) fn from_the_right(
     lines
         .into_iter()
         .rev()
-        .flat_map(move |line| Elements {
-            rest: Some(line.as_bytes()),
-            quotes: is_rfc_7239,
-        })
+        .flat_map(move |line| Elements { rest: Some(line.as_bytes()), quotes: is_rfc_7239 })
         .take(MAX_HOPS)
         .map(move |element| {
             budget = budget.checked_sub(element.len())?;
             let element = std::str::from_utf8(element).ok()?.trim_matches([' ', '\t']);
-            let ip = if is_rfc_7239 {
-                forwarded_for(element)
-            } else {
-                node(element)
-            };
+            let ip = if is_rfc_7239 { forwarded_for(element) } else { node(element) };
             ip.map(|ip| ip.to_canonical())
         })
 }
@@ -126,20 +119,14 @@ fn node(text: &str) -> Option<IpAddr> {
         return Some(ip);
     }
     let (ip, port) = text.split_once(':')?;
-    ip.parse::<Ipv4Addr>()
-        .ok()
-        .filter(|_| is_port(port))
-        .map(IpAddr::V4)
+    ip.parse::<Ipv4Addr>().ok().filter(|_| is_port(port)).map(IpAddr::V4)
 }
 
 /// A port is one to five digits, or an obfuscated name (RFC 7239 §6).
 fn is_port(text: &str) -> bool {
     let digits = !text.is_empty() && text.len() <= 5 && text.bytes().all(|c| c.is_ascii_digit());
     let obfuscated = |name: &str| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c))
+        !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c))
     };
     digits || text.strip_prefix('_').is_some_and(obfuscated)
 }

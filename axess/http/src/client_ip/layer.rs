@@ -55,9 +55,7 @@ impl ClientIpLayer {
     /// Creates the layer.
     #[must_use]
     pub fn new(config: ClientIpConfig) -> Self {
-        Self {
-            config: Arc::new(config),
-        }
+        Self { config: Arc::new(config) }
     }
 }
 
@@ -65,10 +63,7 @@ impl<S> Layer<S> for ClientIpLayer {
     type Service = ClientIpService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ClientIpService {
-            inner,
-            config: Arc::clone(&self.config),
-        }
+        ClientIpService { inner, config: Arc::clone(&self.config) }
     }
 }
 
@@ -103,17 +98,10 @@ where
 #[must_use]
 pub fn peer_ip(extensions: &Extensions) -> Option<IpAddr> {
     let own = extensions.get::<PeerAddr>().map(|peer| peer.0);
-    own.or_else(|| {
-        extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0.ip())
-    })
+    own.or_else(|| extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()))
 }
 
 /// Returns the address a layer outside resolved, else the connection's own.
 pub(crate) fn client_ip_of(extensions: &Extensions) -> ClientIp {
-    extensions
-        .get::<ClientIp>()
-        .copied()
-        .unwrap_or_else(|| ClientIp::from_peer(peer_ip(extensions)))
+    extensions.get::<ClientIp>().copied().unwrap_or_else(|| ClientIp::from_peer(peer_ip(extensions)))
 }

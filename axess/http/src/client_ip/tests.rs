@@ -6,10 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use tower::{Layer, ServiceExt, service_fn};
 
 fn config(header: ForwardedHeader) -> ClientIpConfig {
-    ClientIpConfig {
-        trusted: TrustedProxies::parse(["10.0.0.0/8", "2001:db8:ffff::/48"]).unwrap(),
-        header,
-    }
+    ClientIpConfig { trusted: TrustedProxies::parse(["10.0.0.0/8", "2001:db8:ffff::/48"]).unwrap(), header }
 }
 
 fn headers(name: &'static str, lines: &[&str]) -> HeaderMap {
@@ -27,11 +24,7 @@ fn ip(text: &str) -> IpAddr {
 /// Resolves behind the trusted proxy 10.0.0.1 and returns "<ip> <source>".
 fn check(header: ForwardedHeader, name: &'static str, lines: &[&str], expect: &str) {
     let client = resolve_client_ip(Some(ip("10.0.0.1")), &headers(name, lines), &config(header));
-    assert_eq!(
-        format!("{} {:?}", client.ip.unwrap(), client.source),
-        expect,
-        "{lines:?}"
-    );
+    assert_eq!(format!("{} {:?}", client.ip.unwrap(), client.source), expect, "{lines:?}");
 }
 
 #[test]
@@ -40,10 +33,7 @@ fn x_forwarded_for() {
         (&["198.51.100.7"][..], "198.51.100.7 Header"),
         (&["6.6.6.6, 198.51.100.7"], "198.51.100.7 Header"),
         (&["6.6.6.6, 198.51.100.7 ,\t10.0.0.2"], "198.51.100.7 Header"),
-        (
-            &["6.6.6.6", "198.51.100.7", "10.0.0.2,10.0.0.3"],
-            "198.51.100.7 Header",
-        ),
+        (&["6.6.6.6", "198.51.100.7", "10.0.0.2,10.0.0.3"], "198.51.100.7 Header"),
         (&["198.51.100.7", "6.6.6.6"], "6.6.6.6 Header"),
         // All trusted: the leftmost.
         (&["10.0.0.9, 10.0.0.2"], "10.0.0.9 Header"),
@@ -95,22 +85,11 @@ fn forwarded() {
         (&["for=\"[2001:db8::1]:80\""], "2001:db8::1 Header"),
         (&["for=\"[2001:db8::1]:_port\""], "2001:db8::1 Header"),
         (&["for=\"[::ffff:198.51.100.7]:80\""], "198.51.100.7 Header"),
-        (
-            &["for=6.6.6.6, for=198.51.100.7;proto=https;by=10.0.0.2"],
-            "198.51.100.7 Header",
-        ),
-        (
-            &["proto=https; for=198.51.100.7 ; host=\"a,b;for=6.6.6.6\""],
-            "198.51.100.7 Header",
-        ),
-        (
-            &["for=198.51.100.7", "for=10.0.0.3;by=\"_x\", for=10.0.0.2"],
-            "198.51.100.7 Header",
-        ),
-        (
-            &["for=198.51.100.7;ext=\"a\\\",for=6.6.6.6\""],
-            "198.51.100.7 Header",
-        ),
+        (&["for=6.6.6.6, for=198.51.100.7;proto=https;by=10.0.0.2"], "198.51.100.7 Header"),
+        (&["proto=https; for=198.51.100.7 ; host=\"a,b;for=6.6.6.6\""], "198.51.100.7 Header"),
+        (&["for=198.51.100.7", "for=10.0.0.3;by=\"_x\", for=10.0.0.2"], "198.51.100.7 Header"),
+        (&["for=198.51.100.7;ext=\"a,for=6.6.6.6\\\"b\""], "198.51.100.7 Header"),
+        (&["for=198.51.100.7;ext=\"a\\\",for=6.6.6.6\""], "198.51.100.7 Header"),
         // What a client wrote cannot swallow what the proxy appended.
         (&["for=\"6.6.6.6, for=198.51.100.7"], "198.51.100.7 Header"),
         (&["for=\"6.6.6.6\\\", for=198.51.100.7"], "198.51.100.7 Header"),
@@ -120,10 +99,7 @@ fn forwarded() {
         (&["for=unknown"], "10.0.0.1 Peer"),
         (&["for=_hidden"], "10.0.0.1 Peer"),
         (&["for=198.51.100.7, for=\"_SEVKISEK\""], "10.0.0.1 Peer"),
-        (
-            &["for=198.51.100.7, for=unknown, for=10.0.0.2"],
-            "10.0.0.2 Header",
-        ),
+        (&["for=198.51.100.7, for=unknown, for=10.0.0.2"], "10.0.0.2 Header"),
         (&["by=198.51.100.7"], "10.0.0.1 Peer"),
         (&["for=198.51.100.7;for=6.6.6.6"], "10.0.0.1 Peer"),
         (&["for=198.51.100.7 for=6.6.6.6"], "10.0.0.1 Peer"),
@@ -160,11 +136,7 @@ fn peers_that_are_unknown_or_not_trusted_ignore_headers() {
         assert_eq!((client.ip, client.source), (Some(ip(expect)), IpSource::Peer));
     }
     let mapped = resolve_client_ip(Some(ip("::ffff:10.0.0.1")), &headers, &config);
-    assert_eq!(
-        mapped.ip,
-        Some(ip("6.6.6.6")),
-        "a mapped proxy address is trusted"
-    );
+    assert_eq!(mapped.ip, Some(ip("6.6.6.6")), "a mapped proxy address is trusted");
     let nobody = resolve_client_ip(Some(ip("10.0.0.1")), &headers, &ClientIpConfig::default());
     assert_eq!(nobody.ip, Some(ip("10.0.0.1")));
 }
@@ -173,25 +145,12 @@ fn peers_that_are_unknown_or_not_trusted_ignore_headers() {
 fn the_walk_is_bounded() {
     let hops = |n: usize| format!("6.6.6.6{}", ", 10.0.0.2".repeat(n));
     let header = ForwardedHeader::XForwardedFor;
-    check(
-        header.clone(),
-        "x-forwarded-for",
-        &[&hops(MAX_HOPS - 1)],
-        "6.6.6.6 Header",
-    );
-    check(
-        header.clone(),
-        "x-forwarded-for",
-        &[&hops(MAX_HOPS)],
-        "10.0.0.2 Header",
-    );
+    check(header.clone(), "x-forwarded-for", &[&hops(MAX_HOPS - 1)], "6.6.6.6 Header");
+    check(header.clone(), "x-forwarded-for", &[&hops(MAX_HOPS)], "10.0.0.2 Header");
     // The leftmost hop begins beyond the byte budget, or one hop alone exceeds it.
     let padded = format!("6.6.6.6, 10.0.0.3{},10.0.0.2", " ".repeat(MAX_FORWARDED_BYTES));
     check(header.clone(), "x-forwarded-for", &[&padded], "10.0.0.2 Header");
-    let late = format!(
-        "6.6.6.6,10.0.0.3{},10.0.0.2",
-        " ".repeat(MAX_FORWARDED_BYTES - 16)
-    );
+    let late = format!("6.6.6.6,10.0.0.3{},10.0.0.2", " ".repeat(MAX_FORWARDED_BYTES - 16));
     check(header.clone(), "x-forwarded-for", &[&late], "10.0.0.3 Header");
     let huge = "9".repeat(1_000_000);
     check(header, "x-forwarded-for", &[&huge, "10.0.0.2"], "10.0.0.2 Header");
@@ -213,20 +172,11 @@ fn ranges_are_checked_and_canonical() {
         assert!(!proxies.contains(ip(outside)), "{outside}");
     }
     for bad in ["", "10.0.0.0/33", "localhost", "10.0.0.0/8,11.0.0.0/8"] {
-        assert!(
-            matches!(
-                TrustedProxies::parse([bad]),
-                Err(TrustedProxiesError::Range { .. })
-            ),
-            "{bad}"
-        );
+        assert!(matches!(TrustedProxies::parse([bad]), Err(TrustedProxiesError::Range { .. })), "{bad}");
     }
     for everybody in ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96"] {
         assert!(
-            matches!(
-                TrustedProxies::parse([everybody]),
-                Err(TrustedProxiesError::Everybody { .. })
-            ),
+            matches!(TrustedProxies::parse([everybody]), Err(TrustedProxiesError::Everybody { .. })),
             "{everybody}"
         );
     }
@@ -245,9 +195,7 @@ async fn the_layer_stores_the_address() {
         let mut request = Request::new(());
         *request.headers_mut() = headers("x-forwarded-for", &["198.51.100.7"]);
         // What a client-side layer left behind must not survive.
-        request
-            .extensions_mut()
-            .insert(ClientIp::from_peer(Some(ip("6.6.6.6"))));
+        request.extensions_mut().insert(ClientIp::from_peer(Some(ip("6.6.6.6"))));
         connect.map(|connect| request.extensions_mut().insert(connect));
         own.map(|own| request.extensions_mut().insert(own));
         service.clone().oneshot(request)
@@ -269,10 +217,7 @@ fn any_ip() -> impl Strategy<Value = IpAddr> {
 
 /// Printable header text, rich in the characters that matter to the parsers.
 fn any_text() -> impl Strategy<Value = String> {
-    let byte = prop_oneof![
-        prop::sample::select(b"\"\\,;=[]:_. 0123456789for".to_vec()),
-        32u8..127
-    ];
+    let byte = prop_oneof![prop::sample::select(b"\"\\,;=[]:_. 0123456789for".to_vec()), 32u8..127];
     prop::collection::vec(byte, 0..80).prop_map(|bytes| bytes.into_iter().map(char::from).collect())
 }
 

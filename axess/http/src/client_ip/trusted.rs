@@ -65,13 +65,9 @@ impl TrustedProxies {
             let range: IpNet = text
                 .parse()
                 .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-                .map_err(|_| TrustedProxiesError::Range {
-                    text: text.to_owned(),
-                })?;
+                .map_err(|_| TrustedProxiesError::Range { text: text.to_owned() })?;
             if covers_everybody(&to_canonical(range)) {
-                return Err(TrustedProxiesError::Everybody {
-                    text: text.to_owned(),
-                });
+                return Err(TrustedProxiesError::Everybody { text: text.to_owned() });
             }
             ranges.push(range);
         }
@@ -100,7 +96,5 @@ fn covers_everybody(range: &IpNet) -> bool {
 fn to_canonical(range: IpNet) -> IpNet {
     let IpNet::V6(v6) = range else { return range };
     let mapped = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
-    mapped
-        .and_then(|(addr, prefix)| Ipv4Net::new(addr, prefix).ok())
-        .map_or(range, IpNet::V4)
+    mapped.and_then(|(addr, prefix)| Ipv4Net::new(addr, prefix).ok()).map_or(range, IpNet::V4)
 }

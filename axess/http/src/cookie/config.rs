@@ -139,20 +139,13 @@ impl SessionCookieConfig {
 
 impl Default for SessionCookieConfig {
     fn default() -> Self {
-        Self {
-            name: None,
-            path: "/".to_owned(),
-            domain: None,
-            secure: true,
-            same_site: SameSite::Lax,
-        }
+        Self { name: None, path: "/".to_owned(), domain: None, secure: true, same_site: SameSite::Lax }
     }
 }
 
 /// Compares as browsers do: cookie name prefixes ignore case.
 fn has_prefix(name: &str, prefix: &str) -> bool {
-    name.get(..prefix.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 fn is_host_name(domain: &str) -> bool {

@@ -57,13 +57,8 @@ impl CookieKeyRing {
     ///
     /// [`SigningKeyError`] when the key is shorter, or all zeros.
     pub fn new(key: impl Into<SigningKey>) -> Result<Self, SigningKeyError> {
-        let keys = Keys {
-            current: derive(key)?,
-            previous: Vec::new(),
-        };
-        Ok(Self {
-            keys: Arc::new(RwLock::new(keys)),
-        })
+        let keys = Keys { current: derive(key)?, previous: Vec::new() };
+        Ok(Self { keys: Arc::new(RwLock::new(keys)) })
     }
 
     /// Adds a key that verifies but does not sign.
@@ -78,9 +73,7 @@ impl CookieKeyRing {
                 return Ok(());
             }
             if keys.previous.len() >= MAX_PREVIOUS_KEYS {
-                return Err(SigningKeyError::TooManyKeys {
-                    max: MAX_PREVIOUS_KEYS,
-                });
+                return Err(SigningKeyError::TooManyKeys { max: MAX_PREVIOUS_KEYS });
             }
             keys.previous.push(key);
             Ok(())
@@ -162,10 +155,7 @@ impl Keys {
         if self.current.id() == id {
             return Some((&self.current, true));
         }
-        self.previous
-            .iter()
-            .find(|key| key.id() == id)
-            .map(|key| (key, false))
+        self.previous.iter().find(|key| key.id() == id).map(|key| (key, false))
     }
 }
 

@@ -77,10 +77,7 @@ fn other_name_other_key_or_other_length_is_refused() {
 #[test]
 fn a_tag_under_another_key_id_is_refused() {
     let ring = ring().with_previous_key([2u8; 32]).unwrap();
-    let (ours, theirs) = (
-        ring.sign(NAME, &id()),
-        CookieKeyRing::new([2u8; 32]).unwrap().sign(NAME, &id()),
-    );
+    let (ours, theirs) = (ring.sign(NAME, &id()), CookieKeyRing::new([2u8; 32]).unwrap().sign(NAME, &id()));
     assert_eq!(ring.verify(NAME, &theirs), Some(id()));
     let swapped = format!("{}.{}.{}", &ours[..22], &theirs[23..31], &ours[32..]);
     assert_eq!(ring.verify(NAME, &swapped), None);
@@ -91,35 +88,21 @@ fn rotation_reaches_clones_and_keeps_old_cookies_until_retired() {
     let ring = ring();
     let cookie = SessionCookie::new(&SessionCookieConfig::default(), ring.clone()).unwrap();
     let old = format!("{NAME}={}", ring.sign(NAME, &id()));
-    let valid = |reissue| SessionCookieRead::Valid {
-        session_id: id(),
-        reissue,
-    };
+    let valid = |reissue| SessionCookieRead::Valid { session_id: id(), reissue };
     assert_eq!(cookie.read(&request(&[&old])), valid(false));
 
     ring.rotate([2u8; 32]).unwrap();
-    assert_eq!(
-        cookie.read(&request(&[&old])),
-        valid(true),
-        "asks for a fresh cookie"
-    );
+    assert_eq!(cookie.read(&request(&[&old])), valid(true), "asks for a fresh cookie");
     let new = format!("{NAME}={}", ring.sign(NAME, &id()));
     assert_eq!(cookie.read(&request(&[&new])), valid(false));
     ring.rotate([2u8; 32]).unwrap();
-    assert_eq!(
-        cookie.read(&request(&[&old])),
-        valid(true),
-        "rotating to the same key keeps the old one"
-    );
+    assert_eq!(cookie.read(&request(&[&old])), valid(true), "rotating to the same key keeps the old one");
 
     ring.rotate([1u8; 32]).unwrap();
     assert_eq!(cookie.read(&request(&[&old])), valid(false), "rotating back");
     ring.rotate([2u8; 32]).unwrap();
     ring.retire_previous();
-    assert_eq!(
-        cookie.read(&request(&[&old])),
-        SessionCookieRead::Refused(CookieRefusal::Invalid)
-    );
+    assert_eq!(cookie.read(&request(&[&old])), SessionCookieRead::Refused(CookieRefusal::Invalid));
     assert_eq!(cookie.read(&request(&[&new])), valid(false));
 }
 
@@ -131,9 +114,7 @@ fn previous_keys_are_bounded() {
         ring = ring.with_previous_key([10 + i as u8; 32]).unwrap();
     }
     ring = ring.with_previous_key([10u8; 32]).unwrap(); // known already
-    let full = SigningKeyError::TooManyKeys {
-        max: MAX_PREVIOUS_KEYS,
-    };
+    let full = SigningKeyError::TooManyKeys { max: MAX_PREVIOUS_KEYS };
     assert_eq!(ring.clone().with_previous_key([99u8; 32]).unwrap_err(), full);
     assert_eq!(
         ring.clone().with_previous_key([9u8; 31]).unwrap_err(),
@@ -175,29 +156,16 @@ fn the_cookie_is_found_among_others() {
         vec![format!("a=b;{pair}")],
         vec![format!(";; \t{pair}\t ;")],
         vec!["a=b".to_owned(), pair.clone(), "c=d".to_owned()],
-        vec![format!(
-            "novalue; x{NAME}=1; {NAME}x=2; __host-session=3; {pair}; ä=ö"
-        )],
+        vec![format!("novalue; x{NAME}=1; {NAME}x=2; __host-session=3; {pair}; ä=ö")],
     ] {
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        assert_eq!(
-            cookie.read(&request(&headers)).session_id(),
-            Some(id()),
-            "{headers:?}"
-        );
+        assert_eq!(cookie.read(&request(&headers)).session_id(), Some(id()), "{headers:?}");
     }
     for absent in [vec![], vec!["a=b"], vec!["__Host-session"], vec!["session=x"]] {
-        assert_eq!(
-            cookie.read(&request(&absent)),
-            SessionCookieRead::Absent,
-            "{absent:?}"
-        );
+        assert_eq!(cookie.read(&request(&absent)), SessionCookieRead::Absent, "{absent:?}");
     }
     let quoted = format!("{NAME}=\"{value}\"");
-    assert_eq!(
-        cookie.read(&request(&[&quoted])),
-        SessionCookieRead::Refused(CookieRefusal::Invalid)
-    );
+    assert_eq!(cookie.read(&request(&[&quoted])), SessionCookieRead::Refused(CookieRefusal::Invalid));
 }
 
 #[test]
@@ -223,16 +191,9 @@ fn set_cookie_renders_every_setting() {
         set.to_str().unwrap().replace(&value, "V")
     };
     let base = SessionCookieConfig::default();
+    assert_eq!(issue(base.clone()), "__Host-session=V; Max-Age=90; Path=/; HttpOnly; Secure; SameSite=Lax");
     assert_eq!(
-        issue(base.clone()),
-        "__Host-session=V; Max-Age=90; Path=/; HttpOnly; Secure; SameSite=Lax"
-    );
-    assert_eq!(
-        issue(SessionCookieConfig {
-            secure: false,
-            same_site: SameSite::Strict,
-            ..base.clone()
-        }),
+        issue(SessionCookieConfig { secure: false, same_site: SameSite::Strict, ..base.clone() }),
         "session=V; Max-Age=90; Path=/; HttpOnly; SameSite=Strict"
     );
     assert_eq!(
@@ -245,10 +206,7 @@ fn set_cookie_renders_every_setting() {
         }),
         "sid=V; Max-Age=90; Path=/app; Domain=example.com; HttpOnly; Secure; SameSite=None"
     );
-    assert_eq!(
-        cookie().removal(),
-        "__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax"
-    );
+    assert_eq!(cookie().removal(), "__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax");
     let forever = cookie().issue(&id(), Some(Duration::MAX));
     assert!(forever.to_str().unwrap().contains("; Max-Age=34560000;"));
     assert!(!cookie().issue(&id(), None).to_str().unwrap().contains("Max-Age"));
@@ -258,22 +216,10 @@ fn set_cookie_renders_every_setting() {
 fn settings_that_browsers_would_drop_or_that_inject_are_errors() {
     use CookieConfigError as E;
     let base = SessionCookieConfig::default;
-    let named = |name: &str| SessionCookieConfig {
-        name: Some(name.into()),
-        ..base()
-    };
-    let path = |path: &str| SessionCookieConfig {
-        path: path.into(),
-        ..base()
-    };
-    let domain = |domain: &str| SessionCookieConfig {
-        domain: Some(domain.into()),
-        ..base()
-    };
-    let plain = |config: SessionCookieConfig| SessionCookieConfig {
-        secure: false,
-        ..config
-    };
+    let named = |name: &str| SessionCookieConfig { name: Some(name.into()), ..base() };
+    let path = |path: &str| SessionCookieConfig { path: path.into(), ..base() };
+    let domain = |domain: &str| SessionCookieConfig { domain: Some(domain.into()), ..base() };
+    let plain = |config: SessionCookieConfig| SessionCookieConfig { secure: false, ..config };
     for (config, error) in [
         (named(""), E::Name),
         (named("a b"), E::Name),
@@ -281,20 +227,8 @@ fn settings_that_browsers_would_drop_or_that_inject_are_errors() {
         (named(&"a".repeat(65)), E::Name),
         (plain(named("__Host-x")), E::HostPrefix),
         (plain(named("__HOST-x")), E::HostPrefix),
-        (
-            SessionCookieConfig {
-                name: Some("__Host-x".into()),
-                ..path("/a")
-            },
-            E::HostPrefix,
-        ),
-        (
-            SessionCookieConfig {
-                name: Some("__Host-x".into()),
-                ..domain("a.b")
-            },
-            E::HostPrefix,
-        ),
+        (SessionCookieConfig { name: Some("__Host-x".into()), ..path("/a") }, E::HostPrefix),
+        (SessionCookieConfig { name: Some("__Host-x".into()), ..domain("a.b") }, E::HostPrefix),
         (plain(named("__Secure-x")), E::SecurePrefix),
         (path(""), E::Path),
         (path("app"), E::Path),
@@ -305,19 +239,9 @@ fn settings_that_browsers_would_drop_or_that_inject_are_errors() {
         (domain(".example.com"), E::Domain),
         (domain("example.com; Secure"), E::Domain),
         (domain("-a.com"), E::Domain),
-        (
-            plain(SessionCookieConfig {
-                same_site: SameSite::None,
-                ..base()
-            }),
-            E::SameSiteNoneNeedsSecure,
-        ),
+        (plain(SessionCookieConfig { same_site: SameSite::None, ..base() }), E::SameSiteNoneNeedsSecure),
     ] {
-        assert_eq!(
-            SessionCookie::new(&config, ring()).unwrap_err(),
-            error,
-            "{config:?}"
-        );
+        assert_eq!(SessionCookie::new(&config, ring()).unwrap_err(), error, "{config:?}");
     }
 }
 

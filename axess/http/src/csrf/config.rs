@@ -110,10 +110,7 @@ impl CsrfConfig {
     /// [`CsrfConfigError::Key`] when the key is too weak or there are [`MAX_PREVIOUS_KEYS`] already.
     pub fn with_previous_key(mut self, key: impl Into<SigningKey>) -> Result<Self, CsrfConfigError> {
         if self.keys.len() > MAX_PREVIOUS_KEYS {
-            return Err(SigningKeyError::TooManyKeys {
-                max: MAX_PREVIOUS_KEYS,
-            }
-            .into());
+            return Err(SigningKeyError::TooManyKeys { max: MAX_PREVIOUS_KEYS }.into());
         }
         self.keys.push(MacKey::derive(&key.into(), KeyPurpose::Csrf)?);
         Ok(self)
@@ -125,9 +122,8 @@ impl CsrfConfig {
     ///
     /// [`CsrfConfigError::Origin`] unless it is `scheme://host` or `scheme://host:port`.
     pub fn allow_origin(mut self, origin: &str) -> Result<Self, CsrfConfigError> {
-        let parsed = Origin::parse(origin).ok_or_else(|| CsrfConfigError::Origin {
-            text: origin.to_owned(),
-        })?;
+        let parsed =
+            Origin::parse(origin).ok_or_else(|| CsrfConfigError::Origin { text: origin.to_owned() })?;
         bounded_push(&mut self.origins, parsed)?;
         Ok(self)
     }
@@ -142,9 +138,7 @@ impl CsrfConfig {
         let stem = path.strip_suffix("/*").unwrap_or(path);
         let below_everything = stem.is_empty();
         if below_everything || !path.starts_with('/') || stem.contains(['*', '?', '#']) {
-            return Err(CsrfConfigError::Path {
-                text: path.to_owned(),
-            });
+            return Err(CsrfConfigError::Path { text: path.to_owned() });
         }
         bounded_push(&mut self.exempt, path.to_owned())?;
         Ok(self)

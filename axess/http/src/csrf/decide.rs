@@ -47,9 +47,7 @@ pub(super) fn judge(
         return Verdict::Refuse(CsrfReason::Malformed);
     };
     let listed = |origin: Option<&str>| {
-        origin
-            .and_then(Origin::parse)
-            .is_some_and(|origin| config.origins.contains(&origin))
+        origin.and_then(Origin::parse).is_some_and(|origin| config.origins.contains(&origin))
     };
     match (site, origin) {
         (Some("same-origin" | "none"), _) => Verdict::Allow,
@@ -82,13 +80,10 @@ impl fmt::Display for CsrfReason {
 
 fn is_safe(method: &Method, headers: &HeaderMap) -> bool {
     let opens_websocket = || {
-        headers.get_all(header::UPGRADE).iter().any(|value| {
-            value
-                .as_bytes()
-                .to_ascii_lowercase()
-                .windows(9)
-                .any(|w| w == b"websocket")
-        })
+        headers
+            .get_all(header::UPGRADE)
+            .iter()
+            .any(|value| value.as_bytes().to_ascii_lowercase().windows(9).any(|w| w == b"websocket"))
     };
     match *method {
         Method::GET => !opens_websocket(),

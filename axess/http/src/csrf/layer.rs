@@ -78,9 +78,7 @@ impl CsrfLayer {
     /// Creates the layer.
     #[must_use]
     pub fn new(config: CsrfConfig) -> Self {
-        Self {
-            config: Arc::new(config),
-        }
+        Self { config: Arc::new(config) }
     }
 }
 
@@ -88,10 +86,7 @@ impl<S> Layer<S> for CsrfLayer {
     type Service = CsrfService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CsrfService {
-            inner,
-            config: Arc::clone(&self.config),
-        }
+        CsrfService { inner, config: Arc::clone(&self.config) }
     }
 }
 
@@ -114,10 +109,7 @@ where
             return Either::Left(ready(Ok(refuse(&self.config, &request, reason))));
         }
         request.extensions_mut().insert(token.clone());
-        Either::Right(CsrfFuture {
-            inner: self.inner.call(request),
-            token,
-        })
+        Either::Right(CsrfFuture { inner: self.inner.call(request), token })
     }
 }
 
@@ -134,9 +126,7 @@ where
             let headers = response.headers_mut();
             headers.append(header::SET_COOKIE, cookie);
             // A page that carries a token is for one browser.
-            headers
-                .entry(header::CACHE_CONTROL)
-                .or_insert(HeaderValue::from_static("no-store"));
+            headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         }
         Poll::Ready(Ok(response))
     }
@@ -144,10 +134,7 @@ where
 
 fn decide<B>(config: &CsrfConfig, request: &Request<B>, token: &CsrfToken) -> Result<(), CsrfReason> {
     // A nested router strips its prefix from the request's own URI.
-    let original = request
-        .extensions()
-        .get::<OriginalUri>()
-        .map(|original| &original.0);
+    let original = request.extensions().get::<OriginalUri>().map(|original| &original.0);
     let path = original.unwrap_or(request.uri()).path();
     match judge(config, request.method(), request.uri(), path, request.headers()) {
         Verdict::Allow => Ok(()),
@@ -170,10 +157,7 @@ fn refuse<B>(config: &CsrfConfig, request: &Request<B>, reason: CsrfReason) -> R
     let mut response = Response::new(Body::from(BODY));
     *response.status_mut() = StatusCode::FORBIDDEN;
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -31,10 +31,8 @@ impl Origin {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (host, more) = (hosts.next(), hosts.next());
         // HTTP/2 has the authority in the URI, HTTP/1.1 in one `Host`. When both are there they must agree.
-        let targets = [
-            uri.authority().map(|authority| Some(authority.as_str())),
-            host.map(|host| host.to_str().ok()),
-        ];
+        let targets =
+            [uri.authority().map(|authority| Some(authority.as_str())), host.map(|host| host.to_str().ok())];
         let mut targets = targets.into_iter().flatten().peekable();
         more.is_none()
             && targets.peek().is_some()
@@ -51,14 +49,9 @@ fn normalise(authority: &str, scheme: &str) -> Option<String> {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority.as_str(), None),
     };
-    let name = |host: &str| {
-        host.bytes()
-            .all(|c| c.is_ascii_alphanumeric() || b"-._".contains(&c))
-    };
+    let name = |host: &str| host.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._".contains(&c));
     let host_ok = match host.strip_prefix('[') {
-        Some(v6) => v6
-            .strip_suffix(']')
-            .is_some_and(|v6| v6.parse::<std::net::Ipv6Addr>().is_ok()),
+        Some(v6) => v6.strip_suffix(']').is_some_and(|v6| v6.parse::<std::net::Ipv6Addr>().is_ok()),
         None => !host.is_empty() && name(host),
     };
     let port = match port {

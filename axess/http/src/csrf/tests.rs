@@ -2,7 +2,8 @@ mod rules;
 mod tokens;
 
 use super::*;
-use crate::session_facts::FakeSession;
+use crate::test_site::TestSite;
+use axess_core::session::SessionHandle;
 use axess_rng::MockRng;
 use axum::{Router, body::Body, routing::any};
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -10,9 +11,7 @@ use std::sync::Arc;
 use tower::ServiceExt;
 
 fn config() -> CsrfConfig {
-    CsrfConfig::new([7u8; 32])
-        .unwrap()
-        .with_rng(Arc::new(MockRng::new(1)))
+    CsrfConfig::new([7u8; 32]).unwrap().with_rng(Arc::new(MockRng::new(1)))
 }
 
 /// An application with a page that renders the token.

@@ -68,11 +68,7 @@ impl CsrfToken {
             Some(known) if known.bound_to == bound_to => known.token.clone(),
             _ => {
                 let token = mint(&self.0.config, bound_to);
-                *held = Some(Held {
-                    token: token.clone(),
-                    bound_to,
-                    fresh: true,
-                });
+                *held = Some(Held { token: token.clone(), bound_to, fresh: true });
                 token
             }
         }
@@ -82,18 +78,12 @@ impl CsrfToken {
     pub(super) fn new(config: Arc<CsrfConfig>, session: LiveSession, headers: &HeaderMap) -> Self {
         let bound_to = session.authenticated_id();
         let held = match find_cookie(headers, config.cookie_name()) {
-            CookieLookup::Found(token) if verify(&config, token, bound_to) => Some(Held {
-                token: token.to_owned(),
-                bound_to,
-                fresh: false,
-            }),
+            CookieLookup::Found(token) if verify(&config, token, bound_to) => {
+                Some(Held { token: token.to_owned(), bound_to, fresh: false })
+            }
             _ => None,
         };
-        Self(Arc::new(Slot {
-            config,
-            session,
-            held: Mutex::new(held),
-        }))
+        Self(Arc::new(Slot { config, session, held: Mutex::new(held) }))
     }
 
     /// Checks the signed double-submit token of a request.
@@ -102,11 +92,7 @@ impl CsrfToken {
         let (sent, more) = (sent.next(), sent.next());
         let cookie = find_cookie(headers, self.0.config.cookie_name());
         let (Some(sent), None) = (sent, more) else {
-            return Err(if more.is_some() {
-                CsrfReason::TokenInvalid
-            } else {
-                CsrfReason::TokenMissing
-            });
+            return Err(if more.is_some() { CsrfReason::TokenInvalid } else { CsrfReason::TokenMissing });
         };
         if cookie == CookieLookup::Absent {
             return Err(CsrfReason::TokenMissing);
@@ -139,9 +125,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CsrfToken {
     type Rejection = ExtensionRejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ExtensionRejection> {
-        Extension::from_request_parts(parts, state)
-            .await
-            .map(|Extension(token)| token)
+        Extension::from_request_parts(parts, state).await.map(|Extension(token)| token)
     }
 }
 
@@ -171,9 +155,7 @@ fn verify(config: &CsrfConfig, token: &str, bound_to: Option<SessionId>) -> bool
     let (Some((nonce, _)), Some(tag)) = (bytes.split_first_chunk(), bytes.last_chunk()) else {
         return false;
     };
-    covered(nonce, bound_to, |parts| {
-        config.keys.iter().any(|key| key.verify(parts, tag))
-    })
+    covered(nonce, bound_to, |parts| config.keys.iter().any(|key| key.verify(parts, tag)))
 }
 
 /// The one place that says what the tag covers.

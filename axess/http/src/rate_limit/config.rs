@@ -173,10 +173,7 @@ impl RateLimitConfigBuilder {
     /// Ends the configuration.
     #[must_use]
     pub fn build(self) -> RateLimitConfig {
-        RateLimitConfig {
-            quota: RateQuota::new(self.max_requests, self.window),
-            ..self.config
-        }
+        RateLimitConfig { quota: RateQuota::new(self.max_requests, self.window), ..self.config }
     }
 }
 

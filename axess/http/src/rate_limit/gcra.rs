@@ -93,9 +93,7 @@ pub fn gcra_decide(tat: Option<DateTime<Utc>>, now: DateTime<Utc>, quota: &RateQ
     let wait = tat - now - quota.tolerance;
     match wait.to_std() {
         Ok(retry_after) if !retry_after.is_zero() => GcraDecision::Denied { retry_after },
-        _ => GcraDecision::Allowed {
-            new_tat: add(tat, quota.interval),
-        },
+        _ => GcraDecision::Allowed { new_tat: add(tat, quota.interval) },
     }
 }
 

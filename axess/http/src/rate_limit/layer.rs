@@ -65,9 +65,7 @@ impl RateLimitLayer {
     #[must_use]
     pub fn new(config: RateLimitConfig) -> Self {
         let store = config.store.clone().into_dyn();
-        Self {
-            shared: Arc::new(Shared { config, store }),
-        }
+        Self { shared: Arc::new(Shared { config, store }) }
     }
 }
 
@@ -75,10 +73,7 @@ impl<S> Layer<S> for RateLimitLayer {
     type Service = RateLimitService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RateLimitService {
-            inner,
-            shared: Arc::clone(&self.shared),
-        }
+        RateLimitService { inner, shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -141,10 +136,7 @@ impl Shared {
         let mut response = Response::new(Body::from(BODY));
         *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
         let headers = response.headers_mut();
-        headers.insert(
-            header::RETRY_AFTER,
-            HeaderValue::from(rejection.retry_after_secs()),
-        );
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(rejection.retry_after_secs()));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response

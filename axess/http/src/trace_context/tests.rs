@@ -70,10 +70,7 @@ fn w3c_traceparent_cases() {
     ] {
         assert!(!continues(&[("traceparent", bad)]), "{bad:?}");
     }
-    assert!(
-        !continues(&[("traceparent", &ok), ("traceparent", &ok)]),
-        "two headers"
-    );
+    assert!(!continues(&[("traceparent", &ok), ("traceparent", &ok)]), "two headers");
     assert!(!continues(&[("trace-parent", &ok)]));
     assert!(!continues(&[("trace.parent", &ok)]));
     assert!(!continues(&[]));
@@ -99,15 +96,9 @@ fn hexadecimal_is_lower_case_and_separators_are_where_they_belong() {
 
 #[test]
 fn flags_keep_what_has_a_meaning() {
-    for (inbound, outbound) in [
-        ("00", "00"),
-        ("01", "01"),
-        ("02", "02"),
-        ("03", "03"),
-        ("fe", "02"),
-        ("ff", "03"),
-        ("f0", "00"),
-    ] {
+    for (inbound, outbound) in
+        [("00", "00"), ("01", "01"), ("02", "02"), ("03", "03"), ("fe", "02"), ("ff", "03"), ("f0", "00")]
+    {
         let context = context(&[("traceparent", &format!("00-{TRACE}-{SPAN}-{inbound}"))]);
         let text = context.traceparent().to_string();
         assert_eq!(text, format!("00-{TRACE}-{}-{outbound}", context.span_id));
@@ -122,11 +113,7 @@ fn state(lines: &[&str]) -> Option<String> {
     let mut all = vec![("traceparent", traceparent.as_str())];
     all.extend(lines.iter().map(|line| ("tracestate", *line)));
     let context = context(&all);
-    assert_eq!(
-        context.trace_id.to_string(),
-        TRACE,
-        "a bad tracestate leaves the trace alone"
-    );
+    assert_eq!(context.trace_id.to_string(), TRACE, "a bad tracestate leaves the trace alone");
     context.tracestate.map(|state| state.to_string())
 }
 
@@ -135,34 +122,20 @@ fn state(lines: &[&str]) -> Option<String> {
 fn w3c_tracestate_cases() {
     let key = "abcdefghijklmnopqrstuvwxyz0123456789_-*/";
     let value: String = (' '..='~').filter(|c| !",=".contains(*c)).collect();
-    let member = |from, to| {
-        (from..=to)
-            .map(|i| format!("bar{i:02}={i:02}"))
-            .collect::<Vec<_>>()
-            .join(",")
-    };
+    let member = |from, to| (from..=to).map(|i| format!("bar{i:02}={i:02}")).collect::<Vec<_>>().join(",");
     let (z256, t241) = ("z".repeat(256), "t".repeat(241));
     for (lines, expect) in [
         (vec!["foo=1,bar=2"], "foo=1,bar=2"),
         (vec!["foo=1", ""], "foo=1"),
         (vec!["", "foo=1"], "foo=1"),
-        (
-            vec!["foo=1,bar=2", "rojo=1,congo=2", "baz=3"],
-            "foo=1,bar=2,rojo=1,congo=2,baz=3",
-        ),
+        (vec!["foo=1,bar=2", "rojo=1,congo=2", "baz=3"], "foo=1,bar=2,rojo=1,congo=2,baz=3"),
         (vec!["foo=1 \t , \t bar=2, \t baz=3"], "foo=1,bar=2,baz=3"),
         (vec!["\t foo=1 \t"], "foo=1"),
         (vec![&format!("{key}={value}")], &format!("{key}={value}")),
-        (
-            vec![&format!("{key}@a-z0-9_-*/={value}")],
-            &format!("{key}@a-z0-9_-*/={value}"),
-        ),
+        (vec![&format!("{key}@a-z0-9_-*/={value}")], &format!("{key}@a-z0-9_-*/={value}")),
         (vec![&member(1, 20), &member(21, 32)], &member(1, 32)),
         (vec!["foo=1", &format!("{z256}=1")], &format!("foo=1,{z256}=1")),
-        (
-            vec!["foo=1", &format!("{t241}@vvvvvvvvvvvvvv=1")],
-            &format!("foo=1,{t241}@vvvvvvvvvvvvvv=1"),
-        ),
+        (vec!["foo=1", &format!("{t241}@vvvvvvvvvvvvvv=1")], &format!("foo=1,{t241}@vvvvvvvvvvvvvv=1")),
     ] {
         assert_eq!(state(&lines).as_deref(), Some(expect));
     }
@@ -201,10 +174,7 @@ fn tracestate_is_bounded_and_needs_its_traceparent() {
     assert_eq!(state(&[&exact]), Some(exact));
     assert_eq!(state(&[&format!("a={},b={}", value(253), value(255))]), None);
     assert_eq!(context(&[("tracestate", "foo=1")]).tracestate, None);
-    assert_eq!(
-        context(&[("traceparent", "x"), ("tracestate", "foo=1")]).tracestate,
-        None
-    );
+    assert_eq!(context(&[("traceparent", "x"), ("tracestate", "foo=1")]).tracestate, None);
 }
 
 /// A generator that has nothing to give.
@@ -231,10 +201,7 @@ async fn the_layer_sets_the_extension_and_echoes_on_demand() {
             let context = request.extensions().get::<TraceContext>().unwrap().clone();
             Ok::<_, std::convert::Infallible>(Response::new(context))
         });
-        let layer = TraceContextLayer::new()
-            .echo(echo)
-            .sample_new(false)
-            .with_rng(Arc::new(MockRng::new(1)));
+        let layer = TraceContextLayer::new().echo(echo).sample_new(false).with_rng(Arc::new(MockRng::new(1)));
         let mut request = Request::new(());
         *request.headers_mut() = headers(&[("traceparent", &format!("00-{TRACE}-{SPAN}-01"))]);
         let response = layer.layer(inner).oneshot(request).await.unwrap();

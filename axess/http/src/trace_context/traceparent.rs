@@ -110,10 +110,7 @@ impl FromStr for Traceparent {
 
 impl fmt::Display for Traceparent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TraceFlags {
-            sampled,
-            random_trace_id,
-        } = self.flags;
+        let TraceFlags { sampled, random_trace_id } = self.flags;
         let bits = (u8::from(sampled) * SAMPLED) | (u8::from(random_trace_id) * RANDOM_TRACE_ID);
         write!(f, "00-{}-{}-{bits:02x}", self.trace_id, self.span_id)
     }
@@ -160,10 +157,7 @@ fn parse(text: &[u8]) -> Option<Traceparent> {
     Some(Traceparent {
         trace_id,
         span_id,
-        flags: TraceFlags {
-            sampled: flags & SAMPLED != 0,
-            random_trace_id: flags & RANDOM_TRACE_ID != 0,
-        },
+        flags: TraceFlags { sampled: flags & SAMPLED != 0, random_trace_id: flags & RANDOM_TRACE_ID != 0 },
     })
 }
 

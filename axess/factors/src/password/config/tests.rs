@@ -2,15 +2,9 @@ use super::*;
 use PasswordPolicyError::{Blocklisted, ContainsIdentifier, TooLong, TooShort};
 use proptest::prelude::*;
 
-const SOLE: PasswordContext<'_> = PasswordContext {
-    sole_factor: true,
-    identifier: None,
-    forbidden_words: &[],
-};
-const MFA: PasswordContext<'_> = PasswordContext {
-    sole_factor: false,
-    ..SOLE
-};
+const SOLE: PasswordContext<'_> =
+    PasswordContext { sole_factor: true, identifier: None, forbidden_words: &[] };
+const MFA: PasswordContext<'_> = PasswordContext { sole_factor: false, ..SOLE };
 
 fn judge(password: &str, context: PasswordContext<'_>) -> Result<(), PasswordPolicyError> {
     PasswordConfig::default().validate_new(&Password::from(password), context)
@@ -18,11 +12,7 @@ fn judge(password: &str, context: PasswordContext<'_>) -> Result<(), PasswordPol
 
 /// `length` characters without any pattern.
 fn varied(length: usize) -> String {
-    "mouse, keyboard & 7 purple elephants! "
-        .chars()
-        .cycle()
-        .take(length)
-        .collect()
+    "mouse, keyboard & 7 purple elephants! ".chars().cycle().take(length).collect()
 }
 
 #[test]
@@ -44,11 +34,7 @@ fn characters_are_counted_not_bytes() {
     assert_eq!((crabs.chars().count(), crabs.len()), (128, 512));
     assert_eq!(judge(&format!("{crabs}🐚"), MFA), Err(TooLong { max: 128 }));
     assert_eq!(judge("пароль кошки", MFA), Ok(()));
-    assert_eq!(
-        judge("🦀🐙🦑🐡🦞🐠🐬", MFA),
-        Err(TooShort { min: 8 }),
-        "7 characters"
-    );
+    assert_eq!(judge("🦀🐙🦑🐡🦞🐠🐬", MFA), Err(TooShort { min: 8 }), "7 characters");
 }
 
 #[test]
@@ -58,14 +44,8 @@ fn a_megabyte_is_refused_by_its_length_alone() {
 
 #[test]
 fn a_configuration_cannot_lift_the_ceiling() {
-    let config = PasswordConfig {
-        max_length: usize::MAX,
-        ..PasswordConfig::default()
-    };
-    assert_eq!(
-        config.validate_new(&varied(129).into(), SOLE),
-        Err(TooLong { max: 128 })
-    );
+    let config = PasswordConfig { max_length: usize::MAX, ..PasswordConfig::default() };
+    assert_eq!(config.validate_new(&varied(129).into(), SOLE), Err(TooLong { max: 128 }));
 }
 
 #[test]
@@ -85,33 +65,18 @@ fn identifiers_and_words() {
     ] {
         assert_eq!(judge(password, with(identifier, &[])), verdict, "{password}");
     }
-    assert_eq!(
-        judge("Welcome to Acme!", with("bob", &["acme"])),
-        Err(Blocklisted)
-    );
-    let short = PasswordConfig {
-        min_length_with_mfa: 1,
-        ..PasswordConfig::default()
-    };
-    assert_eq!(
-        short.validate_new(&"BOB".into(), with("bob", &[])),
-        Err(ContainsIdentifier)
-    );
+    assert_eq!(judge("Welcome to Acme!", with("bob", &["acme"])), Err(Blocklisted));
+    let short = PasswordConfig { min_length_with_mfa: 1, ..PasswordConfig::default() };
+    assert_eq!(short.validate_new(&"BOB".into(), with("bob", &[])), Err(ContainsIdentifier));
 }
 
 #[test]
 fn the_blocklist_ignores_case_and_can_be_switched_off() {
     for password in ["PASSWORD1", "PassWord1", "12345678", "QWERTYUIOP"] {
         assert_eq!(judge(password, MFA), Err(Blocklisted), "{password}");
-        let lax = PasswordConfig {
-            blocklist: false,
-            ..PasswordConfig::default()
-        };
+        let lax = PasswordConfig { blocklist: false, ..PasswordConfig::default() };
         assert_eq!(lax.validate_new(&password.into(), MFA), Ok(()));
-        let word = PasswordContext {
-            forbidden_words: &[password],
-            ..MFA
-        };
+        let word = PasswordContext { forbidden_words: &[password], ..MFA };
         assert_eq!(lax.validate_new(&password.into(), word), Err(Blocklisted));
     }
 }
@@ -119,13 +84,7 @@ fn the_blocklist_ignores_case_and_can_be_switched_off() {
 #[test]
 fn configuration_files() {
     let config: PasswordConfig = serde_json::from_str(r#"{"min_length": 20}"#).unwrap();
-    assert_eq!(
-        config,
-        PasswordConfig {
-            min_length: 20,
-            ..PasswordConfig::default()
-        }
-    );
+    assert_eq!(config, PasswordConfig { min_length: 20, ..PasswordConfig::default() });
     assert!(serde_json::from_str::<PasswordConfig>(r#"{"minlength": 20}"#).is_err());
     assert!(
         serde_json::from_str::<PasswordConfig>(r#"{"argon":{"memory_kib":1,"time_cost":1,"parallelism":1}}"#)

@@ -6,12 +6,7 @@ use axess_rng::MockRng;
 const LIGHT: Argon2idParams = Argon2idParams::light();
 
 fn hasher_with(params: Argon2idParams, peppers: PepperRing) -> PasswordHasher {
-    PasswordHasher::new(
-        params,
-        peppers,
-        Arc::new(KdfPool::inline()),
-        Arc::new(MockRng::new(1)),
-    )
+    PasswordHasher::new(params, peppers, Arc::new(KdfPool::inline()), Arc::new(MockRng::new(1)))
 }
 
 fn hasher() -> PasswordHasher {
@@ -27,10 +22,7 @@ fn pepper(byte: u8) -> Pepper {
 }
 
 fn subject() -> Subject {
-    Subject {
-        user_id: UserId::from_parts(1, [1; 10]),
-        attempt: AttemptId::from_parts(2, [2; 10]),
-    }
+    Subject { user_id: UserId::from_parts(1, [1; 10]), attempt: AttemptId::from_parts(2, [2; 10]) }
 }
 
 async fn verify(
@@ -51,23 +43,10 @@ async fn verify(
 async fn right_wrong_and_nobody() {
     let hasher = hasher();
     let stored = hasher.hash(&Password::from("correct horse")).await.unwrap();
-    assert_eq!(
-        verify(&hasher, "correct horse", Some(&stored)).await.unwrap(),
-        Some(false)
-    );
-    for wrong in [
-        "Correct horse",
-        "correct horse ",
-        " correct horse",
-        "correct hors",
-        "",
-        "correct horse\0",
-    ] {
-        assert_eq!(
-            verify(&hasher, wrong, Some(&stored)).await.unwrap(),
-            None,
-            "{wrong:?}"
-        );
+    assert_eq!(verify(&hasher, "correct horse", Some(&stored)).await.unwrap(), Some(false));
+    for wrong in ["Correct horse", "correct horse ", " correct horse", "correct hors", "", "correct horse\0"]
+    {
+        assert_eq!(verify(&hasher, wrong, Some(&stored)).await.unwrap(), None, "{wrong:?}");
     }
     assert_eq!(verify(&hasher, "correct horse", None).await.unwrap(), None);
 }
@@ -97,18 +76,9 @@ async fn passwords_are_verified_exactly_as_typed() {
     let hasher = hasher();
     // The same letter composed and decomposed, and a NUL that a C string would end at.
     let stored = hasher.hash(&Password::from("caf\u{e9}\0rest")).await.unwrap();
-    assert!(
-        verify(&hasher, "caf\u{e9}\0rest", Some(&stored))
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(verify(&hasher, "caf\u{e9}\0rest", Some(&stored)).await.unwrap().is_some());
     for other in ["cafe\u{301}\0rest", "caf\u{e9}", "caf\u{e9}\0"] {
-        assert_eq!(
-            verify(&hasher, other, Some(&stored)).await.unwrap(),
-            None,
-            "{other:?}"
-        );
+        assert_eq!(verify(&hasher, other, Some(&stored)).await.unwrap(), None, "{other:?}");
     }
 }
 
@@ -116,18 +86,11 @@ async fn passwords_are_verified_exactly_as_typed() {
 async fn hashes_are_salted_and_in_phc_form() {
     let hasher = hasher_with(LIGHT, PepperRing::none());
     let password = Password::from("correct horse");
-    let (a, b) = (
-        hasher.hash(&password).await.unwrap(),
-        hasher.hash(&password).await.unwrap(),
-    );
+    let (a, b) = (hasher.hash(&password).await.unwrap(), hasher.hash(&password).await.unwrap());
     assert_ne!(a.expose(), b.expose());
     assert!(a.expose().starts_with("$argon2id$v=19$m=1024,t=1,p=1$"));
     // Without a pepper it is a hash any Argon2 implementation verifies.
-    assert!(
-        Argon2::default()
-            .verify_password(b"correct horse", a.expose())
-            .is_ok()
-    );
+    assert!(Argon2::default().verify_password(b"correct horse", a.expose()).is_ok());
     assert!(Argon2::default().verify_password(b"wrong", a.expose()).is_err());
 }
 
@@ -138,15 +101,8 @@ async fn a_hash_of_the_reference_implementation_verifies() {
         "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
     );
     let hasher = hasher_with(Argon2idParams::default(), PepperRing::none());
-    assert_eq!(
-        verify(&hasher, "password", Some(&stored)).await.unwrap(),
-        Some(true),
-        "its salt is short"
-    );
-    assert_eq!(
-        verify(&hasher, "differentpassword", Some(&stored)).await.unwrap(),
-        None
-    );
+    assert_eq!(verify(&hasher, "password", Some(&stored)).await.unwrap(), Some(true), "its salt is short");
+    assert_eq!(verify(&hasher, "differentpassword", Some(&stored)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -163,59 +119,36 @@ async fn a_megabyte_costs_one_run_and_is_nobodys_password() {
         "its hash is never even computed"
     );
     let runs = hasher.pool.runs();
-    assert!(matches!(
-        hasher.hash(&Password::from(megabyte)).await,
-        Err(PasswordError::TooLong)
-    ));
+    assert!(matches!(hasher.hash(&Password::from(megabyte)).await, Err(PasswordError::TooLong)));
     assert_eq!(hasher.pool.runs(), runs);
     let longest = "x".repeat(MAX_PASSWORD_BYTES);
     let stored = hasher.hash(&Password::from(longest.as_str())).await.unwrap();
     assert!(verify(&hasher, &longest, Some(&stored)).await.unwrap().is_some());
-    assert_eq!(
-        verify(&hasher, &(longest + "x"), Some(&stored)).await.unwrap(),
-        None,
-        "cut off nowhere"
-    );
+    assert_eq!(verify(&hasher, &(longest + "x"), Some(&stored)).await.unwrap(), None, "cut off nowhere");
 }
 
 #[tokio::test]
 async fn unusable_records_are_errors_after_equal_work() {
     let hasher = hasher();
-    for text in [
-        "",
-        "x",
-        "$2b$12$abc",
-        "$argon2id$v=19$m=4194304,t=99,p=64$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA",
-    ] {
+    for text in
+        ["", "x", "$2b$12$abc", "$argon2id$v=19$m=4194304,t=99,p=64$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA"]
+    {
         let stored = PasswordHash::from(text);
-        assert!(matches!(
-            verify(&hasher, "x", Some(&stored)).await,
-            Err(PasswordError::CorruptRecord)
-        ));
+        assert!(matches!(verify(&hasher, "x", Some(&stored)).await, Err(PasswordError::CorruptRecord)));
         assert!(hasher.matches(&Password::from("x"), &stored).await.is_err());
     }
 }
 
 #[tokio::test]
 async fn a_missing_pepper_is_an_operators_fault_never_a_pass() {
-    let stored = hasher_with(LIGHT, ring("a", 1))
-        .hash(&Password::from("x"))
-        .await
-        .unwrap();
+    let stored = hasher_with(LIGHT, ring("a", 1)).hash(&Password::from("x")).await.unwrap();
     assert!(stored.expose().contains(",keyid="));
     for other in [PepperRing::none(), ring("b", 1)] {
-        let error = verify(&hasher_with(LIGHT, other), "x", Some(&stored))
-            .await
-            .unwrap_err();
+        let error = verify(&hasher_with(LIGHT, other), "x", Some(&stored)).await.unwrap_err();
         assert!(matches!(&error, PasswordError::UnknownPepper { id } if id == "a"));
     }
     // The right id with another secret is just a wrong password.
-    assert_eq!(
-        verify(&hasher_with(LIGHT, ring("a", 2)), "x", Some(&stored))
-            .await
-            .unwrap(),
-        None
-    );
+    assert_eq!(verify(&hasher_with(LIGHT, ring("a", 2)), "x", Some(&stored)).await.unwrap(), None);
     // A plain Argon2id run over the password does not verify: the pepper is really in there.
     let plain = PasswordHash::from(stored.expose().replace(",keyid=AWE", ""));
     assert_ne!(plain.expose(), stored.expose());
@@ -251,11 +184,7 @@ async fn changed_parameters_ask_for_a_rehash() {
     for (memory, time, lanes) in [(2048, 1, 1), (1024, 2, 1), (1024, 1, 2), (512, 1, 1)] {
         let params = Argon2idParams::new(memory, time, lanes).unwrap();
         let changed = hasher_with(params, PepperRing::none());
-        assert_eq!(
-            verify(&changed, "x", Some(&stored)).await.unwrap(),
-            Some(true),
-            "{params:?}"
-        );
+        assert_eq!(verify(&changed, "x", Some(&stored)).await.unwrap(), Some(true), "{params:?}");
         let rehashed = changed.hash(&Password::from("x")).await.unwrap();
         assert_eq!(verify(&changed, "x", Some(&rehashed)).await.unwrap(), Some(false));
     }
@@ -271,12 +200,7 @@ async fn history_is_searched_one_run_each() {
     let before = hasher.pool.runs();
     let mut found = Vec::new();
     for stored in &history {
-        found.push(
-            hasher
-                .matches(&Password::from("second one"), stored)
-                .await
-                .unwrap(),
-        );
+        found.push(hasher.matches(&Password::from("second one"), stored).await.unwrap());
     }
     assert_eq!(found, [false, true]);
     assert_eq!(hasher.pool.runs(), before + 2);
@@ -285,12 +209,7 @@ async fn history_is_searched_one_run_each() {
 #[tokio::test]
 async fn overload_is_an_error_not_a_wrong_password() {
     let pool = Arc::new(KdfPool::new(1, 0));
-    let hasher = PasswordHasher::new(
-        LIGHT,
-        PepperRing::none(),
-        Arc::clone(&pool),
-        Arc::new(MockRng::new(1)),
-    );
+    let hasher = PasswordHasher::new(LIGHT, PepperRing::none(), Arc::clone(&pool), Arc::new(MockRng::new(1)));
     let (release, held) = std::sync::mpsc::channel::<()>();
     let busy = tokio::spawn({
         let pool = Arc::clone(&pool);
@@ -298,10 +217,7 @@ async fn overload_is_an_error_not_a_wrong_password() {
     });
     tokio::task::yield_now().await;
     let refused = hasher.verify(subject(), &Password::from("x"), None).await;
-    assert!(matches!(
-        refused,
-        Err(PasswordError::Kdf(KdfError::Overloaded { .. }))
-    ));
+    assert!(matches!(refused, Err(PasswordError::Kdf(KdfError::Overloaded { .. }))));
     drop(release);
     assert!(busy.await.unwrap().unwrap().is_err());
     assert!(matches!(

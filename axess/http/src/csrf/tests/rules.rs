@@ -25,42 +25,19 @@ const COOKIE: (&str, &str) = ("cookie", "session=x");
 
 #[tokio::test]
 async fn methods() {
-    let hostile = [
-        SITE,
-        COOKIE,
-        ("sec-fetch-site", "cross-site"),
-        ("origin", "https://evil.com"),
-    ];
+    let hostile = [SITE, COOKIE, ("sec-fetch-site", "cross-site"), ("origin", "https://evil.com")];
     for method in ["GET", "HEAD", "OPTIONS", "TRACE"] {
-        assert_eq!(
-            check(config(), request(method, "/", &hostile)).await,
-            "ok",
-            "{method}"
-        );
+        assert_eq!(check(config(), request(method, "/", &hostile)).await, "ok", "{method}");
     }
-    for method in [
-        "POST", "PUT", "PATCH", "DELETE", "CONNECT", "PROPFIND", "get", "Post",
-    ] {
-        assert_eq!(
-            check(config(), request(method, "/", &hostile)).await,
-            "cross_site",
-            "{method}"
-        );
+    for method in ["POST", "PUT", "PATCH", "DELETE", "CONNECT", "PROPFIND", "get", "Post"] {
+        assert_eq!(check(config(), request(method, "/", &hostile)).await, "cross_site", "{method}");
     }
     for upgrade in ["websocket", "WebSocket", "h2c, websocket"] {
         let mut headers = hostile.to_vec();
         headers.push(("upgrade", upgrade));
-        assert_eq!(
-            check(config(), request("GET", "/", &headers)).await,
-            "cross_site",
-            "{upgrade}"
-        );
+        assert_eq!(check(config(), request("GET", "/", &headers)).await, "cross_site", "{upgrade}");
         headers[2] = ("sec-fetch-site", "same-origin");
-        assert_eq!(
-            check(config(), request("GET", "/", &headers)).await,
-            "ok",
-            "{upgrade}"
-        );
+        assert_eq!(check(config(), request("GET", "/", &headers)).await, "ok", "{upgrade}");
     }
 }
 
@@ -91,11 +68,7 @@ async fn sec_fetch_site_decides_first() {
         headers.extend(origin.map(|origin| ("origin", origin)));
         assert_eq!(post(config, &headers).await, expect, "{site} {origin:?}");
     }
-    let twice = [
-        SITE,
-        ("sec-fetch-site", "same-origin"),
-        ("sec-fetch-site", "same-origin"),
-    ];
+    let twice = [SITE, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")];
     assert_eq!(post(config(), &twice).await, "malformed");
 }
 
@@ -139,11 +112,7 @@ async fn origin_must_be_the_target_when_none_is_listed() {
     assert_eq!(post(config(), &none).await, "origin_mismatch", "no Host");
     let hosts = [SITE, SITE, ("origin", "https://example.com")];
     assert_eq!(post(config(), &hosts).await, "origin_mismatch", "two Hosts");
-    let origins = [
-        SITE,
-        ("origin", "https://example.com"),
-        ("origin", "https://example.com"),
-    ];
+    let origins = [SITE, ("origin", "https://example.com"), ("origin", "https://example.com")];
     assert_eq!(post(config(), &origins).await, "malformed", "two Origins");
 }
 
@@ -175,11 +144,7 @@ async fn once_an_origin_is_listed_the_host_no_longer_counts() {
             .allow_origin("https://listed.com")
             .and_then(|config| config.allow_origin("capacitor://localhost"))
             .unwrap();
-        assert_eq!(
-            post(config, &[SITE, COOKIE, ("origin", origin)]).await,
-            expect,
-            "{origin}"
-        );
+        assert_eq!(post(config, &[SITE, COOKIE, ("origin", origin)]).await, expect, "{origin}");
     }
 }
 
@@ -219,29 +184,16 @@ async fn exempt_paths_are_exact_or_below() {
     // In a nested router the full path counts.
     let nested = Router::new().nest("/api", app(config().exempt_path("/api/hook").unwrap()));
     for (path, status) in [("/api/hook", 200), ("/api/in/x", 403), ("/api/x", 403)] {
-        let response = send(
-            &nested,
-            request("POST", path, &[SITE, ("sec-fetch-site", "cross-site")]),
-        )
-        .await;
+        let response = send(&nested, request("POST", path, &[SITE, ("sec-fetch-site", "cross-site")])).await;
         assert_eq!(response.status(), status, "{path}");
     }
 }
 
 #[tokio::test]
 async fn the_refusal_repeats_nothing() {
-    let headers = [
-        SITE,
-        COOKIE,
-        ("origin", "https://evil.com"),
-        ("x-csrf-token", "evil"),
-    ];
+    let headers = [SITE, COOKIE, ("origin", "https://evil.com"), ("x-csrf-token", "evil")];
     let response = send(&app(config()), request("POST", "/evil", &headers)).await;
-    let mut names: Vec<_> = response
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.as_str(), value))
-        .collect();
+    let mut names: Vec<_> = response.headers().iter().map(|(name, value)| (name.as_str(), value)).collect();
     names.retain(|(name, _)| *name != "content-length");
     assert_eq!(names.len(), 2, "{names:?}");
     assert_eq!(response.headers()["content-type"], "application/problem+json");
@@ -260,13 +212,9 @@ async fn the_hook_gets_the_route_and_the_address() {
     let config = config().on_reject(Arc::new(move |rejection: &CsrfRejection<'_>| {
         *log.lock().unwrap() = format!("{rejection:?}");
     }));
-    let app = Router::new()
-        .route("/u/{id}", any(|| async {}))
-        .layer(CsrfLayer::new(config));
+    let app = Router::new().route("/u/{id}", any(|| async {})).layer(CsrfLayer::new(config));
     let mut request = request("PUT", "/u/%0d%0a", &[("sec-fetch-site", "cross-site")]);
-    request
-        .extensions_mut()
-        .insert(crate::PeerAddr([192, 0, 2, 1].into()));
+    request.extensions_mut().insert(crate::PeerAddr([192, 0, 2, 1].into()));
     send(&app, request).await;
     assert_eq!(
         *seen.lock().unwrap(),
@@ -278,24 +226,12 @@ async fn the_hook_gets_the_route_and_the_address() {
 #[test]
 fn settings_are_checked() {
     use crate::SigningKeyError as E;
-    assert_eq!(
-        CsrfConfig::new([1u8; 16]).unwrap_err(),
-        CsrfConfigError::Key(E::TooShort { bytes: 16 })
-    );
-    let source = std::error::Error::source(&CsrfConfigError::Key(E::AllZero))
-        .unwrap()
-        .to_string();
+    assert_eq!(CsrfConfig::new([1u8; 16]).unwrap_err(), CsrfConfigError::Key(E::TooShort { bytes: 16 }));
+    let source = std::error::Error::source(&CsrfConfigError::Key(E::AllZero)).unwrap().to_string();
     assert_eq!(source, E::AllZero.to_string());
-    for origin in [
-        "",
-        "null",
-        "example.com",
-        "https://",
-        "https://a/b",
-        "https://a b",
-        "1http://a",
-        "https://*.a",
-    ] {
+    for origin in
+        ["", "null", "example.com", "https://", "https://a/b", "https://a b", "1http://a", "https://*.a"]
+    {
         let refused = matches!(config().allow_origin(origin), Err(CsrfConfigError::Origin { .. }));
         assert!(refused, "{origin}");
     }
@@ -308,20 +244,11 @@ fn settings_are_checked() {
         full = full.exempt_path(&format!("/{i}")).unwrap();
         full = full.allow_origin(&format!("https://{i}.com")).unwrap();
     }
-    assert_eq!(
-        full.clone().exempt_path("/x").unwrap_err(),
-        CsrfConfigError::TooManyRules
-    );
-    assert_eq!(
-        full.allow_origin("https://x").unwrap_err(),
-        CsrfConfigError::TooManyRules
-    );
+    assert_eq!(full.clone().exempt_path("/x").unwrap_err(), CsrfConfigError::TooManyRules);
+    assert_eq!(full.allow_origin("https://x").unwrap_err(), CsrfConfigError::TooManyRules);
     let mut keys = config();
     for i in 0..crate::MAX_PREVIOUS_KEYS {
         keys = keys.with_previous_key([20 + i as u8; 32]).unwrap();
     }
-    assert!(matches!(
-        keys.with_previous_key([99u8; 32]),
-        Err(CsrfConfigError::Key(E::TooManyKeys { .. }))
-    ));
+    assert!(matches!(keys.with_previous_key([99u8; 32]), Err(CsrfConfigError::Key(E::TooManyKeys { .. }))));
 }

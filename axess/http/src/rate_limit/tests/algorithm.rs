@@ -30,26 +30,16 @@ fn values_are_clamped() {
     let low = RateQuota::new(0, Duration::ZERO);
     assert_eq!((low.max_requests(), low.window()), (1, MIN_RATE_WINDOW));
     let high = RateQuota::new(u32::MAX, Duration::MAX);
-    assert_eq!(
-        (high.max_requests(), high.window()),
-        (MAX_RATE_REQUESTS, MAX_RATE_WINDOW)
-    );
+    assert_eq!((high.max_requests(), high.window()), (MAX_RATE_REQUESTS, MAX_RATE_WINDOW));
     let densest = RateQuota::new(u32::MAX, Duration::ZERO);
-    assert_eq!(
-        admitted(&densest, vec![0; MAX_RATE_REQUESTS as usize + 1]).len(),
-        MAX_RATE_REQUESTS as usize
-    );
+    assert_eq!(admitted(&densest, vec![0; MAX_RATE_REQUESTS as usize + 1]).len(), MAX_RATE_REQUESTS as usize);
 }
 
 #[test]
 fn the_ends_of_time_do_not_overflow() {
     let quota = RateQuota::new(2, MAX_RATE_WINDOW);
     for now in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-        for tat in [
-            None,
-            Some(DateTime::<Utc>::MIN_UTC),
-            Some(DateTime::<Utc>::MAX_UTC),
-        ] {
+        for tat in [None, Some(DateTime::<Utc>::MIN_UTC), Some(DateTime::<Utc>::MAX_UTC)] {
             if let GcraDecision::Denied { retry_after } = gcra_decide(tat, now, &quota) {
                 assert!(retry_after <= MAX_RATE_WINDOW);
             }

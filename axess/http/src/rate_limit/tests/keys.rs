@@ -56,23 +56,11 @@ fn same(key: &KeyExtractor, a: &Parts, b: &Parts) -> bool {
 
 #[test]
 fn addresses_are_the_resolved_ones_and_ipv6_counts_by_64() {
-    for key in [
-        KeyExtractor::PeerIp,
-        KeyExtractor::ForwardedIp,
-        KeyExtractor::ClientIp,
-    ] {
+    for key in [KeyExtractor::PeerIp, KeyExtractor::ForwardedIp, KeyExtractor::ClientIp] {
         assert!(same(&key, &from_ip("192.0.2.1"), &from_ip("::ffff:192.0.2.1")));
         assert!(!same(&key, &from_ip("192.0.2.1"), &from_ip("192.0.2.2")));
-        assert!(same(
-            &key,
-            &from_ip("2001:db8:0:1::1"),
-            &from_ip("2001:db8:0:1:ffff::2")
-        ));
-        assert!(!same(
-            &key,
-            &from_ip("2001:db8:0:1::1"),
-            &from_ip("2001:db8:0:2::1")
-        ));
+        assert!(same(&key, &from_ip("2001:db8:0:1::1"), &from_ip("2001:db8:0:1:ffff::2")));
+        assert!(!same(&key, &from_ip("2001:db8:0:1::1"), &from_ip("2001:db8:0:2::1")));
 
         let connect = with(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 9))));
         assert!(same(&key, &connect, &from_ip("192.0.2.1")));
@@ -87,14 +75,7 @@ fn addresses_are_the_resolved_ones_and_ipv6_counts_by_64() {
 #[test]
 fn no_header_changes_any_bucket() {
     let spoof = |mut parts: Parts| {
-        for name in [
-            "x-forwarded-for",
-            "x-real-ip",
-            "x-client-id",
-            "x-user-id",
-            "cookie",
-            "authorization",
-        ] {
+        for name in ["x-forwarded-for", "x-real-ip", "x-client-id", "x-user-id", "cookie", "authorization"] {
             parts.headers.insert(name, "6.6.6.6".parse().unwrap());
         }
         parts
@@ -110,10 +91,7 @@ fn no_header_changes_any_bucket() {
         KeyExtractor::Global,
     ] {
         assert!(same(&key, &human(1, 1, 1), &spoof(human(1, 1, 1))), "{key:?}");
-        assert!(
-            same(&key, &from_ip("192.0.2.1"), &spoof(from_ip("192.0.2.1"))),
-            "{key:?}"
-        );
+        assert!(same(&key, &from_ip("192.0.2.1"), &spoof(from_ip("192.0.2.1"))), "{key:?}");
     }
 }
 
@@ -149,14 +127,8 @@ fn a_missing_key_counts_against_the_address_and_a_missing_address_against_one_bu
         KeyExtractor::Composite(vec![]),
         custom,
     ] {
-        assert!(
-            same(&key, &from_ip("192.0.2.1"), &from_ip("192.0.2.1")),
-            "{key:?}"
-        );
-        assert!(
-            !same(&key, &from_ip("192.0.2.1"), &from_ip("192.0.2.2")),
-            "{key:?}"
-        );
+        assert!(same(&key, &from_ip("192.0.2.1"), &from_ip("192.0.2.1")), "{key:?}");
+        assert!(!same(&key, &from_ip("192.0.2.1"), &from_ip("192.0.2.2")), "{key:?}");
         assert!(same(&key, &parts(|_| {}), &parts(|_| {})), "{key:?}");
         assert!(!same(&key, &parts(|_| {}), &from_ip("192.0.2.1")), "{key:?}");
     }
@@ -171,17 +143,12 @@ fn composites_count_combinations_and_cannot_be_confused() {
         ])
     };
     let none = parts(|_| {});
-    assert_eq!(
-        text("a", "b").bucket("l", &none),
-        text("a", "b").bucket("l", &none)
-    );
+    assert_eq!(text("a", "b").bucket("l", &none), text("a", "b").bucket("l", &none));
     for other in [text("ab", ""), text("", "ab"), text("b", "a")] {
         assert_ne!(text("a", "b").bucket("l", &none), other.bucket("l", &none));
     }
     let nested = |inner: Vec<KeyExtractor>, after: Vec<KeyExtractor>| {
-        let keys = std::iter::once(KeyExtractor::Composite(inner))
-            .chain(after)
-            .collect();
+        let keys = std::iter::once(KeyExtractor::Composite(inner)).chain(after).collect();
         KeyExtractor::Composite(keys).bucket("l", &none)
     };
     assert_ne!(

@@ -17,18 +17,10 @@ fn a_full_table_never_refuses_a_new_caller_and_stays_bounded() {
     assert_eq!(table.capacity(), 640);
     let quota = RateQuota::new(1, secs(60));
     for i in 0..20_000 {
-        assert_eq!(
-            table.admit_now(key(i), quota, at(i as i64)),
-            Admission::Admitted,
-            "{i}"
-        );
+        assert_eq!(table.admit_now(key(i), quota, at(i as i64)), Admission::Admitted, "{i}");
         assert!(table.len() <= table.capacity());
     }
-    assert!(
-        table.len() > 500,
-        "only as many are shed as needed: {}",
-        table.len()
-    );
+    assert!(table.len() > 500, "only as many are shed as needed: {}", table.len());
 }
 
 #[test]
@@ -44,10 +36,7 @@ fn full_buckets_are_shed_before_any_other() {
     assert_eq!(table.admit_now(keys[32], long, later), Admission::Admitted);
     assert_eq!(table.len(), 16 + 1, "the sixteen that were full again are gone");
     for key in keys[..32].iter().skip(1).step_by(2) {
-        assert!(matches!(
-            table.admit_now(*key, long, later),
-            Admission::Refused { .. }
-        ));
+        assert!(matches!(table.admit_now(*key, long, later), Admission::Refused { .. }));
     }
 }
 
@@ -64,10 +53,7 @@ fn whoever_is_throttled_hardest_is_forgotten_last() {
     for key in keys.take(5_000) {
         assert_eq!(table.admit_now(key, quota, at(1)), Admission::Admitted);
     }
-    assert!(matches!(
-        table.admit_now(attacker, quota, at(2)),
-        Admission::Refused { .. }
-    ));
+    assert!(matches!(table.admit_now(attacker, quota, at(2)), Admission::Refused { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -95,12 +81,6 @@ async fn concurrent_requests_admit_exactly_the_quota() {
 #[test]
 fn capacity_is_clamped() {
     assert_eq!(MemoryBuckets::with_capacity(0).capacity(), 64);
-    assert_eq!(
-        MemoryBuckets::with_capacity(usize::MAX).capacity(),
-        MAX_MEMORY_BUCKETS
-    );
-    assert_eq!(
-        format!("{:?}", MemoryBuckets::with_capacity(64)),
-        "MemoryBuckets(0/64)"
-    );
+    assert_eq!(MemoryBuckets::with_capacity(usize::MAX).capacity(), MAX_MEMORY_BUCKETS);
+    assert_eq!(format!("{:?}", MemoryBuckets::with_capacity(64)), "MemoryBuckets(0/64)");
 }

@@ -1,0 +1,242 @@
+use crate::signing::{KeyPurpose, MacKey, SigningKeyError};
+use axess_identity::SigningKey;
+use http::{HeaderMap, header};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{PoisonError, RwLock},
+};
+use subtle::ConstantTimeEq;
+
+/// The most of one header that is looked at, in bytes.
+const MAX_HEADER: usize = 512;
+/// How many distinct browsers' digests are remembered.
+const MAX_REMEMBERED: usize = 4_096;
+
+/// Which features of a browser a session is bound to. Each is coarse on purpose: it must survive ordinary use.
+///
+/// ```
+/// use axess_http::FingerprintConfig;
+/// let strict = FingerprintConfig { ip_prefix: true, ..FingerprintConfig::default() };
+/// assert!(strict.user_agent && strict.language);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FingerprintConfig {
+    /// The browser's family and major version. Default: on.
+    pub user_agent: bool,
+    /// The first language of `Accept-Language`, without region. Default: on.
+    pub language: bool,
+    /// The client's /24 (IPv4) or /64 (IPv6). Default: off, because phones change networks.
+    pub ip_prefix: bool,
+}
+
+impl Default for FingerprintConfig {
+    fn default() -> Self {
+        Self { user_agent: true, language: true, ip_prefix: false }
+    }
+}
+
+/// What happens to a request whose browser is not the one its session is bound to.
+///
+/// ```
+/// use axess_http::FingerprintPolicy;
+/// assert_eq!(FingerprintPolicy::default(), FingerprintPolicy::Warn);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FingerprintPolicy {
+    /// It is recorded and goes on.
+    #[default]
+    Warn,
+    /// It gets 401, and the session loses its authentication: the user logs in again.
+    Reauth,
+    /// It gets 401, and the session is ended.
+    Revoke,
+}
+
+/// Computes and compares fingerprints under the current key, and under previous ones while keys are rotated.
+#[derive(Debug)]
+pub(super) struct Fingerprinter {
+    config: FingerprintConfig,
+    current: MacKey,
+    previous: Vec<MacKey>,
+    remembered: RwLock<HashMap<Features, [u8; 32]>>,
+}
+
+/// What a request shows of its browser, as sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Features {
+    user_agent: Box<[u8]>,
+    language: Box<[u8]>,
+    network: Option<IpAddr>,
+}
+
+impl Fingerprinter {
+    pub(super) fn new(
+        config: FingerprintConfig,
+        current: &SigningKey,
+        previous: &[SigningKey],
+    ) -> Result<Self, SigningKeyError> {
+        let derive = |key| MacKey::derive(key, KeyPurpose::Fingerprint);
+        Ok(Self {
+            config,
+            current: derive(current)?,
+            previous: previous.iter().map(derive).collect::<Result<_, _>>()?,
+            remembered: RwLock::default(),
+        })
+    }
+
+    /// Returns the digest a session of this request is bound to.
+    pub(super) fn digest(&self, headers: &HeaderMap, ip: Option<IpAddr>) -> [u8; 32] {
+        let features = self.features(headers, ip);
+        let known = self.remembered.read().unwrap_or_else(PoisonError::into_inner).get(&features).copied();
+        if let Some(digest) = known {
+            return digest;
+        }
+        let digest = features.tag(&self.current);
+        let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= MAX_REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(features, digest);
+        digest
+    }
+
+    /// Tells whether a session bound to `bound` may be used by the browser behind `digest`.
+    pub(super) fn matches(
+        &self,
+        bound: &[u8; 32],
+        digest: &[u8; 32],
+        headers: &HeaderMap,
+        ip: Option<IpAddr>,
+    ) -> bool {
+        if bound.ct_eq(digest).into() {
+            return true;
+        }
+        let features = self.features(headers, ip);
+        self.previous.iter().any(|key| bound.ct_eq(&features.tag(key)).into())
+    }
+
+    fn features(&self, headers: &HeaderMap, ip: Option<IpAddr>) -> Features {
+        let read = |on: bool, name: header::HeaderName| {
+            let value = headers.get(name).filter(|_| on).map(http::HeaderValue::as_bytes).unwrap_or_default();
+            value.get(..MAX_HEADER).unwrap_or(value).into()
+        };
+        Features {
+            user_agent: read(self.config.user_agent, header::USER_AGENT),
+            language: read(self.config.language, header::ACCEPT_LANGUAGE),
+            network: ip.filter(|_| self.config.ip_prefix).map(prefix),
+        }
+    }
+}
+
+impl Features {
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
+        let agent = browser(&String::from_utf8_lossy(&self.user_agent));
+        let language = primary_language(&String::from_utf8_lossy(&self.language));
+        let network = self.network.map(|ip| ip.to_string()).unwrap_or_default();
+        key.tag(&[agent.as_bytes(), language.as_bytes(), network.as_bytes()])
+    }
+}
+
+/// Reduces a user agent to family, operating system and major version; one nobody knows stays as it is.
+fn browser(user_agent: &str) -> String {
+    match woothee::parser::Parser::new().parse(user_agent) {
+        Some(found) if found.name != "UNKNOWN" => {
+            let major = found.version.split('.').next().unwrap_or_default();
+            format!("{}/{major}/{}", found.name, found.os)
+        }
+        _ => user_agent.to_owned(),
+    }
+}
+
+fn primary_language(accept_language: &str) -> String {
+    let first = accept_language.split([',', ';']).next().unwrap_or_default().trim();
+    first.split('-').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+fn prefix(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            IpAddr::from([a, b, c, 0])
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    const FIREFOX_PATCHED: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.3";
+    const FIREFOX_NEXT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0";
+    const CHROME: &str =
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+
+    fn headers(user_agent: &str, language: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, user_agent.parse().unwrap());
+        headers.insert(header::ACCEPT_LANGUAGE, language.parse().unwrap());
+        headers
+    }
+
+    fn printer(config: FingerprintConfig) -> Fingerprinter {
+        Fingerprinter::new(config, &[7u8; 32].into(), &[]).unwrap()
+    }
+
+    #[test]
+    fn ordinary_changes_are_tolerated_and_other_browsers_are_not() {
+        let printer = printer(FingerprintConfig::default());
+        let home = "192.0.2.7".parse().ok();
+        let bound = printer.digest(&headers(FIREFOX, "de-CH,de;q=0.9"), home);
+        let same = |user_agent, language, ip: &str| {
+            let headers = headers(user_agent, language);
+            let ip = ip.parse().ok();
+            printer.matches(&bound, &printer.digest(&headers, ip), &headers, ip)
+        };
+        assert!(same(FIREFOX_PATCHED, "de-AT", "198.51.100.1"), "patch update, region, network");
+        assert!(!same(FIREFOX_NEXT, "de-CH", "192.0.2.7"), "major version");
+        assert!(!same(CHROME, "de-CH", "192.0.2.7"), "family");
+        assert!(!same(FIREFOX, "fr-CH", "192.0.2.7"), "language");
+        assert!(!same("curl/8", "de", "192.0.2.7"), "no browser at all");
+    }
+
+    #[test]
+    fn the_network_counts_when_asked_for() {
+        let printer = printer(FingerprintConfig { ip_prefix: true, ..FingerprintConfig::default() });
+        let headers = headers(FIREFOX, "de");
+        let at = |ip: &str| printer.digest(&headers, ip.parse().ok());
+        assert_eq!(at("192.0.2.7"), at("192.0.2.200"));
+        assert_eq!(at("192.0.2.7"), at("::ffff:192.0.2.7"));
+        assert_ne!(at("192.0.2.7"), at("192.0.3.7"));
+        assert_eq!(at("2001:db8::1"), at("2001:db8::ffff"));
+        assert_ne!(at("2001:db8::1"), at("2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn a_rotated_key_still_matches_sessions_bound_under_the_old_one() {
+        let old = printer(FingerprintConfig::default());
+        let new = Fingerprinter::new(FingerprintConfig::default(), &[8u8; 32].into(), &[[7u8; 32].into()]).unwrap();
+        let headers = headers(FIREFOX, "de");
+        let bound = old.digest(&headers, None);
+        let now = new.digest(&headers, None);
+        assert_ne!(bound, now);
+        assert!(new.matches(&bound, &now, &headers, None));
+    }
+
+    #[test]
+    fn hostile_headers_are_bounded() {
+        let printer = printer(FingerprintConfig::default());
+        let mut headers = headers(&"x".repeat(100_000), &"y".repeat(100_000));
+        headers.insert("user-agent", http::HeaderValue::from_bytes(&[0xff; 2_000]).unwrap());
+        for n in 0..(MAX_REMEMBERED + 10) {
+            headers.insert("accept-language", n.to_string().parse().unwrap());
+            let _ = printer.digest(&headers, None);
+        }
+        assert!(printer.remembered.read().unwrap().len() <= MAX_REMEMBERED);
+    }
+}

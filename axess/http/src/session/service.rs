@@ -1,0 +1,217 @@
+use super::{FingerprintPolicy, SessionFuture, layer::Shell};
+use crate::{ClientIp, RequestId, SessionCookieRead, TraceContext, client_ip::peer_ip, problem, resolve_client_ip};
+use axess_core::session::{CookieAction, RequestContext, SessionError, SessionHandle};
+use axess_events::{AuthEvent, AuthEventEnvelope, device::PolicyAction, shell::SessionFingerprintMismatch};
+use axess_identity::{EventId, SessionId};
+use axum::{
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderValue, header};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+use tower::Service;
+
+/// The longest user agent that is kept for the audit trail, in bytes.
+const MAX_USER_AGENT: usize = 512;
+
+/// Gives every request a session; made by [`SessionLayer`](super::SessionLayer).
+///
+/// ```
+/// fn is_clone<T: Clone>() {}
+/// is_clone::<axess_http::SessionService<axum::Router>>();
+/// ```
+#[derive(Clone)]
+pub struct SessionService<S> {
+    inner: S,
+    shell: Option<Arc<Shell>>,
+}
+
+impl<S> SessionService<S> {
+    pub(super) fn new(inner: S, shell: Option<Arc<Shell>>) -> Self {
+        Self { inner, shell }
+    }
+}
+
+impl<S> std::fmt::Debug for SessionService<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionService").finish_non_exhaustive()
+    }
+}
+
+impl<S> Service<Request> for SessionService<S>
+where
+    S: Service<Request> + Clone + Send + 'static,
+    S::Response: IntoResponse,
+    S::Error: Send,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = SessionFuture<S::Error>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> SessionFuture<S::Error> {
+        // The clone is the one that was polled ready; a fresh one takes its place.
+        let next = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, next);
+        let slot = Arc::new(OnceLock::new());
+        let Some(shell) = self.shell.clone() else {
+            return SessionFuture::new(Box::pin(async { Ok(problem::internal()) }), slot);
+        };
+        let running = serve(shell, inner, request, Arc::clone(&slot));
+        SessionFuture::new(Box::pin(running), slot)
+    }
+}
+
+async fn serve<S>(
+    shell: Arc<Shell>,
+    mut inner: S,
+    mut request: Request,
+    slot: Arc<OnceLock<SessionHandle>>,
+) -> Result<Response, S::Error>
+where
+    S: Service<Request>,
+    S::Response: IntoResponse,
+{
+    let seen = shell.look_at(&mut request);
+    let session = match shell.sessions.open(seen.id, seen.context).await {
+        Ok(session) => session,
+        Err(error) => return Ok(shell.store_failed(&error)),
+    };
+    if let Some(refusal) = shell.check_fingerprint(&session, request.headers(), seen.ip).await {
+        return Ok(refusal);
+    }
+    // One request has one session: the slot is empty.
+    let _ = slot.set(session.clone());
+    request.extensions_mut().insert(session.clone());
+    let mut response = inner.call(request).await?.into_response();
+    match session.finish().await {
+        Ok(action) => shell.set_cookie(&mut response, action, seen.reissue, &session),
+        Err(error) => return Ok(shell.store_failed(&error)),
+    }
+    Ok(response)
+}
+
+/// What a request says about itself.
+struct Seen {
+    id: Option<SessionId>,
+    reissue: bool,
+    ip: Option<IpAddr>,
+    context: RequestContext,
+}
+
+impl Shell {
+    fn look_at(&self, request: &mut Request) -> Seen {
+        let headers = request.headers();
+        let extensions = request.extensions();
+        let resolved = extensions.get::<ClientIp>().copied();
+        let client = resolved.unwrap_or_else(|| resolve_client_ip(peer_ip(extensions), headers, &self.client_ip));
+        let (id, reissue) = match self.cookie.read(headers) {
+            SessionCookieRead::Valid { session_id, reissue } => (Some(session_id), reissue),
+            SessionCookieRead::Absent => (None, false),
+            SessionCookieRead::Refused(why) => {
+                tracing::info!(?why, "a session cookie was refused");
+                (None, false)
+            }
+        };
+        let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let context = RequestContext {
+            client_ip: client.ip,
+            user_agent: agent.map(|text| text.get(..MAX_USER_AGENT).unwrap_or(text).into()),
+            request_id: extensions.get::<RequestId>().map(|id| id.as_str().into()),
+            trace_id: extensions.get::<TraceContext>().map(|trace| trace.traceparent().trace_id.to_string().into()),
+            fingerprint: Some(self.fingerprinter.digest(headers, client.ip)),
+        };
+        request.extensions_mut().insert(client);
+        Seen { id, reissue, ip: client.ip, context }
+    }
+
+    /// Compares browser and session; returns the refusal when the request must not go on.
+    async fn check_fingerprint(
+        &self,
+        session: &SessionHandle,
+        headers: &HeaderMap,
+        ip: Option<IpAddr>,
+    ) -> Option<Response> {
+        let (Some(bound), Some(digest)) = (session.fingerprint(), session.context().fingerprint) else { return None };
+        if !session.is_stored() || self.fingerprinter.matches(&bound, &digest, headers, ip) {
+            return None;
+        }
+        self.metrics.fingerprint_mismatch();
+        tracing::warn!(session = ?session.session_id(), policy = ?self.policy, "another browser uses a session");
+        if self.record_mismatch(session).is_err() {
+            return Some(problem::unavailable(None));
+        }
+        let acted = match self.policy {
+            FingerprintPolicy::Warn => return None,
+            FingerprintPolicy::Reauth => session.drop_authentication().await.map(|()| ()),
+            FingerprintPolicy::Revoke => session.clear().await.map(|_| ()),
+        };
+        match acted {
+            Ok(()) | Err(SessionError::Ended) => {
+                let mut refusal = problem::unauthenticated("session_mismatch");
+                append(&mut refusal, self.cookie.removal());
+                Some(refusal)
+            }
+            Err(error) => Some(self.store_failed(&error)),
+        }
+    }
+
+    fn record_mismatch(&self, session: &SessionHandle) -> Result<(), axess_core::audit::AuditError> {
+        let Some(audit) = &self.audit else { return Ok(()) };
+        let now = self.sessions.clock().now();
+        let event = AuthEvent::from(SessionFingerprintMismatch {
+            user_id: session.user_id(),
+            session_id: session.session_id(),
+            policy_action: match self.policy {
+                FingerprintPolicy::Warn => PolicyAction::Warn,
+                FingerprintPolicy::Reauth => PolicyAction::Reauth,
+                FingerprintPolicy::Revoke => PolicyAction::Revoke,
+            },
+        });
+        let mut envelope = AuthEventEnvelope::new(EventId::generate(now, &**self.sessions.rng()), now, event);
+        envelope.tenant_id = session.tenant_id();
+        envelope.client_ip = session.context().client_ip;
+        envelope.user_agent = session.context().user_agent.as_deref().map(Into::into);
+        envelope.request_id = session.context().request_id.as_deref().map(Into::into);
+        audit.record(envelope)
+    }
+
+    fn set_cookie(&self, response: &mut Response, action: CookieAction, reissue: bool, session: &SessionHandle) {
+        let now = self.sessions.clock().now();
+        match action {
+            CookieAction::Issue { id, expires_at } => append(response, self.issue(id, expires_at, now)),
+            CookieAction::Remove => append(response, self.cookie.removal()),
+            // Signed by a previous key: the same session under the current one.
+            CookieAction::Keep if reissue && session.is_stored() => {
+                append(response, self.issue(session.session_id(), session.expires_at().unwrap_or(now), now));
+            }
+            CookieAction::Keep => {}
+        }
+    }
+
+    fn issue(&self, id: SessionId, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> HeaderValue {
+        self.cookie.issue(&id, (expires_at - now).to_std().ok())
+    }
+
+    fn store_failed(&self, error: &SessionError) -> Response {
+        self.metrics.store_failed();
+        tracing::error!(error = error as &dyn std::error::Error, "a session could not be read or written");
+        problem::unavailable(None)
+    }
+}
+
+/// Adds a cookie, and keeps shared caches from keeping the response for others.
+fn append(response: &mut Response, cookie: HeaderValue) {
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+

@@ -2,7 +2,7 @@ use crate::{
     lockout::{Locked, LockoutCounter},
     store::{AttemptOutcome, AttemptRecord, AttemptRequest, Lockout, Settled},
 };
-use axess_identity::{LockoutPolicy, TenantId, UserId};
+use axess_identity::{FactorKind, LockoutPolicy, TenantId, UserId};
 use chrono::{DateTime, Utc};
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,10 +14,10 @@ const MAX_COUNTERS: usize = 200_000;
 /// How many past attempts are kept at most, over all accounts.
 const MAX_RECORDS: usize = 100_000;
 
-/// The attempt log: one counter per user, tenant and source, and the newest records.
+/// The attempt log: one counter per user's factor, tenant and source, and the newest records.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    users: HashMap<(TenantId, UserId), LockoutCounter>,
+    users: HashMap<(TenantId, UserId, FactorKind), LockoutCounter>,
     tenants: HashMap<TenantId, LockoutCounter>,
     sources: HashMap<IpAddr, LockoutCounter>,
     records: VecDeque<(TenantId, UserId, AttemptRecord)>,
@@ -28,7 +28,7 @@ impl Ledger {
     pub(super) fn reserve(&mut self, request: &AttemptRequest, policy: &LockoutPolicy) -> Result<(), Locked> {
         let now = request.at;
         self.make_room(policy, now);
-        let (user_key, source_key) = ((request.tenant_id, request.user_id), request.client_ip.map(network));
+        let (user_key, source_key) = (user_key(request), request.client_ip.map(network));
         let mut user = self.users.get(&user_key).copied().unwrap_or_default();
         let mut tenant = self.tenants.get(&request.tenant_id).copied().unwrap_or_default();
         let mut source = source_key.and_then(|key| self.sources.get(&key)).copied().unwrap_or_default();
@@ -53,7 +53,7 @@ impl Ledger {
     ) -> Settled {
         self.remember(request, outcome);
         let source_key = request.client_ip.map(network);
-        let user = self.users.get_mut(&(request.tenant_id, request.user_id));
+        let user = self.users.get_mut(&user_key(request));
         let tenant = self.tenants.get_mut(&request.tenant_id);
         let source = source_key.and_then(|key| self.sources.get_mut(&key));
         if matches!(outcome, AttemptOutcome::Success | AttemptOutcome::Abandoned) {
@@ -86,7 +86,7 @@ impl Ledger {
     }
 
     pub(super) fn clear(&mut self, tenant_id: TenantId, user_id: UserId) {
-        self.users.remove(&(tenant_id, user_id));
+        self.users.retain(|(tenant, user, _), _| (*tenant, *user) != (tenant_id, user_id));
     }
 
     pub(super) fn last(&self, tenant_id: TenantId, user_id: UserId, limit: usize) -> Vec<AttemptRecord> {
@@ -126,6 +126,10 @@ impl Ledger {
             self.users.retain(|_, counter| !counter.is_idle(&policy.per_user, now));
             drop_oldest_half(&mut self.users);
         }
+        if self.tenants.len() >= MAX_COUNTERS {
+            self.tenants.retain(|_, counter| !counter.is_idle(&policy.per_tenant, now));
+            drop_oldest_half(&mut self.tenants);
+        }
         if self.sources.len() >= MAX_COUNTERS {
             self.sources.retain(|_, counter| !counter.is_idle(&policy.per_ip, now));
             drop_oldest_half(&mut self.sources);
@@ -133,11 +137,16 @@ impl Ledger {
     }
 }
 
-fn drop_oldest_half<K: Copy + Eq + std::hash::Hash>(counters: &mut HashMap<K, LockoutCounter>) {
+fn user_key(request: &AttemptRequest) -> (TenantId, UserId, FactorKind) {
+    (request.tenant_id, request.user_id, request.factor.clone())
+}
+
+fn drop_oldest_half<K: Clone + Eq + std::hash::Hash>(counters: &mut HashMap<K, LockoutCounter>) {
     if counters.len() < MAX_COUNTERS {
         return;
     }
-    let mut by_age: Vec<_> = counters.iter().map(|(key, counter)| (counter.window_started, *key)).collect();
+    let mut by_age: Vec<_> =
+        counters.iter().map(|(key, counter)| (counter.window_started, key.clone())).collect();
     by_age.sort_by_key(|(started, _)| *started);
     for (_, key) in by_age.into_iter().take(MAX_COUNTERS / 2) {
         counters.remove(&key);

@@ -185,6 +185,9 @@ storage_trait! {
 storage_trait! {
     /// Counts credential attempts: what lockout stands on.
     ///
+    /// The user's lever counts each factor of the account by itself: a right password must not wipe out guesses at the
+    /// second factor, and a stranger's guesses at the password must not lock a passkey.
+    ///
     /// ```
     /// use axess_core::store::{DynIdentityAuthnLog, IdentityAuthnLog};
     /// fn erase(log: impl IdentityAuthnLog) -> std::sync::Arc<dyn DynIdentityAuthnLog> {
@@ -200,10 +203,10 @@ storage_trait! {
         /// Does [`find_login`](IdentityLookup::find_login) and [`reserve_attempt`](IdentityAuthnLog::reserve_attempt) for what
         /// it found ([`LoginSubject::attempt`]) in one round trip.
         async fn reserve_login(tenant: TenantSlug, identifier: Identifier, stand_in: AttemptRequest) -> Result<(LoginSubject, Reservation), StoreError>;
-        /// Settles a reserved attempt and appends it to the log. Success clears the account's count and gives back the
-        /// tenant's and the address's; `Abandoned` gives back all three.
+        /// Settles a reserved attempt and appends it to the log. Success clears the account's count for this factor and
+        /// gives back the tenant's and the address's; `Abandoned` gives back all three.
         async fn settle_attempt(request: AttemptRequest, outcome: AttemptOutcome) -> Result<Settled, StoreError>;
-        /// Clears the lock and count of one account.
+        /// Clears the locks and counts of one account, for every factor.
         async fn clear_lockout(tenant_id: TenantId, user_id: UserId) -> Result<(), StoreError>;
         /// Reads the newest attempts on one account, newest first, at most `limit`.
         async fn last_attempts(tenant_id: TenantId, user_id: UserId, limit: usize) -> Result<Vec<AttemptRecord>, StoreError>;

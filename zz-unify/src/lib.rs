@@ -1,2 +1,4 @@
-//! Pins dependency features for the whole workspace; see `Cargo.toml`.
+//! Pins the features of shared dependencies for the whole workspace; see `Cargo.toml`.
+//!
+//! Does not know about: anything. Nothing depends on it.
 #![forbid(unsafe_code)]

@@ -115,14 +115,18 @@ impl<K: Eq + Hash + Clone, V: Clone> ClockTtlCache<K, V> {
         state.entries.insert(key, Entry { value, since });
     }
 
-    /// Forgets `key`. What a load of it in progress brings will not be stored.
+    /// Forgets `key`.
+    ///
+    /// What a load of it in progress brings will not be stored.
     pub fn invalidate(&self, key: &K) {
         let mut state = self.lock();
         state.flights.remove(key);
         state.entries.remove(key);
     }
 
-    /// Forgets every key that `matches` accepts, loads in progress included. Takes time in the number of entries.
+    /// Forgets every key that `matches` accepts, loads in progress included.
+    ///
+    /// Takes time in the number of entries.
     pub fn invalidate_where(&self, matches: impl Fn(&K) -> bool) {
         let mut state = self.lock();
         state.flights.retain(|key, _| !matches(key));

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 macro_rules! hooks {
     ($($(#[$meta:meta])* fn $hook:ident($($arg:ident : $ty:ty),*);)*) => {
-        /// Is told what happened, to count it. Every hook does nothing unless implemented.
+        /// Is told what happened, to count it.
+        ///
+        /// Every hook does nothing unless implemented.
         ///
         /// Hooks are called on the request's task: count and return. Labels have few values on purpose; ids belong into
         /// the audit trail.

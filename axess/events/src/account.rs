@@ -150,7 +150,9 @@ pub struct SignupCompleted {
     pub user_id: UserId,
 }
 
-/// A code was sent by e-mail. The address is not recorded: the account names it.
+/// A code was sent by e-mail.
+///
+/// The address is not recorded: the account names it.
 ///
 /// ```
 /// use axess_events::{AuthEvent, account::{EmailCodePurpose, EmailCodeSent}};

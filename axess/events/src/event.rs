@@ -18,7 +18,9 @@ macro_rules! catalogue {
             /// The names of all events, in the order of the catalogue.
             pub const ALL_NAMES: &[&str] = &[$(stringify!($name)),*];
 
-            /// Returns the name of the event in the catalogue and on the wire. It never changes.
+            /// Returns the name of the event in the catalogue and on the wire.
+            ///
+            /// It never changes.
             #[must_use]
             pub fn wire_name(&self) -> &'static str {
                 match self {

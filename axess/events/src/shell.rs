@@ -122,7 +122,9 @@ pub enum CsrfFailureReason {
     WrongToken,
 }
 
-/// A request was refused because there were too many. The address it came from is that of the envelope.
+/// A request was refused because there were too many.
+///
+/// The address it came from is that of the envelope.
 ///
 /// ```
 /// use axess_events::{AuthEvent, shell::RateLimitRejected};

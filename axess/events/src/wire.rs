@@ -47,7 +47,9 @@ impl AuthEventEnvelope {
         Ok(bytes.into_vec())
     }
 
-    /// Reads an envelope from the binary form. Any bytes are safe to pass.
+    /// Reads an envelope from the binary form.
+    ///
+    /// Any bytes are safe to pass.
     ///
     /// # Errors
     ///

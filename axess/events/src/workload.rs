@@ -30,7 +30,9 @@ pub struct WorkloadAuthenticated {
     pub issuer: AuditText,
 }
 
-/// A workload failed to prove its identity. What it claimed is unproved and written as it came.
+/// A workload failed to prove its identity.
+///
+/// What it claimed is unproved and written as it came.
 ///
 /// ```
 /// use axess_events::{AuthEvent, workload::WorkloadRejected};

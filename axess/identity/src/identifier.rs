@@ -23,7 +23,9 @@ const MAX_RAW_BYTES: usize = 4 * MAX_IDENTIFIER_CHARS;
 #[serde(try_from = "String", into = "String")]
 pub struct Identifier(String);
 
-/// Says why a text cannot be an identifier. It never repeats the text.
+/// Says why a text cannot be an identifier.
+///
+/// It never repeats the text.
 ///
 /// ```
 /// use axess_identity::{Identifier, IdentifierError};

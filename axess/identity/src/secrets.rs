@@ -102,7 +102,9 @@ impl OtpCode {
         self.factor.as_ref()
     }
 
-    /// Returns the code as typed. Every use is a place to review.
+    /// Returns the code as typed.
+    ///
+    /// Every use is a place to review.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.code

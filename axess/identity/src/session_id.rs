@@ -19,7 +19,9 @@ use std::{fmt, str::FromStr};
 #[serde(transparent)]
 pub struct SessionId([u8; 16]);
 
-/// Says that a text is not a session id. It carries nothing of the text.
+/// Says that a text is not a session id.
+///
+/// It carries nothing of the text.
 ///
 /// ```
 /// use axess_identity::SessionId;

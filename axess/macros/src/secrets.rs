@@ -20,7 +20,9 @@ macro_rules! secret_text {
         pub struct $name(::zeroize::Zeroizing<::std::string::String>);
 
         impl $name {
-            /// Returns the secret. Every use is a place to review.
+            /// Returns the secret.
+            ///
+            /// Every use is a place to review.
             #[must_use]
             pub fn expose(&self) -> &str {
                 &self.0
@@ -70,7 +72,9 @@ macro_rules! secret_bytes {
         pub struct $name(::zeroize::Zeroizing<::std::vec::Vec<u8>>);
 
         impl $name {
-            /// Returns the secret. Every use is a place to review.
+            /// Returns the secret.
+            ///
+            /// Every use is a place to review.
             #[must_use]
             pub fn expose(&self) -> &[u8] {
                 &self.0

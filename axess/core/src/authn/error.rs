@@ -4,7 +4,9 @@ use axess_factors::{KdfError, OtpauthError, PasswordError};
 use axess_identity::FactorKind;
 use std::time::Duration;
 
-/// Says why an authentication verb could not do its work. A refused credential is an outcome, never an error.
+/// Says why an authentication verb could not do its work.
+///
+/// A refused credential is an outcome, never an error.
 ///
 /// ```
 /// use axess_core::authn::{AuthnError, Fault};

@@ -45,7 +45,9 @@ pub struct PasswordRecord {
     pub changed_at: DateTime<Utc>,
 }
 
-/// What a scope demands of one factor. It is read at enrolment and verification; users' records stay valid.
+/// What a scope demands of one factor.
+///
+/// It is read at enrolment and verification; users' records stay valid.
 ///
 /// ```
 /// use axess_core::authn::{FactorPolicy, OtpPolicy};

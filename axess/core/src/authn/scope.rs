@@ -1,7 +1,9 @@
 use axess_identity::{TenantId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// Where a method, factor policy or lockout policy is configured. Narrower beats broader.
+/// Where a method, factor policy or lockout policy is configured.
+///
+/// Narrower beats broader.
 ///
 /// ```
 /// use axess_core::authn::AuthnScope;

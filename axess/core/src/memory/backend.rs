@@ -65,7 +65,9 @@ impl InMemoryBackend {
         Self { tables: Arc::new(Mutex::new(tables)), rng, hasher: Arc::new(hasher) }
     }
 
-    /// Hashes seeded passwords with `hasher`; its pool must be [`KdfPool::inline`]. Tests pass cheap parameters.
+    /// Hashes seeded passwords with `hasher`; its pool must be [`KdfPool::inline`].
+    ///
+    /// Tests pass cheap parameters.
     #[must_use]
     pub fn with_hasher(mut self, hasher: PasswordHasher) -> Self {
         self.hasher = Arc::new(hasher);
@@ -84,7 +86,9 @@ impl InMemoryBackend {
         self.with_user(identifier, tenant, None, password)
     }
 
-    /// Seeds an active account with a verified mail address and a password. See [`Self::with_user_password`].
+    /// Seeds an active account with a verified mail address and a password.
+    ///
+    /// See [`Self::with_user_password`].
     ///
     /// # Panics
     ///
@@ -100,7 +104,9 @@ impl InMemoryBackend {
         self.with_user(identifier, tenant, Some(email), password)
     }
 
-    /// Seeds an active tenant. See [`Self::with_user_password`].
+    /// Seeds an active tenant.
+    ///
+    /// See [`Self::with_user_password`].
     ///
     /// # Panics
     ///

@@ -6,7 +6,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Tracks valid sessions in memory. Clones share the registry.
+/// Tracks valid sessions in memory.
+///
+/// Clones share the registry.
 ///
 /// ```
 /// use axess_core::memory::MemorySessionRegistry;

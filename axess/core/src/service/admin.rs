@@ -51,7 +51,9 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         Ok(ended)
     }
 
-    /// Lets a suspended account log in again. Its sessions are not restored.
+    /// Lets a suspended account log in again.
+    ///
+    /// Its sessions are not restored.
     ///
     /// # Errors
     ///
@@ -69,7 +71,9 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         self.emit_operator(operator, Some(tenant_id), AuthEvent::UserUnsuspended(event))
     }
 
-    /// Erases an account: its personal data, its factors and its sessions. The id stays as a tombstone.
+    /// Erases an account: its personal data, its factors and its sessions.
+    ///
+    /// The id stays as a tombstone.
     ///
     /// # Errors
     ///

@@ -88,7 +88,9 @@ impl<I, F> AuthnService<I, F> {
         self.rebuild()
     }
 
-    /// Sets the pool that password work runs in. Share one pool between services of one process.
+    /// Sets the pool that password work runs in.
+    ///
+    /// Share one pool between services of one process.
     #[must_use]
     pub fn with_kdf_pool(mut self, pool: Arc<KdfPool>) -> Self {
         self.kdf.pool = pool;
@@ -130,7 +132,9 @@ impl<I, F> AuthnService<I, F> {
         self
     }
 
-    /// Sets who sends mail. Without it, verbs that need mail fail with a configuration error.
+    /// Sets who sends mail.
+    ///
+    /// Without it, verbs that need mail fail with a configuration error.
     #[must_use]
     pub fn with_delivery(mut self, delivery: Arc<dyn CodeDelivery>) -> Self {
         self.outbox = Outbox::new(delivery);

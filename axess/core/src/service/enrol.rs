@@ -40,7 +40,9 @@ pub struct TotpEnrolment {
 }
 
 impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
-    /// Draws a TOTP secret for the authenticated user and returns it to be shown. Nothing is stored but in the session.
+    /// Draws a TOTP secret for the authenticated user and returns it to be shown.
+    ///
+    /// Nothing is stored but in the session.
     ///
     /// # Errors
     ///

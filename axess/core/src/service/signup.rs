@@ -50,7 +50,9 @@ pub struct NewSignup {
 }
 
 impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
-    /// Begins a sign-up. See the module's description for the two ways it can go.
+    /// Begins a sign-up.
+    ///
+    /// See the module's description for the two ways it can go.
     ///
     /// # Errors
     ///

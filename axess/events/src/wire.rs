@@ -1,8 +1,9 @@
 use crate::AuthEventEnvelope;
 use rkyv::{Archive, Serialize, rancor::BoxedError, util::AlignedVec, with::InlineAsBox};
 
-/// The longest record in the binary form, in bytes. An event with a full list of full texts takes a little more than
-/// half of it.
+/// The longest record in the binary form, in bytes.
+///
+/// An event with a full list of full texts takes a little more than half of it.
 pub const MAX_RECORD_BYTES: usize = 128 * 1_024;
 
 /// Says why a record could not be written or read.

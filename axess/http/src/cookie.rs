@@ -28,7 +28,9 @@ use axess_identity::SessionId;
 use http::{HeaderMap, HeaderValue};
 use std::{sync::Arc, time::Duration};
 
-/// The longest a browser keeps a cookie: 400 days (RFC 6265bis §5.5). A longer `Max-Age` is cut to it.
+/// The longest a browser keeps a cookie.
+///
+/// 400 days (RFC 6265bis §5.5). A longer `Max-Age` is cut to it.
 pub const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// The session cookie of one application: reads it from requests and renders it for responses.

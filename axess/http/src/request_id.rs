@@ -87,7 +87,9 @@ impl RequestIdLayer {
         Self { trust_inbound: false, clock: Arc::new(SystemClock), rng: Arc::new(SystemRng) }
     }
 
-    /// Says whether a well-formed inbound id is kept. Only for services that nobody but a gateway reaches.
+    /// Says whether a well-formed inbound id is kept.
+    ///
+    /// Only for services that nobody but a gateway reaches.
     #[must_use]
     pub fn trust_inbound(mut self, trust: bool) -> Self {
         self.trust_inbound = trust;

@@ -7,8 +7,9 @@ use std::{
 };
 
 pin_project! {
-    /// The response future of [`RequestIdLayer`](crate::RequestIdLayer) and
-    /// [`TraceContextLayer`](crate::TraceContextLayer): the inner response, plus at most one header.
+    /// Resolves to the inner response, plus at most one header.
+    ///
+    /// It is the future of [`RequestIdLayer`](crate::RequestIdLayer) and [`TraceContextLayer`](crate::TraceContextLayer).
     ///
     /// ```
     /// use axess_http::RequestIdLayer;

@@ -57,7 +57,9 @@ pub struct MacKey {
     keyed: HmacSha256,
 }
 
-/// Says why a signing key is refused. It carries nothing of the key.
+/// Says why a signing key is refused.
+///
+/// It carries nothing of the key.
 ///
 /// ```
 /// use axess_http::{CookieKeyRing, SigningKeyError};

@@ -124,7 +124,9 @@ impl TraceContextLayer {
         Self { echo: false, sample_new: true, rng: Arc::new(SystemRng) }
     }
 
-    /// Says whether responses carry `traceparent`. It tells callers the ids under which the request is logged.
+    /// Says whether responses carry `traceparent`.
+    ///
+    /// It tells callers the ids under which the request is logged.
     #[must_use]
     pub fn echo(mut self, echo: bool) -> Self {
         self.echo = echo;

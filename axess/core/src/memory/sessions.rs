@@ -14,7 +14,9 @@ const DEFAULT_CAPACITY: usize = 1_000_000;
 /// How many rotations are remembered at most, however young they are.
 const MAX_ROTATIONS: usize = 100_000;
 
-/// Keeps sessions in memory. Clones share them.
+/// Keeps sessions in memory.
+///
+/// Clones share them.
 ///
 /// A full store first forgets what has expired and then refuses new sessions ([`StoreErrorKind::Full`]): it never drops
 /// somebody's live session for a stranger's.

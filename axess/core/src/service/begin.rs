@@ -116,8 +116,10 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
 }
 
 impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
-    /// Begins a login and verifies its password step in one call: at most four storage round trips besides loading the
-    /// session (find and reserve, read the hash, settle, write the session).
+    /// Begins a login and verifies its password step in one call.
+    ///
+    /// It makes four storage round trips besides loading the session: find and reserve, read the hash, settle, write the
+    /// session.
     ///
     /// When the method has further steps the outcome is [`FactorOutcome::FactorRequired`] and the login goes on with
     /// [`AuthnService::verify_factor`].

@@ -30,8 +30,10 @@ impl KdfParts {
 }
 
 impl<I, F> AuthnService<I, F> {
-    /// Creates a service with safe defaults: the system's clock and randomness, Argon2id at its default cost in a pool of
-    /// one worker per core, the default policies, events kept in memory, and no mail.
+    /// Creates a service with safe defaults.
+    ///
+    /// They are the system's clock and randomness, Argon2id at its default cost in a pool of one worker per core, the
+    /// default policies, events kept in memory, and no mail.
     pub fn new(identity: I, factors: F) -> Self {
         let rng: Arc<dyn SecureRng> = Arc::new(SystemRng);
         let workers = std::thread::available_parallelism().map_or(1, usize::from);

@@ -15,8 +15,9 @@ use axess_factors::Subject;
 use axess_identity::{FactorKind, OtpCode};
 
 impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
-    /// Mails a code to the stored address of the authenticated user. Until it is confirmed the session is in a ceremony
-    /// and does not count as logged in.
+    /// Mails a code to the stored address of the authenticated user.
+    ///
+    /// Until it is confirmed the session is in a ceremony and does not count as logged in.
     ///
     /// # Errors
     ///

@@ -83,8 +83,9 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
         Ok(TotpEnrolment { uri })
     }
 
-    /// Stores the shown secret if `code` was made from it, with a fresh set of recovery codes, and gives the session a
-    /// new id. The code cannot be used again to log in.
+    /// Stores the shown secret if `code` was made from it, with a fresh set of recovery codes.
+    ///
+    /// The session gets a new id. The code cannot be used again to log in.
     ///
     /// # Errors
     ///

@@ -9,8 +9,9 @@ use axess_events::{
 };
 
 impl<I, F> AuthnService<I, F> {
-    /// Ends the session, whatever its state is, together with whatever a racing request has rotated it into. The handle
-    /// becomes a guest's and the cookie is removed.
+    /// Ends the session, whatever its state is, together with whatever a racing request has rotated it into.
+    ///
+    /// The handle becomes a guest's and the cookie is removed.
     ///
     /// It needs no version and cannot lose a race: a login or a write that finishes later finds nothing to write to.
     ///

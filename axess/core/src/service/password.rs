@@ -14,7 +14,10 @@ use axess_identity::{FactorKind, Password, PasswordHash, TenantId, UserId};
 
 /// What came of preparing a new password record.
 pub(super) enum NewPassword {
-    Record { record: PasswordRecord, expected: Expected },
+    Record {
+        record: PasswordRecord,
+        expected: Expected,
+    },
     Weak(PasswordPolicyError),
     Reused,
     /// The password that was proved is not the current one any more.
@@ -22,8 +25,10 @@ pub(super) enum NewPassword {
 }
 
 impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
-    /// Changes the authenticated user's password: verifies the current one (counted like a login attempt), judges the new
-    /// one, stores its hash, ends the user's other sessions and gives this one a new id.
+    /// Changes the authenticated user's password.
+    ///
+    /// Verifies the current one (counted like a login attempt), judges the new one, stores its hash, ends the user's other
+    /// sessions and gives this one a new id.
     ///
     /// # Errors
     ///

@@ -24,8 +24,9 @@ use axess_identity::{FactorKind, OtpCode, Password, TenantId, UserId};
 const STEPS: u32 = 2;
 
 impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
-    /// Begins a reset: puts the session into the ceremony and, if the account can log in and has a verified address,
-    /// mails a code to it.
+    /// Begins a reset.
+    ///
+    /// Puts the session into the ceremony and, if the account can log in and has a verified address, mails a code to it.
     ///
     /// # Errors
     ///

@@ -102,8 +102,10 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         }
     }
 
-    /// Creates the account once the mailed code is right. The session is then authenticated, with the proved address as
-    /// its one factor; a method with further steps is asked for at the next login.
+    /// Creates the account once the mailed code is right.
+    ///
+    /// The session is then authenticated, with the proved address as its one factor; a method with further steps is asked
+    /// for at the next login.
     ///
     /// # Errors
     ///

@@ -6,8 +6,10 @@ use crate::{
 use axess_identity::FactorKind;
 
 impl<I, F> AuthnService<I, F> {
-    /// Asks an authenticated user for further factors. The session keeps its present level until they are proved with
-    /// [`AuthnService::verify_factor`]; then its id changes, `authn_time` is now, and the factors are added.
+    /// Asks an authenticated user for further factors.
+    ///
+    /// The session keeps its present level until they are proved with [`AuthnService::verify_factor`]; then its id changes,
+    /// `authn_time` is now, and the factors are added.
     ///
     /// Returns the first step. Asking again replaces a step-up in progress.
     ///

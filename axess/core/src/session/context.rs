@@ -1,6 +1,8 @@
 use std::{net::IpAddr, sync::Arc};
 
-/// What is known about the request a session is used in. It feeds lockout and the audit trail.
+/// What is known about the request a session is used in.
+///
+/// It feeds lockout and the audit trail.
 ///
 /// ```
 /// use axess_core::session::RequestContext;

@@ -83,7 +83,9 @@ pub enum CookieAction {
 }
 
 impl SessionHandle {
-    /// Returns the session's id. It changes with every elevation.
+    /// Returns the session's id.
+    ///
+    /// It changes with every elevation.
     #[must_use]
     pub fn session_id(&self) -> SessionId {
         self.live().id
@@ -219,7 +221,9 @@ impl SessionHandle {
         data.custom.get(key).map(T::deserialize).transpose().map_err(SessionError::CustomData)
     }
 
-    /// Writes a custom value. All custom data of a session together is limited to [`super::MAX_CUSTOM_BYTES`].
+    /// Writes a custom value.
+    ///
+    /// All custom data of a session together is limited to [`super::MAX_CUSTOM_BYTES`].
     ///
     /// # Errors
     ///
@@ -248,8 +252,10 @@ impl SessionHandle {
         self.record(Change::Identify { tenant_id, user_id }).then_some(()).ok_or(SessionError::NotAllowed)
     }
 
-    /// Begins one of the application's own ceremonies. An authenticated user's session goes back to being authenticated
-    /// when it is completed; anybody else's goes back to being a guest's.
+    /// Begins one of the application's own ceremonies.
+    ///
+    /// An authenticated user's session goes back to being authenticated when it is completed; anybody else's goes back to
+    /// being a guest's.
     ///
     /// # Errors
     ///

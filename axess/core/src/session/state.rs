@@ -101,7 +101,9 @@ impl AuthState {
         matches!(self, Self::Authenticating { .. })
     }
 
-    /// Tells whether every step of a method was proved. A partial login or an open ceremony is not.
+    /// Tells whether every step of a method was proved.
+    ///
+    /// A partial login or an open ceremony is not.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
         matches!(self, Self::Authenticated { .. })

@@ -41,7 +41,9 @@ struct Base {
 }
 
 impl SessionHandle {
-    /// Writes what is still dirty and says what to do with the cookie. Call it once, when the response is ready.
+    /// Writes what is still dirty and says what to do with the cookie.
+    ///
+    /// Call it once, when the response is ready.
     ///
     /// Nothing is written when nothing changed, except when the lifetime is half over (sliding expiry) or the row must
     /// be sealed under a newer key.
@@ -104,7 +106,9 @@ impl SessionHandle {
         self.advance(Input::DropAuthentication).await.map(|_| ())
     }
 
-    /// Ends the session: its row and whatever it was rotated into. The handle becomes a guest's.
+    /// Ends the session: its row and whatever it was rotated into.
+    ///
+    /// The handle becomes a guest's.
     ///
     /// Prefer [`AuthnService::logout`](crate::service::AuthnService::logout), which also records the event.
     ///

@@ -86,8 +86,9 @@ pub struct CsrfRejection<'a> {
 }
 
 impl CsrfConfig {
-    /// Begins a configuration that signs tokens with a key derived from `key`: at least 32 random bytes. It may be the key
-    /// of the session cookie, since each purpose derives its own.
+    /// Begins a configuration that signs tokens with a key derived from `key`, at least 32 random bytes.
+    ///
+    /// It may be the key of the session cookie, since each purpose derives its own.
     ///
     /// # Errors
     ///
@@ -128,8 +129,10 @@ impl CsrfConfig {
         Ok(self)
     }
 
-    /// Exempts a path, such as a webhook that authenticates each request by a signature. `/a/b` is that path alone, `/a/*`
-    /// everything below `/a/`. The path is the one the client asked for, also inside nested routers.
+    /// Exempts a path, such as a webhook that authenticates each request by a signature.
+    ///
+    /// `/a/b` is that path alone, `/a/*` everything below `/a/`. The path is the one the client asked for, also inside
+    /// nested routers.
     ///
     /// # Errors
     ///
@@ -144,8 +147,9 @@ impl CsrfConfig {
         Ok(self)
     }
 
-    /// Says whether the CSRF cookie is for HTTPS only (the default). Without it the cookie is called `csrf`, else
-    /// `__Host-csrf`.
+    /// Says whether the CSRF cookie is for HTTPS only, which is the default.
+    ///
+    /// Without it the cookie is called `csrf`, else `__Host-csrf`.
     #[must_use]
     pub fn secure(mut self, secure: bool) -> Self {
         self.secure = secure;
@@ -159,7 +163,9 @@ impl CsrfConfig {
         self
     }
 
-    /// Calls `hook` for every refused request. It runs in the request: it must be quick and must not block.
+    /// Calls `hook` for every refused request.
+    ///
+    /// It runs in the request: it must be quick and must not block.
     #[must_use]
     pub fn on_reject(mut self, hook: OnCsrfReject) -> Self {
         self.on_reject = Some(hook);

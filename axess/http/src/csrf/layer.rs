@@ -21,8 +21,9 @@ use tower::{Layer, Service};
 /// The body of every refusal.
 const BODY: &str = r#"{"type":"about:blank","title":"Forbidden","status":403,"code":"csrf_rejected"}"#;
 
-/// Protects the routes below it against cross-site request forgery. The rules are in the order they apply:
-/// safe method, exempt path, `Sec-Fetch-Site`, `Origin`, no cookies, signed token.
+/// Protects the routes below it against cross-site request forgery.
+///
+/// The rules are in the order they apply: safe method, exempt path, `Sec-Fetch-Site`, `Origin`, no cookies, signed token.
 ///
 /// ```
 /// use axess_http::{CsrfConfig, CsrfLayer};

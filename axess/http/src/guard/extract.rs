@@ -6,7 +6,9 @@ use chrono::TimeDelta;
 use http::request::Parts;
 use std::ops::Deref;
 
-/// A session in which every step of a login was proved. A handler that takes it is never reached by anybody else.
+/// A session in which every step of a login was proved.
+///
+/// A handler that takes it is never reached by anybody else.
 ///
 /// ```
 /// use axess_http::Authenticated;
@@ -21,7 +23,9 @@ pub struct Authenticated {
     session: AuthSession,
 }
 
-/// A session in which a login waits for its next credential. It is no [`Authenticated`], and cannot become one.
+/// A session in which a login waits for its next credential.
+///
+/// It is no [`Authenticated`], and cannot become one.
 ///
 /// ```
 /// use axess_http::Partial;

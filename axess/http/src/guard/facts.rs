@@ -32,7 +32,9 @@ pub struct AuthnInfo {
     pub factors_completed: Vec<FactorKind>,
 }
 
-/// A login in progress, as it was when the guard looked. The user is claimed, not proved.
+/// A login in progress, as it was when the guard looked.
+///
+/// The user is claimed, not proved.
 ///
 /// ```
 /// use axess_http::{AuthSession, PartialInfo};
@@ -72,8 +74,9 @@ impl AuthnInfo {
         })
     }
 
-    /// Refuses unless the latest proof is at most `max_age` old at `now`. A proof from the future (the clock was set
-    /// back) counts as fresh no longer than one from now.
+    /// Refuses unless the latest proof is at most `max_age` old at `now`.
+    ///
+    /// A proof from the future (the clock was set back) counts as fresh no longer than one from now.
     ///
     /// # Errors
     ///

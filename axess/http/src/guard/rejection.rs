@@ -3,7 +3,9 @@ use axess_core::authn::{AuthnError, Fault};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
-/// Says why a guard refused. As a response it is `application/problem+json` with a stable `code`.
+/// Says why a guard refused.
+///
+/// As a response it is `application/problem+json` with a stable `code`.
 ///
 /// ```
 /// use axess_http::GuardRejection;

@@ -43,7 +43,9 @@ pub struct RateLimitConfig {
     pub(super) on_evaluate: Option<OnEvaluate>,
 }
 
-/// Builds a [`RateLimitConfig`]. Unset, it is what a login wants: 10 requests per minute and client address.
+/// Builds a [`RateLimitConfig`].
+///
+/// Unset, it is what a login wants: 10 requests per minute and client address.
 ///
 /// ```
 /// use axess_http::RateLimitConfig;
@@ -58,7 +60,9 @@ pub struct RateLimitConfigBuilder {
     config: RateLimitConfig,
 }
 
-/// One refused request, for the audit trail. Nothing in it was chosen by the client but its address.
+/// One refused request, for the audit trail.
+///
+/// Nothing in it was chosen by the client but its address.
 ///
 /// ```
 /// use axess_http::RateLimitRejection;
@@ -135,14 +139,18 @@ impl RateLimitConfigBuilder {
         self
     }
 
-    /// Names the limiter. Limiters of different names keep apart in a shared store; equal names share buckets.
+    /// Names the limiter.
+    ///
+    /// Limiters of different names keep apart in a shared store; equal names share buckets.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.config.name = name.into();
         self
     }
 
-    /// Sets where the buckets live. By default every limiter has its own table in memory.
+    /// Sets where the buckets live.
+    ///
+    /// By default every limiter has its own table in memory.
     #[must_use]
     pub fn store(mut self, store: BucketStore) -> Self {
         self.config.store = store;
@@ -156,14 +164,18 @@ impl RateLimitConfigBuilder {
         self
     }
 
-    /// Calls `hook` for every refused request. It runs in the request: it must be quick and must not block.
+    /// Calls `hook` for every refused request.
+    ///
+    /// It runs in the request: it must be quick and must not block.
     #[must_use]
     pub fn on_reject(mut self, hook: OnRateLimit) -> Self {
         self.config.on_reject = Some(hook);
         self
     }
 
-    /// Calls `hook` for every request, refused or not. It must be quick and must not block.
+    /// Calls `hook` for every request, refused or not.
+    ///
+    /// It must be quick and must not block.
     #[must_use]
     pub fn on_evaluate(mut self, hook: OnEvaluate) -> Self {
         self.config.on_evaluate = Some(hook);

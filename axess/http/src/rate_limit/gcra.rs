@@ -52,8 +52,9 @@ pub enum GcraDecision {
 }
 
 impl RateQuota {
-    /// Creates a quota; the values are clamped to 1..=[`MAX_RATE_REQUESTS`] and
-    /// [`MIN_RATE_WINDOW`]..=[`MAX_RATE_WINDOW`].
+    /// Creates a quota.
+    ///
+    /// The values are clamped to 1..=[`MAX_RATE_REQUESTS`] and [`MIN_RATE_WINDOW`]..=[`MAX_RATE_WINDOW`].
     #[must_use]
     pub fn new(max_requests: u32, window: Duration) -> Self {
         let max_requests = max_requests.clamp(1, MAX_RATE_REQUESTS);

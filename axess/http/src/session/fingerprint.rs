@@ -13,7 +13,9 @@ const MAX_HEADER: usize = 512;
 /// How many distinct browsers' digests are remembered.
 const MAX_REMEMBERED: usize = 4_096;
 
-/// Which features of a browser a session is bound to. Each is coarse on purpose: it must survive ordinary use.
+/// Which features of a browser a session is bound to.
+///
+/// Each is coarse on purpose: it must survive ordinary use.
 ///
 /// ```
 /// use axess_http::FingerprintConfig;

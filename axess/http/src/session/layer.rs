@@ -54,8 +54,9 @@ pub(super) struct Shell {
 }
 
 impl SessionLayer {
-    /// Keeps sessions in `store` and signs their cookies with `signing_key`: 32 random bytes, the same on every instance
-    /// and over restarts.
+    /// Keeps sessions in `store` and signs their cookies with `signing_key`.
+    ///
+    /// The key is 32 random bytes, the same on every instance and over restarts.
     ///
     /// A key of zeros is a placeholder that everybody knows. It is replaced by a random one, with a warning: the
     /// sessions of such a process end with it.
@@ -94,13 +95,17 @@ impl SessionLayer {
         self
     }
 
-    /// Sets the lifetime since the last write. Default: 24 hours.
+    /// Sets the lifetime since the last write.
+    ///
+    /// Default: 24 hours.
     #[must_use]
     pub fn with_ttl(self, ttl: Duration) -> Self {
         self.with_sessions(|sessions| sessions.with_ttl(ttl))
     }
 
-    /// Sets a lifetime since the session began that no activity extends. Default: none.
+    /// Sets a lifetime since the session began that no activity extends.
+    ///
+    /// Default: none.
     #[must_use]
     pub fn with_absolute_ttl(self, ttl: Duration) -> Self {
         self.with_sessions(|sessions| sessions.with_absolute_ttl(ttl))
@@ -130,14 +135,18 @@ impl SessionLayer {
         self.with_sessions(|sessions| sessions.with_rng(rng))
     }
 
-    /// Sets whether the browser sends the cookie over HTTPS only. Default: yes; switch it off for development only.
+    /// Sets whether the browser sends the cookie over HTTPS only.
+    ///
+    /// Default: yes; switch it off for development only.
     #[must_use]
     pub fn with_secure(mut self, secure: bool) -> Self {
         self.cookie.secure = secure;
         self
     }
 
-    /// Sets when the browser sends the cookie with requests caused by other sites. Default: [`SameSite::Lax`].
+    /// Sets when the browser sends the cookie with requests caused by other sites.
+    ///
+    /// Default: [`SameSite::Lax`].
     #[must_use]
     pub fn with_same_site(mut self, same_site: SameSite) -> Self {
         self.cookie.same_site = same_site;
@@ -151,14 +160,18 @@ impl SessionLayer {
         self
     }
 
-    /// Names the proxies whose forwarded header is believed. Default: none, the connection's peer is the client.
+    /// Names the proxies whose forwarded header is believed.
+    ///
+    /// Default: none, the connection's peer is the client.
     #[must_use]
     pub fn with_trusted_proxies(mut self, proxies: impl IntoIterator<Item = ipnet::IpNet>) -> Self {
         self.client_ip.trusted = TrustedProxies::new(proxies);
         self
     }
 
-    /// Names the header those proxies write. Default: `X-Forwarded-For`.
+    /// Names the header those proxies write.
+    ///
+    /// Default: `X-Forwarded-For`.
     #[must_use]
     pub fn with_forwarded_header(mut self, header: ForwardedHeader) -> Self {
         self.client_ip.header = header;
@@ -172,7 +185,9 @@ impl SessionLayer {
         self
     }
 
-    /// Sets what happens when the browser is another one. Default: [`FingerprintPolicy::Warn`].
+    /// Sets what happens when the browser is another one.
+    ///
+    /// Default: [`FingerprintPolicy::Warn`].
     #[must_use]
     pub fn with_fingerprint_policy(mut self, policy: FingerprintPolicy) -> Self {
         self.policy = policy;

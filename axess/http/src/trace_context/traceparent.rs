@@ -62,7 +62,9 @@ pub struct Traceparent {
     pub flags: TraceFlags,
 }
 
-/// Says that a text is not a `traceparent`. It carries nothing of the text.
+/// Says that a text is not a `traceparent`.
+///
+/// It carries nothing of the text.
 ///
 /// ```
 /// use axess_http::Traceparent;

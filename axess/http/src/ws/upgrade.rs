@@ -68,14 +68,18 @@ impl AuthWebSocketUpgrade {
         &self.info
     }
 
-    /// Sets how often the session is looked at: the longest a revoked connection stays open. Default: 5 seconds.
+    /// Sets how often the session is looked at: the longest a revoked connection stays open.
+    ///
+    /// Default: 5 seconds.
     #[must_use]
     pub fn check_every(mut self, interval: Duration) -> Self {
         self.interval = interval.max(MIN_INTERVAL);
         self
     }
 
-    /// Sets the largest message that is accepted, in bytes. Default: 64 KiB.
+    /// Sets the largest message that is accepted, in bytes.
+    ///
+    /// Default: 64 KiB.
     #[must_use]
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.upgrade = self.upgrade.max_message_size(bytes);

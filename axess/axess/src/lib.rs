@@ -16,25 +16,27 @@
 //! | [`backends`] | the stores that come along |
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "memory")]
+pub use axess_core::memory::{InMemoryBackend, InMemorySessionStore, MemorySessionRegistry};
 pub use axess_core::{
     authn::{
-        AuthnError, AuthnScope, EmailVerificationOutcome, EnrolmentOutcome, FactorConfig, FactorCredential, FactorOutcome,
-        FactorPolicy, FactorStep, LogoutOutcome, Method, PasswordChangeOutcome, PasswordResetOutcome, SignupOutcome,
+        AuthnError, AuthnScope, EmailVerificationOutcome, EnrolmentOutcome, FactorConfig, FactorCredential,
+        FactorOutcome, FactorPolicy, FactorStep, LogoutOutcome, Method, PasswordChangeOutcome,
+        PasswordResetOutcome, SignupOutcome,
     },
     delivery::{CodeDelivery, OutboundMail},
     service::{AuthnService, NewSignup, Operator, PreparedFactor, TotpEnrolment},
     session::{AuthState, SessionCrypto, SessionHandle, Sessions, WorkflowKind, WorkflowState},
 };
-#[cfg(feature = "memory")]
-pub use axess_core::memory::{InMemoryBackend, InMemorySessionStore, MemorySessionRegistry};
 pub use axess_http::{
-    AuthSession, Authenticated, AuthnRejection, BucketStore, ClientIp, CsrfConfig, CsrfLayer, CsrfToken, FingerprintConfig,
-    FingerprintPolicy, ForwardedHeader, Fresh, Guard, GuardRejection, GuardedRouter, KeyExtractor, Partial,
-    RateLimitConfig, RateLimitLayer, RequestId, RequestIdLayer, SameSite, SessionLayer, TraceContext, TraceContextLayer,
+    AuthSession, Authenticated, AuthnRejection, BucketStore, ClientIp, CsrfConfig, CsrfLayer, CsrfToken,
+    FingerprintConfig, FingerprintPolicy, ForwardedHeader, Fresh, Guard, GuardRejection, GuardedRouter,
+    KeyExtractor, Partial, RateLimitConfig, RateLimitLayer, RequestId, RequestIdLayer, SameSite,
+    SessionLayer, TraceContext, TraceContextLayer,
 };
 pub use axess_identity::{
-    DeviceId, FactorKind, FederatedProvider, HumanPrincipal, LockoutPolicy, OtpCode, Password, Principal, RecoveryCode,
-    SessionId, Tenant, TenantId, User, UserId, WorkloadId, WorkloadPrincipal,
+    DeviceId, FactorKind, FederatedProvider, HumanPrincipal, LockoutPolicy, OtpCode, Password, Principal,
+    RecoveryCode, SessionId, Tenant, TenantId, User, UserId, WorkloadId, WorkloadPrincipal,
 };
 pub use axess_macros::{require_authn, require_partial_authn};
 
@@ -52,15 +54,16 @@ pub mod factors {
 pub mod session {
     pub use axess_core::session::*;
     pub use axess_http::{
-        CookieKeyRing, FingerprintConfig, FingerprintPolicy, SameSite, SessionCookieConfig, SessionLayer, SessionService,
+        CookieKeyRing, FingerprintConfig, FingerprintPolicy, SameSite, SessionCookieConfig, SessionLayer,
+        SessionService,
     };
 }
 
 /// Layers around handlers: client address, CSRF, rate limits, request and trace ids.
 pub mod middleware {
     pub use axess_http::{
-        ClientIp, ClientIpConfig, ClientIpLayer, CsrfConfig, CsrfLayer, CsrfToken, ForwardedHeader, IpSource, PeerAddr,
-        RequestId, RequestIdLayer, TraceContext, TraceContextLayer, TrustedProxies,
+        ClientIp, ClientIpConfig, ClientIpLayer, CsrfConfig, CsrfLayer, CsrfToken, ForwardedHeader, IpSource,
+        PeerAddr, RequestId, RequestIdLayer, ShellAudit, TraceContext, TraceContextLayer, TrustedProxies,
     };
     /// Rate limits.
     pub mod ratelimit {
@@ -75,8 +78,8 @@ pub mod middleware {
 /// Guards: who may reach a handler.
 pub mod guard {
     pub use axess_http::{
-        Authenticated, AuthnInfo, AuthnRejection, Fresh, Guard, GuardLayer, GuardRejection, GuardedRoute, GuardedRouter,
-        Partial, PartialInfo, RouteManifest,
+        Authenticated, AuthnInfo, AuthnRejection, Fresh, Guard, GuardLayer, GuardRejection, GuardedRoute,
+        GuardedRouter, Partial, PartialInfo, RouteManifest,
     };
 }
 

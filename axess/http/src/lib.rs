@@ -13,6 +13,7 @@ mod request_id;
 mod response_header;
 mod session;
 mod session_facts;
+mod shell_audit;
 mod signing;
 #[cfg(test)]
 mod test_site;
@@ -28,6 +29,7 @@ pub use rate_limit::*;
 pub use request_id::*;
 pub use response_header::HeaderFuture;
 pub use session::*;
+pub use shell_audit::ShellAudit;
 pub use signing::{KeyPurpose, MIN_SIGNING_KEY_BYTES, MacKey, SigningKeyError, TAG_BYTES};
 pub use trace_context::*;
 #[cfg(feature = "ws")]

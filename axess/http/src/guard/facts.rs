@@ -84,7 +84,9 @@ impl AuthnInfo {
     pub fn require_fresh(&self, max_age: TimeDelta, now: DateTime<Utc>) -> Result<(), GuardRejection> {
         let age = (now - self.authn_time).abs();
         if age > max_age {
-            return Err(GuardRejection::StepUpRequired { max_age_secs: max_age.num_seconds().unsigned_abs() });
+            return Err(GuardRejection::StepUpRequired {
+                max_age_secs: max_age.num_seconds().unsigned_abs(),
+            });
         }
         Ok(())
     }

@@ -79,7 +79,9 @@ impl fmt::Display for Guard {
 ///
 /// ```
 /// use axess_http::{Guard, GuardLayer};
-/// let members: axum::Router = axum::Router::new().route_layer(GuardLayer::new(Guard::Authn));
+/// use axum::routing::get;
+/// let members: axum::Router =
+///     axum::Router::new().route("/club", get(|| async {})).route_layer(GuardLayer::new(Guard::Authn));
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct GuardLayer(Guard);

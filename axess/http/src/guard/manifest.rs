@@ -45,7 +45,9 @@ impl RouteManifest {
 impl fmt::Display for RouteManifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.0.iter().map(|route| route.path.len()).max().unwrap_or(0);
-        self.0.iter().try_for_each(|route| writeln!(f, "{:<7} {:<width$}  {}", route.method, route.path, route.guard))
+        self.0
+            .iter()
+            .try_for_each(|route| writeln!(f, "{:<7} {:<width$}  {}", route.method, route.path, route.guard))
     }
 }
 

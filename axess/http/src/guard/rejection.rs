@@ -103,8 +103,12 @@ impl IntoResponse for AuthnRejection {
             AuthnError::StepUpRequired => challenge("step_up_required", None),
             AuthnError::SessionEnded => problem::unauthenticated("session_ended"),
             AuthnError::NotAuthenticating => problem::unauthenticated("no_login_in_progress"),
-            AuthnError::AlreadyAuthenticated => problem::problem(StatusCode::CONFLICT, "already_authenticated"),
-            AuthnError::AmbiguousFactor => problem::problem(StatusCode::UNPROCESSABLE_ENTITY, "ambiguous_factor"),
+            AuthnError::AlreadyAuthenticated => {
+                problem::problem(StatusCode::CONFLICT, "already_authenticated")
+            }
+            AuthnError::AmbiguousFactor => {
+                problem::problem(StatusCode::UNPROCESSABLE_ENTITY, "ambiguous_factor")
+            }
             AuthnError::FactorNotOffered(_) => {
                 problem::problem(StatusCode::UNPROCESSABLE_ENTITY, "factor_not_offered")
             }
@@ -112,9 +116,10 @@ impl IntoResponse for AuthnRejection {
             AuthnError::NoSuchRecord => problem::problem(StatusCode::NOT_FOUND, "not_found"),
             AuthnError::Taken => problem::problem(StatusCode::CONFLICT, "taken"),
             AuthnError::Overloaded { retry_after } => problem::unavailable(Some(retry_after)),
-            AuthnError::Store(_) | AuthnError::Session(_) | AuthnError::Audit(_) | AuthnError::Delivery(_) => {
-                problem::unavailable(None)
-            }
+            AuthnError::Store(_)
+            | AuthnError::Session(_)
+            | AuthnError::Audit(_)
+            | AuthnError::Delivery(_) => problem::unavailable(None),
             AuthnError::UnsupportedFactor(_)
             | AuthnError::NoMethod
             | AuthnError::UnknownMethod

@@ -93,12 +93,17 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     }
 
     /// Returns the axum router, for state, layers and serving.
-    #[must_use]
     pub fn into_router(self) -> Router<S> {
         self.router
     }
 
-    fn add(mut self, method: &str, path: &str, guard: Guard, method_router: MethodRouter<S, Infallible>) -> Self {
+    fn add(
+        mut self,
+        method: &str,
+        path: &str,
+        guard: Guard,
+        method_router: MethodRouter<S, Infallible>,
+    ) -> Self {
         let guarded = method_router.route_layer(GuardLayer::new(guard));
         self.routes.push(GuardedRoute { method: method.to_owned(), path: path.to_owned(), guard });
         Self { router: self.router.route(path, guarded), routes: self.routes }

@@ -176,8 +176,7 @@ mod tests {
     const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
     const FIREFOX_PATCHED: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.3";
     const FIREFOX_NEXT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0";
-    const CHROME: &str =
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+    const CHROME: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
     fn headers(user_agent: &str, language: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -222,7 +221,8 @@ mod tests {
     #[test]
     fn a_rotated_key_still_matches_sessions_bound_under_the_old_one() {
         let old = printer(FingerprintConfig::default());
-        let new = Fingerprinter::new(FingerprintConfig::default(), &[8u8; 32].into(), &[[7u8; 32].into()]).unwrap();
+        let new =
+            Fingerprinter::new(FingerprintConfig::default(), &[8u8; 32].into(), &[[7u8; 32].into()]).unwrap();
         let headers = headers(FIREFOX, "de");
         let bound = old.digest(&headers, None);
         let now = new.digest(&headers, None);

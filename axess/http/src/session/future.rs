@@ -58,7 +58,9 @@ impl<E: Send + 'static> Future for SessionFuture<E> {
 impl<E: Send + 'static> Drop for SessionFuture<E> {
     fn drop(&mut self) {
         let Some(inner) = self.inner.take() else { return };
-        let Some(session) = self.session.get().filter(|session| session.is_touched()).cloned() else { return };
+        let Some(session) = self.session.get().filter(|session| session.is_touched()).cloned() else {
+            return;
+        };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if DETACHED.fetch_add(1, Ordering::AcqRel) >= MAX_DETACHED {
             DETACHED.fetch_sub(1, Ordering::AcqRel);

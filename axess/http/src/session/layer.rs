@@ -1,6 +1,7 @@
 use super::{FingerprintConfig, FingerprintPolicy, SessionService, fingerprint::Fingerprinter};
 use crate::{
-    ClientIpConfig, CookieKeyRing, ForwardedHeader, SameSite, SessionCookie, SessionCookieConfig, TrustedProxies,
+    ClientIpConfig, CookieKeyRing, ForwardedHeader, SameSite, SessionCookie, SessionCookieConfig,
+    TrustedProxies,
 };
 use axess_clock::Clock;
 use axess_core::{
@@ -62,7 +63,9 @@ impl SessionLayer {
     /// sessions of such a process end with it.
     pub fn new(store: impl store::SessionStore, signing_key: [u8; 32]) -> Self {
         let signing_key = if signing_key == [0; 32] {
-            tracing::warn!("the signing key is a placeholder; sessions will not survive a restart of this process");
+            tracing::warn!(
+                "the signing key is a placeholder; sessions will not survive a restart of this process"
+            );
             random_array(&SystemRng)
         } else {
             signing_key
@@ -266,6 +269,9 @@ impl<S> Layer<S> for SessionLayer {
 
 impl std::fmt::Debug for SessionLayer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SessionLayer").field("cookie", &self.cookie).field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("SessionLayer")
+            .field("cookie", &self.cookie)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }

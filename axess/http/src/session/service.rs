@@ -1,5 +1,7 @@
 use super::{FingerprintPolicy, SessionFuture, layer::Shell};
-use crate::{ClientIp, RequestId, SessionCookieRead, TraceContext, client_ip::peer_ip, problem, resolve_client_ip};
+use crate::{
+    ClientIp, RequestId, SessionCookieRead, TraceContext, client_ip::peer_ip, problem, resolve_client_ip,
+};
 use axess_core::session::{CookieAction, RequestContext, SessionError, SessionHandle};
 use axess_events::{AuthEvent, AuthEventEnvelope, device::PolicyAction, shell::SessionFingerprintMismatch};
 use axess_identity::{EventId, SessionId};
@@ -113,7 +115,8 @@ impl Shell {
         let headers = request.headers();
         let extensions = request.extensions();
         let resolved = extensions.get::<ClientIp>().copied();
-        let client = resolved.unwrap_or_else(|| resolve_client_ip(peer_ip(extensions), headers, &self.client_ip));
+        let client =
+            resolved.unwrap_or_else(|| resolve_client_ip(peer_ip(extensions), headers, &self.client_ip));
         let (id, reissue) = match self.cookie.read(headers) {
             SessionCookieRead::Valid { session_id, reissue } => (Some(session_id), reissue),
             SessionCookieRead::Absent => (None, false),
@@ -127,7 +130,9 @@ impl Shell {
             client_ip: client.ip,
             user_agent: agent.map(|text| text.get(..MAX_USER_AGENT).unwrap_or(text).into()),
             request_id: extensions.get::<RequestId>().map(|id| id.as_str().into()),
-            trace_id: extensions.get::<TraceContext>().map(|trace| trace.traceparent().trace_id.to_string().into()),
+            trace_id: extensions
+                .get::<TraceContext>()
+                .map(|trace| trace.traceparent().trace_id.to_string().into()),
             fingerprint: Some(self.fingerprinter.digest(headers, client.ip)),
         };
         request.extensions_mut().insert(client);
@@ -141,7 +146,9 @@ impl Shell {
         headers: &HeaderMap,
         ip: Option<IpAddr>,
     ) -> Option<Response> {
-        let (Some(bound), Some(digest)) = (session.fingerprint(), session.context().fingerprint) else { return None };
+        let (Some(bound), Some(digest)) = (session.fingerprint(), session.context().fingerprint) else {
+            return None;
+        };
         if !session.is_stored() || self.fingerprinter.matches(&bound, &digest, headers, ip) {
             return None;
         }
@@ -152,7 +159,7 @@ impl Shell {
         }
         let acted = match self.policy {
             FingerprintPolicy::Warn => return None,
-            FingerprintPolicy::Reauth => session.drop_authentication().await.map(|()| ()),
+            FingerprintPolicy::Reauth => session.drop_authentication().await,
             FingerprintPolicy::Revoke => session.clear().await.map(|_| ()),
         };
         match acted {
@@ -185,7 +192,13 @@ impl Shell {
         audit.record(envelope)
     }
 
-    fn set_cookie(&self, response: &mut Response, action: CookieAction, reissue: bool, session: &SessionHandle) {
+    fn set_cookie(
+        &self,
+        response: &mut Response,
+        action: CookieAction,
+        reissue: bool,
+        session: &SessionHandle,
+    ) {
         let now = self.sessions.clock().now();
         match action {
             CookieAction::Issue { id, expires_at } => append(response, self.issue(id, expires_at, now)),
@@ -214,4 +227,3 @@ fn append(response: &mut Response, cookie: HeaderValue) {
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
-

@@ -94,7 +94,9 @@ impl AuthWebSocketUpgrade {
     {
         let Self { upgrade, session, info, interval } = self;
         let sessions = session.sessions().clone();
-        upgrade.on_upgrade(move |socket| serve(RevocableSocket::new(socket, sessions, info.session_id, interval)))
+        upgrade.on_upgrade(move |socket| {
+            serve(RevocableSocket::new(socket, sessions, info.session_id, interval))
+        })
     }
 }
 
@@ -105,7 +107,9 @@ impl<S: Send + Sync> FromRequestParts<S> for AuthWebSocketUpgrade {
         let session = parts.extensions.get::<SessionHandle>().cloned();
         let session = session.ok_or(WebSocketRejection::Guard(GuardRejection::NoSessionLayer))?;
         let info = AuthnInfo::of(&session).map_err(WebSocketRejection::Guard)?;
-        let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await.map_err(WebSocketRejection::Handshake)?;
+        let upgrade = WebSocketUpgrade::from_request_parts(parts, state)
+            .await
+            .map_err(WebSocketRejection::Handshake)?;
         let upgrade = upgrade.max_message_size(DEFAULT_MESSAGE);
         Ok(Self { upgrade, session, info, interval: DEFAULT_INTERVAL })
     }

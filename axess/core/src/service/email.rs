@@ -4,7 +4,7 @@ use super::{AuthnService, check::Checked};
 use crate::{
     authn::{AuthnError, EmailVerificationOutcome},
     delivery::MailPurpose,
-    session::{AuthState, Change, SessionHandle, WorkflowKind},
+    session::{Change, SessionHandle, WorkflowKind},
     store::{FactorStore, IdentityAdmin, UserChange},
 };
 use axess_events::{
@@ -53,14 +53,8 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         session: &SessionHandle,
         code: impl Into<OtpCode>,
     ) -> Result<EmailVerificationOutcome, AuthnError> {
-        let (tenant_id, user_id) = session.with_state(|state| match state {
-            AuthState::PendingWorkflow { user_id, tenant_id, workflow }
-                if workflow.kind == WorkflowKind::EmailVerification =>
-            {
-                Ok((*tenant_id, *user_id))
-            }
-            _ => Err(AuthnError::NotAuthenticating),
-        })?;
+        let (tenant_id, user_id, _) =
+            session.workflow_step(&WorkflowKind::EmailVerification).ok_or(AuthnError::NotAuthenticating)?;
         let attempt = self.attempt(tenant_id, user_id, FactorKind::EmailOtp, session);
         let subject = Subject { user_id, attempt: attempt.attempt_id };
         let Checked::Passed(proof) =

@@ -10,7 +10,7 @@ use super::{AuthnService, check::Checked, password::NewPassword};
 use crate::{
     authn::{AuthnError, FactorConfig, PasswordResetOutcome},
     delivery::MailPurpose,
-    session::{AuthState, Change, SessionHandle, WorkflowKind},
+    session::{Change, SessionHandle, WorkflowKind},
     store::{FactorStore, IdentityAuthnLog, SaveOutcome, SessionOwner},
 };
 use axess_events::{
@@ -119,12 +119,8 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
 }
 
 fn reset_at(session: &SessionHandle, step: u32) -> Result<(TenantId, UserId), AuthnError> {
-    session.with_state(|state| match state {
-        AuthState::PendingWorkflow { user_id, tenant_id, workflow }
-            if workflow.kind == WorkflowKind::PasswordReset && workflow.current_step == step =>
-        {
-            Ok((*tenant_id, *user_id))
-        }
+    match session.workflow_step(&WorkflowKind::PasswordReset) {
+        Some((tenant_id, user_id, at)) if at == step => Ok((tenant_id, user_id)),
         _ => Err(AuthnError::NotAuthenticating),
-    })
+    }
 }

@@ -116,10 +116,8 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         session: &SessionHandle,
         code: impl Into<OtpCode>,
     ) -> Result<SignupOutcome, AuthnError> {
-        let waiting = session.with_state(|state| {
-            matches!(state, AuthState::PendingWorkflow { workflow, .. } if workflow.kind == WorkflowKind::Signup)
-        });
-        let pending = session.ceremony(|ceremony| ceremony.signup.clone()).filter(|_| waiting);
+        let waiting = session.workflow_step(&WorkflowKind::Signup);
+        let pending = waiting.and_then(|_| session.ceremony(|ceremony| ceremony.signup.clone()));
         let pending = pending.ok_or(AuthnError::NotAuthenticating)?;
         let attempt = self.attempt(pending.tenant_id, pending.user_id, FactorKind::EmailOtp, session);
         let subject = Subject { user_id: pending.user_id, attempt: attempt.attempt_id };

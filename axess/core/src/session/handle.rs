@@ -2,6 +2,7 @@ use super::{
     AuthState, Change, RequestContext, SessionError, Sessions, WorkflowKind,
     codec::Decoded,
     data::{Ceremony, SessionData},
+    transition::is_stale,
 };
 use crate::{authn::FactorStep, store::SessionOwner};
 use axess_identity::{FactorKind, HumanPrincipal, Principal, SessionId, TenantId, UserId};
@@ -327,6 +328,19 @@ impl SessionHandle {
     pub(crate) fn ceremony<T>(&self, read: impl FnOnce(&Ceremony) -> T) -> T {
         let data = Arc::clone(&self.live().data);
         read(&data.ceremony)
+    }
+
+    /// Returns whose ceremony of this kind the session is in, and at which step, unless it has taken too long.
+    pub(crate) fn workflow_step(&self, kind: &WorkflowKind) -> Option<(TenantId, UserId, u32)> {
+        let (policy, now) = (&self.0.sessions.0.policy, self.now());
+        self.with_state(|state| match state {
+            AuthState::PendingWorkflow { user_id, tenant_id, workflow }
+                if workflow.kind == *kind && !is_stale(workflow, policy, now) =>
+            {
+                Some((*tenant_id, *user_id, workflow.current_step))
+            }
+            _ => None,
+        })
     }
 
     pub(crate) fn touch(&self) {

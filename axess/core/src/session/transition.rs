@@ -19,7 +19,11 @@
 //! Everything else is refused and gives the state back untouched. Logging out is not in the table: it ends the
 //! stored session as a whole, whatever its state is, and can therefore not lose a race against any row above.
 
-use super::{AuthState, StepUp, WorkflowKind, WorkflowState, workflow::Resume};
+mod workflow;
+
+pub(super) use workflow::is_stale;
+
+use super::{AuthState, StepUp, WorkflowKind};
 use crate::authn::{FactorStep, Method};
 use axess_factors::Verified;
 use axess_identity::{FactorKind, TenantId, UserId};
@@ -128,13 +132,13 @@ pub(crate) fn transition(
             request_step_up(state, steps)
         }
         (state, Input::StartWorkflow { tenant_id, user_id, kind, total_steps }) => {
-            start_workflow(state, tenant_id, user_id, kind, total_steps, now)
+            workflow::start(state, tenant_id, user_id, kind, total_steps, now)
         }
         (AuthState::PendingWorkflow { user_id, tenant_id, workflow }, Input::AdvanceWorkflow) => {
-            advance_workflow(tenant_id, user_id, workflow, policy, now)
+            workflow::advance(tenant_id, user_id, workflow, policy, now)
         }
         (AuthState::PendingWorkflow { user_id, tenant_id, workflow }, Input::CompleteWorkflow(proof)) => {
-            complete_workflow(tenant_id, user_id, workflow, proof, policy, now)
+            workflow::complete(tenant_id, user_id, workflow, proof, policy, now)
         }
         (state @ AuthState::Authenticated { .. }, Input::PrivilegeChanged) => {
             rotated(state, Vec::new(), Some(Input::PrivilegeChanged))
@@ -310,82 +314,6 @@ fn request_step_up(mut state: AuthState, steps: Vec<FactorStep>) -> Result<Trans
         }
         _ => refuse(state),
     }
-}
-
-fn start_workflow(
-    state: AuthState,
-    tenant_id: TenantId,
-    user_id: UserId,
-    kind: WorkflowKind,
-    total_steps: u32,
-    now: DateTime<Utc>,
-) -> Result<Transition, Refused> {
-    let resume = match &state {
-        AuthState::Authenticated {
-            user_id: current, tenant_id: of, authn_time, factors_completed, ..
-        } => {
-            if (*of, *current) != (tenant_id, user_id) {
-                return refuse(state);
-            }
-            Some(Resume { authn_time: *authn_time, factors_completed: factors_completed.clone() })
-        }
-        // Starting over keeps what the first start remembered.
-        AuthState::PendingWorkflow { user_id: current, tenant_id: of, workflow }
-            if (*of, *current) == (tenant_id, user_id) =>
-        {
-            workflow.resume.clone()
-        }
-        _ => None,
-    };
-    let workflow =
-        WorkflowState { kind, current_step: 1, total_steps: total_steps.max(1), initiated_at: now, resume };
-    saved(AuthState::PendingWorkflow { user_id, tenant_id, workflow })
-}
-
-fn advance_workflow(
-    tenant_id: TenantId,
-    user_id: UserId,
-    mut workflow: WorkflowState,
-    policy: &TransitionPolicy,
-    now: DateTime<Utc>,
-) -> Result<Transition, Refused> {
-    if workflow.current_step >= workflow.total_steps || is_stale(&workflow, policy, now) {
-        let state = AuthState::PendingWorkflow { user_id, tenant_id, workflow };
-        return refuse(state);
-    }
-    workflow.current_step = workflow.current_step.saturating_add(1);
-    saved(AuthState::PendingWorkflow { user_id, tenant_id, workflow })
-}
-
-fn complete_workflow(
-    tenant_id: TenantId,
-    user_id: UserId,
-    workflow: WorkflowState,
-    proof: Option<Verified>,
-    policy: &TransitionPolicy,
-    now: DateTime<Utc>,
-) -> Result<Transition, Refused> {
-    let unfinished = workflow.current_step < workflow.total_steps || is_stale(&workflow, policy, now);
-    let foreign = proof.as_ref().is_some_and(|proof| proof.user_id() != user_id);
-    if unfinished || foreign {
-        let state = AuthState::PendingWorkflow { user_id, tenant_id, workflow };
-        return refuse(state);
-    }
-    let next = match (&proof, workflow.resume) {
-        (_, Some(Resume { authn_time, factors_completed })) => {
-            AuthState::Authenticated { user_id, tenant_id, authn_time, factors_completed, step_up: None }
-        }
-        (Some(proof), None) => {
-            let factors_completed = vec![proof.factor().clone()];
-            AuthState::Authenticated { user_id, tenant_id, authn_time: now, factors_completed, step_up: None }
-        }
-        (None, None) => AuthState::Guest,
-    };
-    rotated(next, Vec::new(), Some(Input::CompleteWorkflow(proof)))
-}
-
-fn is_stale(workflow: &WorkflowState, policy: &TransitionPolicy, now: DateTime<Utc>) -> bool {
-    now - workflow.initiated_at > policy.max_workflow_age
 }
 
 fn refuse(state: AuthState) -> Result<Transition, Refused> {

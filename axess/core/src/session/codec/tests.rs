@@ -1,1 +1,128 @@
+use super::*;
+use crate::session::AuthState;
+use axess_identity::{FactorKind, TenantId, UserId};
+use axess_rng::MockRng;
+use serde::Serialize;
+use std::collections::BTreeMap;
 
+/// Stored bytes of the first schema version, kept for ever: whatever is changed, these must stay readable.
+const V1: &str = include_str!("../../../tests/fixtures/session-v1.hex");
+
+fn id() -> SessionId {
+    SessionId::from_bytes([7; 16])
+}
+
+fn sample() -> SessionData {
+    SessionData {
+        auth_state: AuthState::Authenticated {
+            user_id: UserId::from_parts(1, [2; 10]),
+            tenant_id: TenantId::from_parts(1, [1; 10]),
+            authn_time: chrono::DateTime::from_timestamp(1_767_225_600, 0).unwrap(),
+            factors_completed: vec![FactorKind::Password, FactorKind::Totp],
+            step_up: None,
+        },
+        custom: BTreeMap::from([("theme".to_owned(), serde_json::json!({"dark": true}))]),
+        fingerprint: Some([9; 32]),
+        cookie_until: 1_767_312_000,
+        ..SessionData::default()
+    }
+}
+
+fn same(a: &SessionData, b: &SessionData) -> bool {
+    a.auth_state == b.auth_state
+        && a.custom == b.custom
+        && a.fingerprint == b.fingerprint
+        && a.cookie_until == b.cookie_until
+}
+
+fn crypto(key: u8) -> SessionCrypto {
+    SessionCrypto::new([key; 32]).unwrap()
+}
+
+fn sealed(crypto: &SessionCrypto) -> Bytes {
+    encode(&id(), &sample(), Some(crypto), &MockRng::new(1)).unwrap()
+}
+
+#[test]
+fn plain_and_sealed_survive_the_round_trip() {
+    let plain = encode(&id(), &sample(), None, &MockRng::new(1)).unwrap();
+    assert!(same(&decode(&id(), &plain, None).unwrap().data, &sample()));
+    let key = crypto(1);
+    let decoded = decode(&id(), &sealed(&key), Some(&key)).unwrap();
+    assert!(same(&decoded.data, &sample()) && !decoded.stale);
+}
+
+#[test]
+fn bytes_of_the_first_version_stay_readable() {
+    let bytes = data_of(V1.trim());
+    assert!(same(&decode(&id(), &bytes, None).unwrap().data, &sample()));
+}
+
+#[test]
+fn a_version_from_the_future_is_refused() {
+    let mut bytes = encode(&id(), &sample(), None, &MockRng::new(1)).unwrap().to_vec();
+    bytes[2] = 2;
+    assert!(decode(&id(), &bytes, None).is_none());
+}
+
+#[test]
+fn fields_may_be_missing_or_unknown() {
+    #[derive(Serialize)]
+    struct Other {
+        cookie_until: i64,
+        from_the_future: &'static str,
+    }
+    let body = rmp_serde::to_vec_named(&Other { cookie_until: 5, from_the_future: "x" }).unwrap();
+    let bytes = [&[PLAIN, 0, 1], body.as_slice()].concat();
+    let decoded = decode(&id(), &bytes, None).unwrap();
+    assert_eq!((decoded.data.cookie_until, decoded.data.auth_state), (5, AuthState::Guest));
+}
+
+#[test]
+fn every_changed_byte_of_a_sealed_payload_is_noticed() {
+    let key = crypto(1);
+    let good = sealed(&key);
+    for at in 0..good.len() {
+        let mut bad = good.to_vec();
+        bad[at] ^= 1;
+        assert!(decode(&id(), &bad, Some(&key)).is_none(), "byte {at}");
+    }
+    for cut in 0..good.len() {
+        assert!(decode(&id(), &good[..cut], Some(&key)).is_none(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_payload_cannot_be_moved_to_another_session() {
+    let key = crypto(1);
+    assert!(decode(&SessionId::from_bytes([8; 16]), &sealed(&key), Some(&key)).is_none());
+}
+
+#[test]
+fn a_plain_row_is_no_session_once_encryption_is_on_and_the_other_way_round() {
+    let plain = encode(&id(), &sample(), None, &MockRng::new(1)).unwrap();
+    assert!(decode(&id(), &plain, Some(&crypto(1))).is_none());
+    assert!(decode(&id(), &sealed(&crypto(1)), None).is_none());
+}
+
+#[test]
+fn an_old_key_opens_and_asks_for_a_rewrite_and_a_foreign_one_does_not_open() {
+    let rotated = crypto(2).with_previous_key([1; 32]).unwrap();
+    let decoded = decode(&id(), &sealed(&crypto(1)), Some(&rotated)).unwrap();
+    assert!(decoded.stale);
+    assert!(decode(&id(), &sealed(&crypto(3)), Some(&rotated)).is_none());
+}
+
+#[test]
+fn hostile_bytes_never_panic() {
+    for length in 0..64 {
+        for fill in [0_u8, 1, 2, 0x80, 0xc1, 0xdf, 0xff] {
+            assert!(decode(&id(), &vec![fill; length], Some(&crypto(1))).is_none());
+            let _ = decode(&id(), &[vec![PLAIN, 0, 1], vec![fill; length]].concat(), None);
+        }
+    }
+}
+
+fn data_of(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}

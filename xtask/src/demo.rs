@@ -1,209 +1,132 @@
-//! `cargo xtask demo`: an example application, and what to type to see it work.
+//! `cargo xtask demo`: the example applications, and what to type to see them work.
 
-mod examples;
+mod server;
+mod tours;
 
-use std::{
-    net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{path::Path, process::Command, time::Duration};
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{Outcome, process, workspace::Workspace};
-use examples::{Example, MINIMAL, Step, TWO_FACTOR};
+use server::Server;
+use tours::{EXAMPLES, Example, Step};
 
-/// Where the examples listen.
-const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
-/// How often, 100 ms apart, the port is tried while the example starts: thirty seconds in all.
-const LOOKS: u32 = 300;
+/// How often the examples are looked at while they serve.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(args: &[String]) -> Outcome {
-    let (mut example, mut check) = (&MINIMAL, false);
-    for arg in args {
-        match arg.as_str() {
-            "--two-factor" => example = &TWO_FACTOR,
-            "--check" => check = true,
-            other => {
-                return Err(format!(
-                    "`{other}` is unknown (cargo xtask demo [--two-factor] [--check])"
-                ));
-            }
+    let check = match args {
+        [] => false,
+        [only] if only == "--check" => true,
+        _ => {
+            let unknown = args.join(" ");
+            return Err(format!("`{unknown}` is not understood (cargo xtask demo [--check])"));
         }
+    };
+    for example in &EXAMPLES {
+        server::port_is_free(example.address())?;
     }
-    port_is_free(ADDRESS)?;
     let workspace = Workspace::load()?;
-    let program = build(&workspace, example)?;
+    build(&workspace)?;
+    // The programs are named relative to this folder in what is printed, so that it can be typed as it is.
     let folder = workspace.target_directory.join("demo");
     fresh(&folder)?;
-    let mut server = Server::start(&program, &folder)?;
-    server.wait_until_it_listens()?;
-    println!(
-        "\n{} listens on http://{ADDRESS}. In another terminal:\n",
-        example.package
-    );
-    for step in example.steps {
-        println!("# {}\n{}\n", step.about, step.command);
-    }
-    if check {
-        return check_all(example.steps, &folder);
-    }
-    println!("Ctrl-C ends it.");
-    server.wait()
-}
-
-fn port_is_free(address: SocketAddr) -> Outcome {
-    match TcpListener::bind(address) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!(
-            "{address} is taken ({error}); end what listens there (`ss -ltnp` shows it) and try again"
-        )),
-    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("no runtime for the demo: {error}"))?;
+    runtime.block_on(until_interrupted(show(&folder, check), check))
 }
 
 /// Builds with the features of the whole workspace, so that nothing is built twice after a test run.
-fn build(workspace: &Workspace, example: &Example) -> Result<std::path::PathBuf, String> {
-    process::run(
-        Command::new(process::cargo())
-            .args(["build", "--workspace", "--all-features", "--bin", example.package])
-            .current_dir(&workspace.workspace_root),
-    )?;
-    Ok(workspace.target_directory.join("debug").join(example.package))
+fn build(workspace: &Workspace) -> Outcome {
+    let mut command = Command::new(process::cargo());
+    command.args(["build", "--workspace", "--all-features"]).current_dir(&workspace.workspace_root);
+    process::run(command.args(EXAMPLES.iter().flat_map(|example| ["--bin", example.package])))
 }
 
-/// Empties the folder that the cookies of the printed commands go to when they are checked.
+/// Empties the folder that cookies, secrets and codes of a tour go to.
 fn fresh(folder: &Path) -> Outcome {
     let _ = std::fs::remove_dir_all(folder);
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
-/// The running example; it ends with us.
-struct Server(Child);
-
-impl Server {
-    fn start(program: &Path, folder: &Path) -> Result<Self, String> {
-        println!("$ {}", program.display());
-        Command::new(program)
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .spawn()
-            .map(Self)
-            .map_err(|error| format!("{} did not start: {error}", program.display()))
+/// Runs the demo until it ends or somebody asks it to (Ctrl-C, SIGTERM). Either way its programs end with it, because
+/// `demo` owns them. That is how a demo ends well, but a check that did not get to its end has failed.
+async fn until_interrupted(demo: impl Future<Output = Outcome>, check: bool) -> Outcome {
+    let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    tokio::select! {
+        biased;
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        outcome = demo => return outcome,
     }
+    println!("\nThe examples are stopped.");
+    if check { Err("interrupted".to_owned()) } else { Ok(()) }
+}
 
-    fn wait_until_it_listens(&mut self) -> Outcome {
-        for _ in 0..LOOKS {
-            if let Ok(Some(status)) = self.0.try_wait() {
-                return Err(format!(
-                    "the example ended before it listened on {ADDRESS} ({status})"
-                ));
-            }
-            if TcpStream::connect(ADDRESS).is_ok() {
-                return Ok(());
-            }
-            std::thread::sleep(BETWEEN_LOOKS);
-        }
-        Err(format!("the example does not listen on {ADDRESS}"))
+async fn show(folder: &Path, check: bool) -> Outcome {
+    let mut servers = Vec::new();
+    for example in &EXAMPLES {
+        servers.push(Server::start(example, folder)?);
     }
-
-    fn wait(&mut self) -> Outcome {
-        match self.0.wait() {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("the example ended ({status})")),
-            Err(error) => Err(format!("the example cannot be waited for: {error}")),
+    for server in &mut servers {
+        server.wait_until_it_listens().await?;
+    }
+    println!("\n{}", instructions(folder));
+    if check {
+        for example in &EXAMPLES {
+            take(example, folder).await?;
         }
+        return Ok(());
+    }
+    println!("Ctrl-C ends both.");
+    loop {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        servers.iter_mut().try_for_each(Server::still_runs)?;
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself; there is nobody left to tell.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+/// Says what to type.
+fn instructions(folder: &Path) -> String {
+    let mut text = format!("In another terminal:\n\ncd {}\n", folder.display());
+    for example in &EXAMPLES {
+        text.push_str(&format!("\n## {} on http://{}\n\n", example.package, example.address()));
+        for Step { about, command, .. } in example.steps {
+            text.push_str(&format!("# {about}\n{command}\n\n"));
+        }
     }
+    text
 }
 
-/// Types each command and compares the answer with what the step promises.
-fn check_all(steps: &[Step], folder: &Path) -> Outcome {
-    for step in steps {
-        let answer = process::output_of(Command::new("sh").args(["-c", step.command]).current_dir(folder))?;
+/// Types each command of a tour and compares the answer with what the step promises.
+async fn take(example: &Example, folder: &Path) -> Outcome {
+    for step in example.steps {
+        let answer = typed(step.command, folder).await?;
         if let Some(fault) = fault_of(step, &answer) {
             return Err(fault);
         }
         println!("as described: {}", step.about);
     }
-    println!("demo: {} answers, all as described", steps.len());
+    println!("demo: {} answers of {}, all as described", example.steps.len(), example.package);
     Ok(())
 }
 
+async fn typed(command: &str, folder: &Path) -> Result<String, String> {
+    let mut shell = tokio::process::Command::new("sh");
+    // A proxy of the environment is not asked for what listens here.
+    shell.args(["-c", command]).current_dir(folder).env("NO_PROXY", "127.0.0.1").kill_on_drop(true);
+    let output = shell.output().await.map_err(|error| format!("`sh` did not start: {error}"))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("`{command}` failed ({})\n{errors}", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|_| format!("`{command}` did not answer in UTF-8"))
+}
+
 fn fault_of(step: &Step, answer: &str) -> Option<String> {
-    let missing = step
-        .answers
-        .iter()
-        .find(|expected| !answer.contains(**expected))?;
-    Some(format!(
-        "{}: `{missing}` is missing from the answer to\n{}\n\n{answer}",
-        step.about, step.command
-    ))
+    let missing = step.answers.iter().find(|expected| !answer.contains(**expected))?;
+    Some(format!("{}: `{missing}` is missing from the answer to\n{}\n\n{answer}", step.about, step.command))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tour_asks_only_the_example() {
-        for step in MINIMAL.steps.iter().chain(TWO_FACTOR.steps) {
-            let url = format!(" http://{ADDRESS}/");
-            assert_eq!(step.command.matches("://").count(), 1, "{}", step.command);
-            assert!(
-                step.command.starts_with("curl -si ") && step.command.contains(&url),
-                "{}",
-                step.command
-            );
-            assert!(!step.answers.is_empty(), "{} proves nothing", step.about);
-        }
-    }
-
-    #[test]
-    fn a_taken_port_is_said_clearly() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        assert!(
-            port_is_free(address)
-                .unwrap_err()
-                .contains(&format!("{address} is taken"))
-        );
-        let any = SocketAddr::new(address.ip(), 0);
-        assert!(port_is_free(any).is_ok());
-    }
-
-    #[test]
-    fn an_answer_is_held_against_its_promise() {
-        let step = Step {
-            about: "log in",
-            command: "curl",
-            answers: &["HTTP/1.1 200", "welcome"],
-        };
-        assert_eq!(fault_of(&step, "HTTP/1.1 200 OK\n\nwelcome"), None);
-        assert!(
-            fault_of(&step, "HTTP/1.1 401 Unauthorized")
-                .unwrap()
-                .contains("`HTTP/1.1 200` is missing")
-        );
-        let folder = tempfile::tempdir().unwrap();
-        let echo = |command, answers| {
-            check_all(
-                &[Step {
-                    about: "a",
-                    command,
-                    answers,
-                }],
-                folder.path(),
-            )
-        };
-        assert!(echo("echo 'welcome'", &["welcome"]).is_ok());
-        assert!(echo("echo 'go away'", &["welcome"]).is_err());
-        assert!(echo("exit 1", &[]).is_err());
-    }
-}
+mod tests;

@@ -37,8 +37,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "demo",
-        usage: "[--two-factor] [--check]",
-        about: "start an example and say what to type (--check types it and compares the answers)",
+        usage: "[--check]",
+        about: "start the examples and say what to type (--check types it and compares the answers)",
         run: demo::run,
     },
     Command {

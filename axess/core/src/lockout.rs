@@ -73,9 +73,6 @@ impl LockoutCounter {
                 return Err(Locked { until: Some(until) });
             }
             // The lock is over: the next window starts empty, but remembers for a while how often it was locked.
-            if now - until >= delta(scale.window) + delta(scale.max_lockout) {
-                self.lockouts = 0;
-            }
             self.locked_until = None;
             self.failures = 0;
             self.window_started = None;

@@ -15,6 +15,7 @@ mod error;
 mod handle;
 mod open;
 mod state;
+mod stored;
 mod transition;
 mod workflow;
 mod write;

@@ -57,7 +57,10 @@ async fn login(
     })
 }
 
-async fn logout(session: AuthSession, State(service): State<Service>) -> Result<&'static str, AuthnRejection> {
+async fn logout(
+    session: AuthSession,
+    State(service): State<Service>,
+) -> Result<&'static str, AuthnRejection> {
     service.logout(&session).await?;
     Ok("logged out\n")
 }

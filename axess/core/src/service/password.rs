@@ -103,7 +103,8 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
             return Ok(NewPassword::Overtaken);
         }
         let past = old.iter().flat_map(|(record, _)| std::iter::once(&record.hash).chain(&record.history));
-        for hash in past.take(config.history.saturating_add(1)) {
+        // Collected, because a closure held over an await point would make the future less than `Send`.
+        for hash in past.take(config.history.saturating_add(1)).collect::<Vec<_>>() {
             if self.hasher.matches(new, hash).await? {
                 return Ok(NewPassword::Reused);
             }

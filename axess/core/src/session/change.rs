@@ -43,21 +43,21 @@ impl Change {
                 return true;
             }
             Self::Prepare(kind) => {
-                data.ceremony.prepared = Some(kind);
+                data.change_ceremony(|ceremony| ceremony.prepared = Some(kind));
                 return true;
             }
             Self::SetEmailCode(challenge) => {
-                data.ceremony.email_code = challenge;
+                data.change_ceremony(|ceremony| ceremony.email_code = challenge);
                 return true;
             }
             Self::TakeEmailTry { binding, at } => return data.take_email_try(binding, at),
             Self::TakeTotpTry { at } => return data.take_totp_try(at),
             Self::SetTotp(pending) => {
-                data.ceremony.totp = pending;
+                data.change_ceremony(|ceremony| ceremony.totp = pending);
                 return true;
             }
             Self::SetSignup(pending) => {
-                data.ceremony.signup = pending;
+                data.change_ceremony(|ceremony| ceremony.signup = pending);
                 return true;
             }
             Self::Identify { tenant_id, user_id } => Input::Identify { tenant_id, user_id },
@@ -77,7 +77,7 @@ impl Change {
             Ok(done) => {
                 data.auth_state = done.next;
                 if begins || matches!(data.auth_state, AuthState::Guest) {
-                    data.ceremony = super::data::Ceremony::default();
+                    data.drop_ceremony();
                 }
                 true
             }

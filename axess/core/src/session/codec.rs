@@ -7,6 +7,7 @@ use super::{SessionCrypto, SessionError, data::SessionData};
 use axess_identity::SessionId;
 use axess_rng::SecureRng;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// The schema version this build writes.
 pub(crate) const SCHEMA_VERSION: u16 = 1;
@@ -16,7 +17,7 @@ const SEALED: u8 = 2;
 
 /// A decoded session.
 pub(crate) struct Decoded {
-    pub(crate) data: SessionData,
+    pub(crate) data: Arc<SessionData>,
     /// Whether it should be written again: under the current key, or in the current schema.
     pub(crate) stale: bool,
 }
@@ -59,7 +60,7 @@ pub(crate) fn decode(id: &SessionId, payload: &[u8], crypto: Option<&SessionCryp
 /// Reads any schema version this build knows. A version from the future is refused rather than guessed at.
 fn migrate(version: u16, body: &[u8], stale: bool) -> Option<Decoded> {
     match version {
-        SCHEMA_VERSION => Some(Decoded { data: rmp_serde::from_slice(body).ok()?, stale }),
+        SCHEMA_VERSION => Some(Decoded { data: Arc::new(rmp_serde::from_slice(body).ok()?), stale }),
         _ => None,
     }
 }

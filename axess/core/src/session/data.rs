@@ -1,4 +1,4 @@
-use super::AuthState;
+use super::{AuthState, stored};
 use axess_factors::{EmailOtpChallenge, TotpConfig};
 use axess_identity::{EmailAddress, FactorKind, Identifier, TenantId, UserId};
 use chrono::{DateTime, Utc};
@@ -11,17 +11,21 @@ pub const MAX_CUSTOM_BYTES: usize = 64 * 1024;
 /// The most keys of custom data a session may carry.
 pub const MAX_CUSTOM_KEYS: usize = 256;
 
+/// A ceremony in which nothing is pending.
+static NOTHING_PENDING: Ceremony = Ceremony { prepared: None, email_code: None, totp: None, signup: None };
+
 /// Everything that is stored for a session. Only this crate reads or writes it; stores see bytes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct SessionData {
     #[serde(default)]
     pub(crate) auth_state: AuthState,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) custom: BTreeMap<String, Value>,
-    #[serde(default)]
-    pub(crate) ceremony: Ceremony,
+    /// Boxed because most sessions have none, and every request moves a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ceremony: Option<Box<Ceremony>>,
     /// The keyed digest of the browser that the session was created or last rotated in.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "stored::digest")]
     pub(crate) fingerprint: Option<[u8; 32]>,
     /// Until when the browser was last told to keep the cookie, in Unix seconds.
     #[serde(default)]
@@ -32,13 +36,13 @@ pub(crate) struct SessionData {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Ceremony {
     /// The factor chosen at a step with choices.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prepared: Option<FactorKind>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) email_code: Option<EmailOtpChallenge>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) totp: Option<PendingTotp>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) signup: Option<PendingSignup>,
 }
 
@@ -65,6 +69,24 @@ pub(crate) struct PendingSignup {
 }
 
 impl SessionData {
+    /// Returns what the ceremony in progress remembers.
+    pub(crate) fn ceremony(&self) -> &Ceremony {
+        self.ceremony.as_deref().unwrap_or(&NOTHING_PENDING)
+    }
+
+    /// Changes what the ceremony remembers. Once nothing is pending any more, there is none.
+    pub(crate) fn change_ceremony<T>(&mut self, change: impl FnOnce(&mut Ceremony) -> T) -> T {
+        let mut ceremony = self.ceremony.take().unwrap_or_default();
+        let changed = change(&mut ceremony);
+        self.ceremony = ceremony.is_pending().then_some(ceremony);
+        changed
+    }
+
+    /// Forgets the ceremony.
+    pub(crate) fn drop_ceremony(&mut self) {
+        self.ceremony = None;
+    }
+
     /// Writes a custom value, unless the custom data would outgrow its limits.
     pub(crate) fn set_custom(&mut self, key: String, value: Value) -> bool {
         let others = self.custom.iter().filter(|(other, _)| **other != key);
@@ -80,24 +102,25 @@ impl SessionData {
 
     /// Writes off one try of the mailed code; false when there is no code to try any more.
     pub(crate) fn take_email_try(&mut self, binding: [u8; 16], at: DateTime<Utc>) -> bool {
-        let left =
-            self.ceremony.email_code.as_ref().and_then(|challenge| challenge.take_try(at, binding).ok());
-        let taken = left.is_some();
-        if taken {
-            self.ceremony.email_code = left;
-        }
-        taken
+        let code = self.ceremony().email_code.as_ref();
+        let Some(left) = code.and_then(|challenge| challenge.take_try(at, binding).ok()) else { return false };
+        self.change_ceremony(|ceremony| ceremony.email_code = Some(left));
+        true
     }
 
     /// Writes off one try of confirming a TOTP enrolment; false when there is nothing to confirm any more.
     pub(crate) fn take_totp_try(&mut self, at: DateTime<Utc>) -> bool {
-        let pending =
-            self.ceremony.totp.as_mut().filter(|pending| pending.tries_left > 0 && at < pending.expires_at);
-        let taken = pending.is_some();
-        if let Some(pending) = pending {
-            pending.tries_left -= 1;
-        }
-        taken
+        self.change_ceremony(|ceremony| {
+            let pending = ceremony.totp.as_mut();
+            let pending = pending.filter(|pending| pending.tries_left > 0 && at < pending.expires_at);
+            pending.map(|pending| pending.tries_left -= 1).is_some()
+        })
+    }
+}
+
+impl Ceremony {
+    fn is_pending(&self) -> bool {
+        self.prepared.is_some() || self.email_code.is_some() || self.totp.is_some() || self.signup.is_some()
     }
 }
 

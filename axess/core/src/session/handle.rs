@@ -41,7 +41,8 @@ pub(super) struct Shared {
 }
 
 pub(super) struct Live {
-    pub(super) id: SessionId,
+    /// A guest's is drawn when somebody asks for it.
+    pub(super) id: Option<SessionId>,
     pub(super) row: Option<RowRef>,
     /// The id this request came with, when no row is stored under it (any more): what a logout ends all the same.
     pub(super) dead: Option<SessionId>,
@@ -89,7 +90,7 @@ impl SessionHandle {
     /// It changes with every elevation.
     #[must_use]
     pub fn session_id(&self) -> SessionId {
-        self.live().id
+        *self.live().id.get_or_insert_with(|| SessionId::generate(&*self.0.sessions.0.rng))
     }
 
     /// Returns a copy of the typed state.
@@ -283,17 +284,15 @@ impl SessionHandle {
 
     /// A dead cookie is left alone: the browser may have got its successor meanwhile.
     pub(super) fn guest(sessions: Sessions, context: RequestContext, dead: Option<SessionId>) -> Self {
-        let live = Live::guest(SessionId::generate(&*sessions.0.rng), dead, CookieAction::Keep);
-        Self::new(sessions, context, live)
+        Self::new(sessions, context, Live::guest(dead, CookieAction::Keep))
     }
 
     pub(super) fn loaded(sessions: Sessions, context: RequestContext, row: RowRef, decoded: Decoded) -> Self {
-        let data = Arc::new(decoded.data);
         let live = Live {
-            id: row.id,
+            id: Some(row.id),
             row: Some(row),
             dead: None,
-            data,
+            data: decoded.data,
             changes: Vec::new(),
             stale: decoded.stale,
             cookie: CookieAction::Keep,
@@ -327,7 +326,7 @@ impl SessionHandle {
 
     pub(crate) fn ceremony<T>(&self, read: impl FnOnce(&Ceremony) -> T) -> T {
         let data = Arc::clone(&self.live().data);
-        read(&data.ceremony)
+        read(data.ceremony())
     }
 
     /// Returns whose ceremony of this kind the session is in, and at which step, unless it has taken too long.
@@ -357,9 +356,9 @@ impl SessionHandle {
 }
 
 impl Live {
-    pub(super) fn guest(id: SessionId, dead: Option<SessionId>, cookie: CookieAction) -> Self {
+    pub(super) fn guest(dead: Option<SessionId>, cookie: CookieAction) -> Self {
         let data = Arc::new(SessionData::default());
-        Self { id, row: None, dead, data, changes: Vec::new(), stale: false, cookie }
+        Self { id: None, row: None, dead, data, changes: Vec::new(), stale: false, cookie }
     }
 }
 

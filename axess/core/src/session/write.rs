@@ -53,15 +53,14 @@ impl SessionHandle {
     /// [`SessionError::Store`] or [`SessionError::Contended`]; the changes are lost then, and the caller should answer
     /// with an error. A session that ended meanwhile is not an error: its changes are dropped and no cookie is issued.
     pub async fn finish(&self) -> Result<CookieAction, SessionError> {
+        // Most requests only read: no other write can be under way that this one would have to wait for.
+        if !self.is_touched() && !self.is_due() {
+            return Ok(self.live().cookie);
+        }
         let _turn = self.0.gate.lock().await;
-        let due = {
-            let live = self.live();
-            let sliding = live.row.is_some_and(|row| row.expires_at - self.now() < self.0.sessions.0.ttl / 2)
-                && live.row.is_some_and(|row| self.expiry(row.created_at) > row.expires_at);
-            !live.changes.is_empty() || live.stale || sliding
-        };
-        if due {
-            match self.write(None, false).await {
+        if self.is_due() {
+            // Boxed, so that a request that writes nothing does not carry the room for it.
+            match Box::pin(self.write(None, false)).await {
                 Ok(_) | Err(SessionError::Ended) => {}
                 Err(error) => return Err(error),
             }
@@ -136,6 +135,15 @@ impl SessionHandle {
         Ok(if ended { LogoutOutcome::Ended } else { LogoutOutcome::NothingToEnd })
     }
 
+    /// Tells whether there is anything to write.
+    fn is_due(&self) -> bool {
+        let live = self.live();
+        let sliding = live.row.is_some_and(|row| {
+            row.expires_at - self.now() < self.0.sessions.0.ttl / 2 && self.expiry(row.created_at) > row.expires_at
+        });
+        !live.changes.is_empty() || live.stale || sliding
+    }
+
     async fn write(&self, mut demand: Option<Demand>, rotate: bool) -> Result<Advance, SessionError> {
         let ports = &self.0.sessions.0;
         for _ in 0..MAX_RETRIES {
@@ -159,7 +167,7 @@ impl SessionHandle {
                         return Ok(Advance::Refused);
                     };
                     data.auth_state = done.next;
-                    data.ceremony.prepared = None;
+                    data.change_ceremony(|ceremony| ceremony.prepared = None);
                     split(done.effects, done.spent, rotate)
                 }
             };
@@ -183,7 +191,7 @@ impl SessionHandle {
     ) -> Result<bool, SessionError> {
         let ports = &self.0.sessions.0;
         let row = base.row;
-        let old_id = self.live().id;
+        let old_id = self.session_id();
         let id = if rotate { SessionId::generate(&*ports.rng) } else { old_id };
         let created_at = row.map_or(now, |row| row.created_at);
         let expires_at = self.expiry(created_at);
@@ -231,7 +239,7 @@ impl SessionHandle {
     fn adopt(&self, mut data: SessionData, written: usize, row: RowRef, reissue: bool) {
         let (policy, now) = (&self.0.sessions.0.policy, self.now());
         let mut live = self.live();
-        live.id = row.id;
+        live.id = Some(row.id);
         live.row = Some(row);
         live.dead = None;
         live.changes.drain(..written);
@@ -248,7 +256,7 @@ impl SessionHandle {
         let sessions = &self.0.sessions;
         let Some(row) = row else {
             // A fresh id that exists already: draw another one.
-            self.live().id = SessionId::generate(&*sessions.0.rng);
+            self.live().id = None;
             return Ok(());
         };
         let Some((row, decoded)) = sessions.reload(row.id).await? else {
@@ -259,21 +267,20 @@ impl SessionHandle {
         let mut live = self.live();
         let mut data = decoded.data;
         live.changes.retain(|change| {
-            let applied = change.apply(&mut data, &sessions.0.policy, now);
+            let applied = change.apply(Arc::make_mut(&mut data), &sessions.0.policy, now);
             if !applied {
                 tracing::debug!(session = ?row.id, "dropped a session change that another request overtook");
             }
             applied
         });
-        live.data = Arc::new(data);
+        live.data = data;
         live.row = Some(row);
         Ok(())
     }
 
     /// Turns the handle into a guest's.
     fn reset(&self, dead: Option<SessionId>, cookie: CookieAction) {
-        let id = SessionId::generate(&*self.0.sessions.0.rng);
-        *self.live() = Live::guest(id, dead, cookie);
+        *self.live() = Live::guest(dead, cookie);
     }
 
     fn expiry(&self, created_at: DateTime<Utc>) -> DateTime<Utc> {

@@ -53,7 +53,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
 
     methods! { get "GET" post "POST" put "PUT" patch "PATCH" delete "DELETE" }
 
-    /// Routes everything `method_router` answers for `path` behind one guard; the manifest shows `ANY`.
+    /// Routes everything `method_router` answers for `path` behind one guard, its fallback included; the manifest shows
+    /// `ANY`.
     ///
     /// # Panics
     ///
@@ -104,7 +105,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         guard: Guard,
         method_router: MethodRouter<S, Infallible>,
     ) -> Self {
-        let guarded = method_router.route_layer(GuardLayer::new(guard));
+        // Not `route_layer`: that leaves out the fallback, which is all that `any(..)` consists of.
+        let guarded = method_router.layer(GuardLayer::new(guard));
         self.routes.push(GuardedRoute { method: method.to_owned(), path: path.to_owned(), guard });
         Self { router: self.router.route(path, guarded), routes: self.routes }
     }

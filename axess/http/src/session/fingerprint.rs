@@ -3,6 +3,7 @@ use axess_identity::SigningKey;
 use http::{HeaderMap, header};
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
     net::IpAddr,
     sync::{PoisonError, RwLock},
 };
@@ -61,15 +62,26 @@ pub(super) struct Fingerprinter {
     config: FingerprintConfig,
     current: MacKey,
     previous: Vec<MacKey>,
-    remembered: RwLock<HashMap<Features, [u8; 32]>>,
+    /// Digests by a keyed hash of the features, so that looking one up copies nothing.
+    remembered: RwLock<HashMap<u64, Remembered>>,
+    hasher: RandomState,
 }
 
 /// What a request shows of its browser, as sent.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Features {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Features<'h> {
+    user_agent: &'h [u8],
+    language: &'h [u8],
+    network: Option<IpAddr>,
+}
+
+/// A browser seen before, and its digest under the current key.
+#[derive(Debug)]
+struct Remembered {
     user_agent: Box<[u8]>,
     language: Box<[u8]>,
     network: Option<IpAddr>,
+    digest: [u8; 32],
 }
 
 impl Fingerprinter {
@@ -84,13 +96,17 @@ impl Fingerprinter {
             current: derive(current)?,
             previous: previous.iter().map(derive).collect::<Result<_, _>>()?,
             remembered: RwLock::default(),
+            hasher: RandomState::new(),
         })
     }
 
     /// Returns the digest a session of this request is bound to.
     pub(super) fn digest(&self, headers: &HeaderMap, ip: Option<IpAddr>) -> [u8; 32] {
         let features = self.features(headers, ip);
-        let known = self.remembered.read().unwrap_or_else(PoisonError::into_inner).get(&features).copied();
+        let hash = self.hasher.hash_one(features);
+        let remembered = self.remembered.read().unwrap_or_else(PoisonError::into_inner);
+        let known = remembered.get(&hash).and_then(|known| known.digest_of(features));
+        drop(remembered);
         if let Some(digest) = known {
             return digest;
         }
@@ -99,7 +115,7 @@ impl Fingerprinter {
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
         }
-        remembered.insert(features, digest);
+        remembered.insert(hash, features.remember(digest));
         digest
     }
 
@@ -118,10 +134,10 @@ impl Fingerprinter {
         self.previous.iter().any(|key| bound.ct_eq(&features.tag(key)).into())
     }
 
-    fn features(&self, headers: &HeaderMap, ip: Option<IpAddr>) -> Features {
+    fn features<'h>(&self, headers: &'h HeaderMap, ip: Option<IpAddr>) -> Features<'h> {
         let read = |on: bool, name: header::HeaderName| {
             let value = headers.get(name).filter(|_| on).map(http::HeaderValue::as_bytes).unwrap_or_default();
-            value.get(..MAX_HEADER).unwrap_or(value).into()
+            value.get(..MAX_HEADER).unwrap_or(value)
         };
         Features {
             user_agent: read(self.config.user_agent, header::USER_AGENT),
@@ -131,12 +147,24 @@ impl Fingerprinter {
     }
 }
 
-impl Features {
+impl Features<'_> {
     fn tag(&self, key: &MacKey) -> [u8; 32] {
-        let agent = browser(&String::from_utf8_lossy(&self.user_agent));
-        let language = primary_language(&String::from_utf8_lossy(&self.language));
+        let agent = browser(&String::from_utf8_lossy(self.user_agent));
+        let language = primary_language(&String::from_utf8_lossy(self.language));
         let network = self.network.map(|ip| ip.to_string()).unwrap_or_default();
         key.tag(&[agent.as_bytes(), language.as_bytes(), network.as_bytes()])
+    }
+
+    fn remember(&self, digest: [u8; 32]) -> Remembered {
+        Remembered { user_agent: self.user_agent.into(), language: self.language.into(), network: self.network, digest }
+    }
+}
+
+impl Remembered {
+    /// Returns the digest, unless this is another browser with the same hash.
+    fn digest_of(&self, features: Features<'_>) -> Option<[u8; 32]> {
+        let Self { user_agent, language, network, digest } = self;
+        (features == Features { user_agent, language, network: *network }).then_some(*digest)
     }
 }
 

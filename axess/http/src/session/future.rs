@@ -43,13 +43,14 @@ impl<E: Send + 'static> Future for SessionFuture<E> {
     type Output = Result<Response, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(inner) = self.inner.as_mut() else {
+        // Put back only when it goes on: a handler that panicked must not be finished in the background.
+        let Some(mut inner) = self.inner.take() else {
             // Polled after completion, which the contract of `Future` leaves open.
             return Poll::Pending;
         };
         let polled = inner.as_mut().poll(context);
-        if polled.is_ready() {
-            self.inner = None;
+        if polled.is_pending() {
+            self.inner = Some(inner);
         }
         polled
     }

@@ -88,11 +88,14 @@ where
         Ok(session) => session,
         Err(error) => return Ok(shell.store_failed(&error)),
     };
-    if let Some(refusal) = shell.check_fingerprint(&session, request.headers(), seen.ip).await {
+    // One request has one session: the slot is empty. From here on, what is written is finished.
+    let _ = slot.set(session.clone());
+    // Boxed, so that a request of the right browser does not carry the room for it.
+    if shell.is_foreign(&session, request.headers(), seen.ip)
+        && let Some(refusal) = Box::pin(shell.act_on_foreign(&session)).await
+    {
         return Ok(refusal);
     }
-    // One request has one session: the slot is empty.
-    let _ = slot.set(session.clone());
     request.extensions_mut().insert(session.clone());
     let mut response = inner.call(request).await?.into_response();
     match session.finish().await {
@@ -139,19 +142,16 @@ impl Shell {
         Seen { id, reissue, ip: client.ip, context }
     }
 
-    /// Compares browser and session; returns the refusal when the request must not go on.
-    async fn check_fingerprint(
-        &self,
-        session: &SessionHandle,
-        headers: &HeaderMap,
-        ip: Option<IpAddr>,
-    ) -> Option<Response> {
+    /// Tells whether the session is bound to another browser than this request's.
+    fn is_foreign(&self, session: &SessionHandle, headers: &HeaderMap, ip: Option<IpAddr>) -> bool {
         let (Some(bound), Some(digest)) = (session.fingerprint(), session.context().fingerprint) else {
-            return None;
+            return false;
         };
-        if !session.is_stored() || self.fingerprinter.matches(&bound, &digest, headers, ip) {
-            return None;
-        }
+        session.is_stored() && !self.fingerprinter.matches(&bound, &digest, headers, ip)
+    }
+
+    /// Acts by the policy on another browser; returns the refusal when the request must not go on.
+    async fn act_on_foreign(&self, session: &SessionHandle) -> Option<Response> {
         self.metrics.fingerprint_mismatch();
         tracing::warn!(session = ?session.session_id(), policy = ?self.policy, "another browser uses a session");
         if self.record_mismatch(session).is_err() {
@@ -189,6 +189,7 @@ impl Shell {
         envelope.client_ip = session.context().client_ip;
         envelope.user_agent = session.context().user_agent.as_deref().map(Into::into);
         envelope.request_id = session.context().request_id.as_deref().map(Into::into);
+        envelope.trace_id = session.context().trace_id.as_deref().map(Into::into);
         audit.record(envelope)
     }
 
@@ -199,19 +200,21 @@ impl Shell {
         reissue: bool,
         session: &SessionHandle,
     ) {
-        let now = self.sessions.clock().now();
         match action {
-            CookieAction::Issue { id, expires_at } => append(response, self.issue(id, expires_at, now)),
+            CookieAction::Issue { id, expires_at } => append(response, self.issue(id, expires_at)),
             CookieAction::Remove => append(response, self.cookie.removal()),
             // Signed by a previous key: the same session under the current one.
-            CookieAction::Keep if reissue && session.is_stored() => {
-                append(response, self.issue(session.session_id(), session.expires_at().unwrap_or(now), now));
+            CookieAction::Keep if reissue => {
+                if let Some(expires_at) = session.expires_at() {
+                    append(response, self.issue(session.session_id(), expires_at));
+                }
             }
             CookieAction::Keep => {}
         }
     }
 
-    fn issue(&self, id: SessionId, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> HeaderValue {
+    fn issue(&self, id: SessionId, expires_at: DateTime<Utc>) -> HeaderValue {
+        let now = self.sessions.clock().now();
         self.cookie.issue(&id, (expires_at - now).to_std().ok())
     }
 
@@ -222,8 +225,8 @@ impl Shell {
     }
 }
 
-/// Adds a cookie, and keeps shared caches from keeping the response for others.
+/// Adds a cookie, and keeps shared caches from keeping the response for others, whatever the handler thought of them.
 fn append(response: &mut Response, cookie: HeaderValue) {
     response.headers_mut().append(header::SET_COOKIE, cookie);
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

@@ -75,7 +75,7 @@ fn fields_may_be_missing_or_unknown() {
     let body = rmp_serde::to_vec_named(&Other { cookie_until: 5, from_the_future: "x" }).unwrap();
     let bytes = [&[PLAIN, 0, 1], body.as_slice()].concat();
     let decoded = decode(&id(), &bytes, None).unwrap();
-    assert_eq!((decoded.data.cookie_until, decoded.data.auth_state), (5, AuthState::Guest));
+    assert_eq!((decoded.data.cookie_until, decoded.data.auth_state.clone()), (5, AuthState::Guest));
 }
 
 #[test]

@@ -1,0 +1,28 @@
+//! The session layer, guards and sockets from outside: most through `tower`, the rest over real connections.
+
+#[cfg(test)]
+mod http {
+    mod at_rest;
+    mod browser;
+    mod compile_fail;
+    mod cookies;
+    mod curl;
+    mod disconnect;
+    mod extractors;
+    mod faults;
+    mod fingerprints;
+    mod guards;
+    mod hostile;
+    mod keys;
+    mod lifetime;
+    mod nginx;
+    mod probe;
+    mod proxies;
+    mod races;
+    mod rejections;
+    mod routers;
+    mod site;
+    #[cfg(feature = "ws")]
+    mod sockets;
+    mod wire;
+}

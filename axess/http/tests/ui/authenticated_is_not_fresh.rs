@@ -1,0 +1,10 @@
+use axess_http::{Authenticated, Fresh};
+
+fn close_account(_: Fresh<300>) {}
+
+async fn settings(user: Authenticated, stale: Fresh<86400>) {
+    close_account(user);
+    close_account(stale);
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use axess_factors::Verified;
+
+fn twice(proof: Verified) -> (Verified, Verified) {
+    (proof.clone(), proof)
+}
+
+fn main() {}

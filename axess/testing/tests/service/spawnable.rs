@@ -1,0 +1,73 @@
+//! Handlers run on many threads: the future of every verb must be `Send`. This is judged by the compiler.
+
+use axess_core::{
+    authn::FactorCredential,
+    memory::InMemoryBackend,
+    service::{AuthnService, NewSignup, Operator},
+    session::{SessionHandle, Sessions},
+    store::{SessionOwner, TenantBootstrap},
+};
+use axess_identity::FactorKind;
+
+fn send(_: impl Send) {}
+
+type Service = AuthnService<InMemoryBackend, InMemoryBackend>;
+
+fn logins(service: &Service, session: &SessionHandle, credential: FactorCredential) {
+    send(service.begin_login(session, "", ""));
+    send(service.begin_login_with_method(session, "", "", ""));
+    send(service.login_with_password(session, "", "", ""));
+    send(service.prepare_factor(session, FactorKind::EmailOtp));
+    send(service.verify_factor(session, credential));
+    send(service.require_step_up(session, vec![]));
+    send(service.logout(session));
+}
+
+fn ceremonies(service: &Service, session: &SessionHandle, signup: NewSignup) {
+    send(service.begin_signup(session, signup));
+    send(service.complete_signup(session, ""));
+    send(service.complete_workflow(session));
+    send(service.begin_email_verification(session));
+    send(service.complete_email_verification(session, ""));
+    send(service.begin_totp_enrolment(session));
+    send(service.confirm_totp_enrolment(session, ""));
+    send(service.remove_factor(session, FactorKind::Totp));
+    send(service.change_password(session, "", ""));
+    send(service.begin_password_reset(session, "", ""));
+    send(service.verify_password_reset(session, ""));
+    send(service.complete_password_reset(session, ""));
+}
+
+fn operators(
+    service: &Service,
+    sessions: &Sessions,
+    owner: SessionOwner,
+    by: &Operator,
+    bootstrap: TenantBootstrap,
+) {
+    let SessionOwner { tenant_id, user_id } = owner;
+    send(service.suspend_user(sessions, tenant_id, user_id, by));
+    send(service.unsuspend_user(tenant_id, user_id, by));
+    send(service.erase_user(sessions, tenant_id, user_id, by));
+    send(service.clear_lockout(tenant_id, user_id, by));
+    send(service.create_tenant(bootstrap, by));
+    send(service.suspend_tenant(sessions, tenant_id, by));
+    send(service.unsuspend_tenant(tenant_id, by));
+}
+
+fn sessions(sessions: &Sessions, session: &SessionHandle, owner: SessionOwner) {
+    send(sessions.open(None, Default::default()));
+    send(sessions.is_live(session.session_id()));
+    send(sessions.end_for_user(owner, None));
+    send(sessions.end_for_tenant(owner.tenant_id));
+    send(session.finish());
+    send(session.regenerate());
+    send(session.drop_authentication());
+    send(session.clear());
+}
+
+#[test]
+fn every_verb_can_be_spawned() {
+    // Naming them is enough: a verb whose future is not `Send` does not compile here.
+    let _ = (logins, ceremonies, operators, sessions);
+}

@@ -1,0 +1,205 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// An example application and a tour of it.
+pub(super) struct Example {
+    pub(super) package: &'static str,
+    pub(super) port: u16,
+    pub(super) steps: &'static [Step],
+}
+
+/// One command to type, and what its answer contains.
+pub(super) struct Step {
+    pub(super) about: &'static str,
+    pub(super) command: &'static str,
+    pub(super) answers: &'static [&'static str],
+}
+
+impl Example {
+    pub(super) fn address(&self) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)
+    }
+
+    /// Returns the path of the program from the folder the tour is taken in.
+    pub(super) fn program(&self) -> String {
+        format!("../debug/{}", self.package)
+    }
+}
+
+/// Writes a table of steps: what it shows, the command, and the texts of its answer.
+macro_rules! steps {
+    ($($about:literal, $command:expr, [$($answer:literal),*];)*) => {
+        &[$(Step { about: $about, command: $command, answers: &[$($answer),*] }),*]
+    };
+}
+
+pub(super) const EXAMPLES: [Example; 2] = [
+    Example { package: "example-minimal", port: 3000, steps: MINIMAL },
+    Example { package: "example-two-factor", port: 3001, steps: TWO_FACTOR },
+];
+
+const MINIMAL: &[Step] = steps! {
+    "everybody sees the first page",
+    "curl -si http://127.0.0.1:3000/",
+    ["HTTP/1.1 200", "everyone can see this"];
+
+    "the dashboard is closed to strangers",
+    "curl -si http://127.0.0.1:3000/dashboard",
+    ["HTTP/1.1 401"];
+
+    "a wrong password is refused",
+    r#"curl -si http://127.0.0.1:3000/login --json '{"username":"alice","password":"wrong"}'"#,
+    ["HTTP/1.1 401"];
+
+    "log in as alice",
+    r#"curl -si -c cookies.txt http://127.0.0.1:3000/login --json '{"username":"alice","password":"Gnomes2+"}'"#,
+    ["HTTP/1.1 200", "logged in"];
+
+    "the dashboard is open",
+    "curl -si -b cookies.txt http://127.0.0.1:3000/dashboard",
+    ["HTTP/1.1 200", "welcome"];
+
+    "log out",
+    "curl -si -b cookies.txt -X POST http://127.0.0.1:3000/logout",
+    ["HTTP/1.1 200", "logged out"];
+
+    "the old cookie opens nothing any more",
+    "curl -si -b cookies.txt http://127.0.0.1:3000/dashboard",
+    ["HTTP/1.1 401"];
+};
+
+/// Writes a login with the password into a cookie jar.
+macro_rules! log_in {
+    ($jar:literal) => {
+        concat!(
+            "curl -si -c ",
+            $jar,
+            " http://127.0.0.1:3001/login --json '{\"username\":\"alice\",\"password\":\"Gnomes2+\"}'"
+        )
+    };
+}
+
+/// Writes a POST with the cookies of a jar. A client that is no browser has to say itself which application it is a part
+/// of: `Origin`.
+macro_rules! post {
+    ($jar:literal, $path:literal, $rest:expr) => {
+        concat!(
+            "curl -s -b ",
+            $jar,
+            " -c ",
+            $jar,
+            " -H 'Origin: http://127.0.0.1:3001' http://127.0.0.1:3001",
+            $path,
+            " ",
+            $rest
+        )
+    };
+}
+
+/// Writes a body with the code that a command prints.
+macro_rules! code {
+    ($command:literal) => {
+        concat!("--json \"{\\\"code\\\":\\\"$(", $command, ")\\\"}\"")
+    };
+}
+
+const TWO_FACTOR: &[Step] = steps! {
+    "log in as alice: so far the password is enough",
+    log_in!("alice.txt"),
+    ["HTTP/1.1 200", "\"authenticated\""];
+
+    "her account asks for two factors",
+    "curl -si -b alice.txt http://127.0.0.1:3001/account",
+    ["HTTP/1.1 401", "second_factor_required"];
+
+    "a cookie alone changes nothing: another site could have made a browser send it",
+    "curl -si -b alice.txt -X POST http://127.0.0.1:3001/enrol/totp",
+    ["HTTP/1.1 403"];
+
+    "with its origin, which browsers send by themselves, the request passes: enrol an authenticator app",
+    post!("alice.txt", "/enrol/totp", "-X POST -o enrol.json -w 'HTTP %{http_code}\\n'"),
+    ["HTTP 200"];
+
+    "this is in the QR code that the app scans (the picture is in enrol.json)",
+    "grep -o 'otpauth://[^\"]*' enrol.json",
+    ["otpauth://totp/"];
+
+    "and this is for typing it in",
+    "cut -d '\"' -f 8 enrol.json | tee secret.txt",
+    [];
+
+    "confirm with the code of the moment, computed as the app would; the recovery codes are shown this once",
+    post!(
+        "alice.txt",
+        "/enrol/totp/confirm",
+        concat!(code!("../debug/example-two-factor code $(cat secret.txt)"), " | tee recovery.json")
+    ),
+    ["\"enrolled\"", "recovery_codes"];
+
+    "log out",
+    post!("alice.txt", "/logout", "-X POST"),
+    ["logged out"];
+
+    "log in again: now the password is half of it",
+    log_in!("alice.txt"),
+    ["HTTP/1.1 200", "second_factor_required", "totp", "recovery_code"];
+
+    "half a login opens nothing",
+    "curl -si -b alice.txt http://127.0.0.1:3001/dashboard",
+    ["HTTP/1.1 401"];
+
+    "a code works once, so wait for the next one (at most half a minute)",
+    "sleep $((30 - $(date +%s) % 30))",
+    [];
+
+    "this is the next one",
+    "../debug/example-two-factor code $(cat secret.txt) | tee code.txt",
+    [];
+
+    "log in with it",
+    post!("alice.txt", "/login/totp", code!("cat code.txt")),
+    ["\"authenticated\""];
+
+    "the account is open",
+    "curl -si -b alice.txt http://127.0.0.1:3001/account",
+    ["HTTP/1.1 200", "proved with password and totp"];
+
+    "somebody who saw password and code comes too late",
+    log_in!("thief.txt"),
+    ["second_factor_required"];
+
+    "because the code is spent",
+    post!("thief.txt", "/login/totp", code!("cat code.txt")),
+    ["\"refused\""];
+
+    "alice on her tablet, without her phone",
+    log_in!("tablet.txt"),
+    ["second_factor_required"];
+
+    "logs in with a recovery code",
+    post!("tablet.txt", "/login/recovery", code!("cut -d '\"' -f 8 recovery.json")),
+    ["\"authenticated\""];
+
+    "a transfer is open for a minute after a proof",
+    post!("alice.txt", "/transfer", "-X POST"),
+    ["transferred"];
+
+    "later it answers `step_up_required`; this asks for another proof",
+    post!("alice.txt", "/step-up", "-X POST"),
+    ["second_factor_required"];
+
+    "a recovery code works once, too",
+    post!("alice.txt", "/step-up/recovery", code!("cut -d '\"' -f 8 recovery.json")),
+    ["\"refused\""];
+
+    "another one is a proof, and so is the next code of the app at /step-up/totp",
+    post!("alice.txt", "/step-up/recovery", code!("cut -d '\"' -f 10 recovery.json")),
+    ["\"authenticated\""];
+
+    "log out",
+    post!("alice.txt", "/logout", "-X POST"),
+    ["logged out"];
+
+    "the old cookie opens nothing any more",
+    "curl -si -b alice.txt http://127.0.0.1:3001/dashboard",
+    ["HTTP/1.1 401"];
+};

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// How often each case has its turn.
-pub(crate) const ROUNDS: usize = 200;
+pub(crate) const ROUNDS: usize = 2000;
 /// How many requests a turn has.
 pub(crate) const REQUESTS: usize = 500;
 /// Turns before anything counts.

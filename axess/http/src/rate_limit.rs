@@ -3,8 +3,8 @@
 //! Decision rules:
 //!
 //! 1. The key is taken from the request ([`KeyExtractor`]): an address, a session, a user, ... Every key has its own bucket.
-//! 2. A request without that key (a user id before the login, say) is counted against its client address instead, and one
-//!    without an address against one bucket for all such requests. No request is ever unlimited.
+//! 2. A request without that key (a user id or a session before the login, say) is counted against its client address
+//!    instead, and one without an address against one bucket for all such requests. No request is ever unlimited.
 //! 3. The bucket decides by the generic cell rate algorithm: a burst of `max_requests` at once, then one request each
 //!    `window / max_requests`. A refused request costs nothing.
 //! 4. A refusal is `429` with `Retry-After` in whole seconds and a body that tells nothing about the limit.

@@ -163,6 +163,10 @@ const TWO_FACTOR: &[Step] = steps! {
     "curl -si -b alice.txt http://127.0.0.1:3001/account",
     ["HTTP/1.1 200", "proved with password and totp"];
 
+    "so is a transfer, for a minute after the proof",
+    post!("alice.txt", "/transfer", "-X POST"),
+    ["transferred"];
+
     "somebody who saw password and code comes too late",
     log_in!("thief.txt"),
     ["second_factor_required"];
@@ -179,11 +183,7 @@ const TWO_FACTOR: &[Step] = steps! {
     post!("tablet.txt", "/login/recovery", code!("cut -d '\"' -f 8 recovery.json")),
     ["\"authenticated\""];
 
-    "a transfer is open for a minute after a proof",
-    post!("alice.txt", "/transfer", "-X POST"),
-    ["transferred"];
-
-    "later it answers `step_up_required`; this asks for another proof",
+    "when that answers `step_up_required`, this begins another proof",
     post!("alice.txt", "/step-up", "-X POST"),
     ["second_factor_required"];
 

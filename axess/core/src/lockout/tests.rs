@@ -105,3 +105,53 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_lock_past_the_end_of_time_is_a_lock() {
+    let endless = LockoutScale { base_lockout: Duration::MAX, max_lockout: Duration::MAX, ..scale(3) };
+    let mut counter = LockoutCounter::default();
+    let granted = (0..100).filter(|n| counter.reserve(&endless, u32::MAX, at(*n)).is_ok()).count();
+    assert_eq!(granted, 3);
+    assert!(counter.locked(u32::MAX, at(1_000_000)).is_some());
+}
+
+#[test]
+fn a_counter_is_idle_only_when_nothing_is_lost_with_it() {
+    let quiet = 60 + 1_000;
+    for (failures, age, idle) in
+        [(0, 0, true), (1, quiet, false), (2, quiet + 1, true), (3, quiet + 1, false), (3, 0, false)]
+    {
+        let mut counter = LockoutCounter::default();
+        fail(&mut counter, failures, at(0));
+        assert_eq!(counter.is_idle(&scale(3), at(age)), idle, "{failures} failures, {age} s ago");
+    }
+}
+
+proptest! {
+    /// Whatever the scale and however the clock jumps, a burst at one moment gets no more than the threshold, and none
+    /// once it is locked.
+    #[test]
+    fn any_scale_holds_its_threshold(
+        threshold in 1_u32..10,
+        window in 1_u64..=u64::MAX,
+        base in 1_u64..=u64::MAX,
+        longest in 1_u64..=u64::MAX,
+        exponential: bool,
+        jumps in proptest::collection::vec(-1_000_000_000_i64..1_000_000_000, 1..20),
+    ) {
+        let backoff = if exponential { BackoffPolicy::Exponential } else { BackoffPolicy::Fixed };
+        let scale = LockoutScale {
+            failures_before_lockout: threshold,
+            window: Duration::from_secs(window),
+            base_lockout: Duration::from_secs(base),
+            backoff,
+            max_lockout: Duration::from_secs(longest),
+        };
+        let mut counter = LockoutCounter::default();
+        for jump in jumps {
+            let burst = (0..20).filter(|_| counter.reserve(&scale, u32::MAX, at(jump)).is_ok()).count();
+            prop_assert!(burst <= usize::try_from(threshold).unwrap());
+            prop_assert!(counter.locked(u32::MAX, at(jump)).is_some());
+        }
+    }
+}

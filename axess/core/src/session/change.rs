@@ -14,6 +14,8 @@ use serde_json::Value;
 pub(crate) enum Change {
     SetCustom(String, Value),
     RemoveCustom(String),
+    BindFingerprint([u8; 32]),
+    ReportForeign([u8; 32]),
     Identify { tenant_id: TenantId, user_id: UserId },
     BeginLogin { tenant_id: TenantId, user_id: UserId, method: Method },
     FactorFailed,
@@ -40,6 +42,14 @@ impl Change {
             Self::SetCustom(key, value) => return data.set_custom(key, value),
             Self::RemoveCustom(key) => {
                 data.custom.remove(&key);
+                return true;
+            }
+            Self::BindFingerprint(digest) => {
+                data.fingerprint = Some(digest);
+                return true;
+            }
+            Self::ReportForeign(digest) => {
+                data.foreign = Some(digest);
                 return true;
             }
             Self::Prepare(kind) => {

@@ -27,6 +27,9 @@ pub(crate) struct SessionData {
     /// The keyed digest of the browser that the session was created or last rotated in.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "stored::digest")]
     pub(crate) fingerprint: Option<[u8; 32]>,
+    /// The digest of another browser that was reported already.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "stored::digest")]
+    pub(crate) foreign: Option<[u8; 32]>,
     /// Until when the browser was last told to keep the cookie, in Unix seconds.
     #[serde(default)]
     pub(crate) cookie_until: i64,
@@ -103,7 +106,9 @@ impl SessionData {
     /// Writes off one try of the mailed code; false when there is no code to try any more.
     pub(crate) fn take_email_try(&mut self, binding: [u8; 16], at: DateTime<Utc>) -> bool {
         let code = self.ceremony().email_code.as_ref();
-        let Some(left) = code.and_then(|challenge| challenge.take_try(at, binding).ok()) else { return false };
+        let Some(left) = code.and_then(|challenge| challenge.take_try(at, binding).ok()) else {
+            return false;
+        };
         self.change_ceremony(|ceremony| ceremony.email_code = Some(left));
         true
     }

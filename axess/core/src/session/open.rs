@@ -136,19 +136,22 @@ impl Sessions {
     /// # Errors
     ///
     /// [`SessionError::Store`] when the store or the registry fails: then nobody knows who the caller is.
-    pub async fn open(
+    pub fn open(
         &self,
         id: Option<SessionId>,
         context: RequestContext,
-    ) -> Result<SessionHandle, SessionError> {
-        let stored = match id {
-            Some(id) => self.reload(id).await?,
-            None => None,
-        };
-        Ok(match stored {
-            Some((row, decoded)) => SessionHandle::loaded(self.clone(), context, row, decoded),
-            None => SessionHandle::guest(self.clone(), context, id),
-        })
+    ) -> impl Future<Output = Result<SessionHandle, SessionError>> + Send {
+        // A block keeps one copy of the context, where an `async fn` would keep two.
+        async move {
+            let stored = match id {
+                Some(id) => self.reload(id).await?,
+                None => None,
+            };
+            Ok(match stored {
+                Some((row, decoded)) => SessionHandle::loaded(self.clone(), context, row, decoded),
+                None => SessionHandle::guest(self.clone(), context, id),
+            })
+        }
     }
 
     /// Tells whether the session `id` is still stored, unexpired and authenticated.

@@ -49,10 +49,7 @@ pub(crate) mod time {
     use chrono::{DateTime, Utc, serde::ts_nanoseconds};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(
-        time: &DateTime<Utc>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
             time.serialize(serializer)
         } else {
@@ -60,9 +57,7 @@ pub(crate) mod time {
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<DateTime<Utc>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
         if deserializer.is_human_readable() {
             DateTime::deserialize(deserializer)
         } else {

@@ -139,7 +139,8 @@ impl SessionHandle {
     fn is_due(&self) -> bool {
         let live = self.live();
         let sliding = live.row.is_some_and(|row| {
-            row.expires_at - self.now() < self.0.sessions.0.ttl / 2 && self.expiry(row.created_at) > row.expires_at
+            row.expires_at - self.now() < self.0.sessions.0.ttl / 2
+                && self.expiry(row.created_at) > row.expires_at
         });
         !live.changes.is_empty() || live.stale || sliding
     }

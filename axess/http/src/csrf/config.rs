@@ -147,7 +147,8 @@ impl CsrfConfig {
         Ok(self)
     }
 
-    /// Says whether the CSRF cookie is for HTTPS only, which is the default.
+    /// Says whether the site is for HTTPS only, which is the default: so is the CSRF cookie, and no `http` origin is the
+    /// request's own target.
     ///
     /// Without it the cookie is called `csrf`, else `__Host-csrf`.
     #[must_use]

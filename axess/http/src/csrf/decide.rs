@@ -2,6 +2,9 @@ use super::{CsrfConfig, origin::Origin};
 use http::{HeaderMap, HeaderName, Method, Uri, header};
 use std::fmt;
 
+/// The types a page may send to another site without a preflight (Fetch Standard, CORS-safelisted request-header).
+const FORM_TYPES: [&str; 3] = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"];
+
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Says why a request was refused.
@@ -58,10 +61,14 @@ pub(super) fn judge(
         (None, Some(origin)) => match Origin::parse(origin) {
             None => Verdict::Refuse(CsrfReason::Malformed),
             Some(origin) if config.origins.contains(&origin) => Verdict::Allow,
-            Some(origin) if config.origins.is_empty() && origin.is_target_of(uri, headers) => Verdict::Allow,
+            Some(origin)
+                if config.origins.is_empty() && origin.is_target_of(uri, headers, config.secure) =>
+            {
+                Verdict::Allow
+            }
             Some(_) => Verdict::Refuse(CsrfReason::OriginMismatch),
         },
-        (None, None) if !headers.contains_key(header::COOKIE) => Verdict::Allow,
+        (None, None) if !headers.contains_key(header::COOKIE) && !could_be_form(headers) => Verdict::Allow,
         (None, None) => Verdict::NeedsToken,
     }
 }
@@ -90,6 +97,25 @@ fn is_safe(method: &Method, headers: &HeaderMap) -> bool {
         Method::HEAD | Method::OPTIONS | Method::TRACE => true,
         _ => false,
     }
+}
+
+/// Tells whether another site's page could have sent this body without asking first (a CORS preflight): only those of a form,
+/// and those without a type, can be.
+fn could_be_form(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+    if !chunked && length.is_some_and(|length| length == "0") {
+        return false;
+    }
+    // A typed body of HTTP/2 may come without a length.
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter().peekable();
+    if types.peek().is_none() {
+        return chunked || length.is_some();
+    }
+    types.any(|value| {
+        let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        !essence.contains('/') || FORM_TYPES.iter().any(|form| essence.eq_ignore_ascii_case(form))
+    })
 }
 
 /// Returns the only value of a header; an error when it is repeated or not visible ASCII.

@@ -23,7 +23,8 @@ const BODY: &str = r#"{"type":"about:blank","title":"Forbidden","status":403,"co
 
 /// Protects the routes below it against cross-site request forgery.
 ///
-/// The rules are in the order they apply: safe method, exempt path, `Sec-Fetch-Site`, `Origin`, no cookies, signed token.
+/// The rules are in the order they apply: safe method, exempt path, `Sec-Fetch-Site`, `Origin`, neither cookies nor a form,
+/// signed token. A response to a handler that read the token, and one that sets the CSRF cookie, is sent `no-store`.
 ///
 /// ```
 /// use axess_http::{CsrfConfig, CsrfLayer};
@@ -53,7 +54,8 @@ pub struct CsrfService<S> {
 }
 
 pin_project! {
-    /// The response future of an allowed request: the inner response, plus the CSRF cookie when it is due.
+    /// The response future of an allowed request: the inner response, plus the CSRF cookie when it is due, and never cached
+    /// when it may show a token.
     ///
     /// ```
     /// use axess_http::{CsrfConfig, CsrfFuture, CsrfLayer};
@@ -123,11 +125,13 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
-        if let Some(cookie) = this.token.set_cookie() {
-            let headers = response.headers_mut();
-            headers.append(header::SET_COOKIE, cookie);
-            // A page that carries a token is for one browser.
-            headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        let cookie = this.token.set_cookie();
+        if cookie.is_some() || this.token.was_read() {
+            // A response that carries a token is for one browser, whatever the handler says of the page around it.
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if let Some(cookie) = cookie {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Poll::Ready(Ok(response))
     }

@@ -26,8 +26,14 @@ impl Origin {
         Some(Self { scheme, authority })
     }
 
-    /// Tells whether the request was sent to this origin's host and port.
-    pub(super) fn is_target_of(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+    /// Tells whether the request was sent to this origin: `https`, or also `http` unless `secure`, at its host and port.
+    ///
+    /// A request does not carry its own scheme, so other schemes of the same host (an application's, an extension's, the
+    /// unencrypted site) must be told apart here.
+    pub(super) fn is_target_of(&self, uri: &Uri, headers: &HeaderMap, secure: bool) -> bool {
+        if self.scheme != "https" && (secure || self.scheme != "http") {
+            return false;
+        }
         let mut hosts = headers.get_all(header::HOST).iter();
         let (host, more) = (hosts.next(), hosts.next());
         // HTTP/2 has the authority in the URI, HTTP/1.1 in one `Host`. When both are there they must agree.

@@ -11,7 +11,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use subtle::ConstantTimeEq;
 
@@ -25,7 +28,8 @@ const TOKEN_CHARS: usize = 64;
 /// The CSRF token of a request, in its extensions and as an extractor.
 ///
 /// A page puts it where its script finds it, and the script sends it as `x-csrf-token`. Browsers that send
-/// `Sec-Fetch-Site` or `Origin` pass without it. Reading it for the first time sets the CSRF cookie on the response.
+/// `Sec-Fetch-Site` or `Origin` pass without it. Reading it for the first time sets the CSRF cookie on the response, and a
+/// response for which it was read is always `Cache-Control: no-store`.
 ///
 /// ```
 /// use axess_http::{CsrfConfig, CsrfLayer, CsrfToken};
@@ -45,6 +49,8 @@ struct Slot {
     config: Arc<CsrfConfig>,
     session: LiveSession,
     held: Mutex<Option<Held>>,
+    /// Whether the response may show a token.
+    read: AtomicBool,
 }
 
 /// A token that is known to be valid for `bound_to`.
@@ -59,19 +65,12 @@ struct Held {
 impl CsrfToken {
     /// Returns the token: 64 characters of unpadded base64url, which need no escaping in HTML.
     ///
-    /// Within one request it stays the same unless the session id changes.
+    /// Within one request it stays the same unless the session id changes. Call it before the response is returned: a body
+    /// that is still being made is too late for the headers.
     #[must_use]
     pub fn token(&self) -> String {
-        let bound_to = self.0.session.authenticated_id();
-        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*held {
-            Some(known) if known.bound_to == bound_to => known.token.clone(),
-            _ => {
-                let token = mint(&self.0.config, bound_to);
-                *held = Some(Held { token: token.clone(), bound_to, fresh: true });
-                token
-            }
-        }
+        self.0.read.store(true, Ordering::Release);
+        self.current()
     }
 
     /// Takes over the token of the request's cookie when it is valid.
@@ -83,7 +82,7 @@ impl CsrfToken {
             }
             _ => None,
         };
-        Self(Arc::new(Slot { config, session, held: Mutex::new(held) }))
+        Self(Arc::new(Slot { config, session, held: Mutex::new(held), read: AtomicBool::new(false) }))
     }
 
     /// Checks the signed double-submit token of a request.
@@ -105,6 +104,11 @@ impl CsrfToken {
         }
     }
 
+    /// Tells whether the token was read, so that the response may show it.
+    pub(super) fn was_read(&self) -> bool {
+        self.0.read.load(Ordering::Acquire)
+    }
+
     /// Returns the `Set-Cookie` the response needs: for a token that was minted, or whose session got another id.
     pub(super) fn set_cookie(&self) -> Option<HeaderValue> {
         let known = {
@@ -115,9 +119,22 @@ impl CsrfToken {
         (known.fresh || rebound).then(|| {
             let config = &self.0.config;
             let secure = if config.secure { "; Secure" } else { "" };
-            let (name, token) = (config.cookie_name(), self.token());
+            let (name, token) = (config.cookie_name(), self.current());
             header_value(format!("{name}={token}; Path=/; HttpOnly{secure}; SameSite=Lax"))
         })
+    }
+
+    fn current(&self) -> String {
+        let bound_to = self.0.session.authenticated_id();
+        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*held {
+            Some(known) if known.bound_to == bound_to => known.token.clone(),
+            _ => {
+                let token = mint(&self.0.config, bound_to);
+                *held = Some(Held { token: token.clone(), bound_to, fresh: true });
+                token
+            }
+        }
     }
 }
 

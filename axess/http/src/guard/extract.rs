@@ -128,7 +128,8 @@ impl<S: Send + Sync, const MAX_AGE_SECS: u64> FromRequestParts<S> for Fresh<MAX_
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, GuardRejection> {
         let authenticated = Authenticated::from_request_parts(parts, state).await?;
         let now = authenticated.session.sessions().clock().now();
-        let max_age = TimeDelta::seconds(i64::try_from(MAX_AGE_SECS).unwrap_or(i64::MAX / 1_000));
+        let max_age =
+            i64::try_from(MAX_AGE_SECS).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX);
         authenticated.info.require_fresh(max_age, now)?;
         Ok(Self(authenticated))
     }

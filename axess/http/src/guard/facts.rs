@@ -91,26 +91,22 @@ impl AuthnInfo {
         Ok(())
     }
 
-    /// Refuses unless factors of two kinds were proved: something known and something held, or a passkey, which is both.
+    /// Refuses unless two kinds of factor were proved: something known (a password) and something held.
+    ///
+    /// Two codes are two things held, and a bare security key is one: neither is enough. What another provider
+    /// asked for is not known here, so a federated login counts as neither.
     ///
     /// # Errors
     ///
     /// [`GuardRejection::SecondFactorRequired`].
     pub fn require_mfa(&self) -> Result<(), GuardRejection> {
-        let held = |kind: &FactorKind| {
-            matches!(
-                kind,
-                FactorKind::Totp
-                    | FactorKind::Hotp
-                    | FactorKind::EmailOtp
-                    | FactorKind::RecoveryCode
-                    | FactorKind::Fido2
-                    | FactorKind::Mtls
-            )
-        };
-        let passkey = self.factors_completed.contains(&FactorKind::Fido2);
-        let two = self.factors_completed.len() >= 2 && self.factors_completed.iter().any(held);
-        if passkey || two { Ok(()) } else { Err(GuardRejection::SecondFactorRequired) }
+        let known = |kind: &FactorKind| matches!(kind, FactorKind::Password | FactorKind::LdapBind);
+        let held = |kind: &FactorKind| !known(kind) && !matches!(kind, FactorKind::Federated(_));
+        let proved = &self.factors_completed;
+        if proved.iter().any(known) && proved.iter().any(held) {
+            return Ok(());
+        }
+        Err(GuardRejection::SecondFactorRequired)
     }
 }
 

@@ -30,7 +30,7 @@ pub enum Guard {
     Partial,
     /// Somebody who is logged in.
     Authn,
-    /// Somebody who is logged in with two factors or a passkey.
+    /// Somebody who is logged in with something known and something held.
     Mfa,
     /// Somebody whose latest proof is at most this old.
     Fresh(Duration),

@@ -81,7 +81,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     pub fn nest(mut self, prefix: &str, other: Self) -> Self {
         let base = prefix.trim_end_matches('/');
         self.routes.extend(other.routes.into_iter().map(|route| {
-            let path = if route.path == "/" { base.to_owned() } else { format!("{base}{}", route.path) };
+            let path = if route.path == "/" { prefix.to_owned() } else { format!("{base}{}", route.path) };
             GuardedRoute { path, ..route }
         }));
         Self { router: self.router.nest(prefix, other.router), routes: self.routes }

@@ -26,7 +26,7 @@ pub struct RateQuota {
     tolerance: TimeDelta,
 }
 
-/// What a bucket says to one request.
+/// What a bucket says to one request. Its state is `new_tat` afterwards, whatever it says.
 ///
 /// ```
 /// use axess_http::{GcraDecision, RateQuota, gcra_decide};
@@ -35,19 +35,22 @@ pub struct RateQuota {
 /// let quota = RateQuota::new(1, Duration::from_secs(5));
 /// let GcraDecision::Allowed { new_tat } = gcra_decide(None, now, &quota) else { unreachable!() };
 /// let again = gcra_decide(Some(new_tat), now, &quota);
-/// assert_eq!(again, GcraDecision::Denied { retry_after: Duration::from_secs(5) });
+/// assert_eq!(again, GcraDecision::Denied { retry_after: Duration::from_secs(5), new_tat });
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GcraDecision {
-    /// The request is admitted and `new_tat` is the bucket's new state.
+    /// The request is admitted.
     Allowed {
         /// The theoretical arrival time of the next request at an even pace.
         new_tat: DateTime<Utc>,
     },
-    /// The request is refused and the bucket's state stays.
+    /// The request is refused and costs nothing.
     Denied {
-        /// The time until a request would be admitted; never longer than the window.
+        /// The time until a request is admitted, once `new_tat` is stored; never longer than the window.
         retry_after: Duration,
+        /// The state as it was, but at most one window ahead. It must be stored: a state left further ahead by a clock
+        /// that was set back would go on refusing until the clock has caught up with it.
+        new_tat: DateTime<Utc>,
     },
 }
 
@@ -81,19 +84,23 @@ impl RateQuota {
     pub fn window(&self) -> Duration {
         self.window.to_std().unwrap_or_default()
     }
+
+    pub(super) fn window_delta(&self) -> TimeDelta {
+        self.window
+    }
 }
 
 /// Decides one request at `now` from the bucket's state `tat`; `None` is a bucket that was never used.
 ///
-/// Safe against a wall clock that goes backwards: a state from the future is treated as at most one window ahead, so
-/// nobody is locked out for longer than the window.
+/// Safe against a wall clock that goes backwards: a state from the future becomes at most one window ahead, so nobody is
+/// locked out for longer than the window and no bucket becomes full by it.
 #[must_use]
 pub fn gcra_decide(tat: Option<DateTime<Utc>>, now: DateTime<Utc>, quota: &RateQuota) -> GcraDecision {
     let latest = add(now, quota.window);
     let tat = tat.unwrap_or(now).max(now).min(latest);
     let wait = tat - now - quota.tolerance;
     match wait.to_std() {
-        Ok(retry_after) if !retry_after.is_zero() => GcraDecision::Denied { retry_after },
+        Ok(retry_after) if !retry_after.is_zero() => GcraDecision::Denied { retry_after, new_tat: tat },
         _ => GcraDecision::Allowed { new_tat: add(tat, quota.interval) },
     }
 }

@@ -26,7 +26,8 @@ pub enum KeyExtractor {
     ForwardedIp,
     /// The same as [`PeerIp`](Self::PeerIp), by the name of the extension it reads.
     ClientIp,
-    /// The session.
+    /// The session, once somebody is authenticated in it; guests count by their address, since anybody can have any number
+    /// of guest sessions.
     SessionId,
     /// The user who is logged in.
     UserId,

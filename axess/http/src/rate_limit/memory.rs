@@ -1,5 +1,5 @@
 use super::{Admission, BucketKey, GcraDecision, RateLimitStore, RateQuota, gcra_decide};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use std::{
     collections::BTreeMap,
@@ -21,8 +21,9 @@ const SHED_FRACTION: usize = 16;
 
 /// A bounded table of buckets in this process.
 ///
-/// A new caller is never refused for lack of room. A full shard forgets its stalest buckets: first those that are full
-/// again, which loses nothing, then those nearest to it. Whoever is being throttled hardest is forgotten last.
+/// A new caller is never refused for lack of room. A full shard forgets some buckets: first those that are full again, which
+/// loses nothing, then those that lack the smallest share of their window. Whoever is being throttled hardest is forgotten
+/// last, also when limiters of different quotas share the table.
 ///
 /// ```
 /// use axess_http::MemoryBuckets;
@@ -35,8 +36,14 @@ pub struct MemoryBuckets {
     per_shard: usize,
 }
 
-/// The theoretical arrival time of each bucket. Ordered, so that a run does not depend on a random hash seed.
-type Shard = BTreeMap<BucketKey, DateTime<Utc>>;
+/// Ordered, so that a run does not depend on a random hash seed.
+type Shard = BTreeMap<BucketKey, Bucket>;
+
+struct Bucket {
+    tat: DateTime<Utc>,
+    /// The window of the limiter it belongs to, which says how far ahead `tat` can be.
+    window: TimeDelta,
+}
 
 impl MemoryBuckets {
     /// Creates a table with room for at least `buckets`, at most [`MAX_MEMORY_BUCKETS`].
@@ -75,21 +82,16 @@ impl MemoryBuckets {
             return Admission::Admitted; // the remainder is always below the number of shards
         };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = shard.get_mut(&key);
-        match gcra_decide(known.as_deref().copied(), now, &quota) {
-            GcraDecision::Denied { retry_after } => Admission::Refused { retry_after },
-            GcraDecision::Allowed { new_tat } => {
-                if let Some(tat) = known {
-                    *tat = new_tat;
-                } else {
-                    if shard.len() >= self.per_shard {
-                        shed(&mut shard, now, self.per_shard.div_ceil(SHED_FRACTION));
-                    }
-                    shard.insert(key, new_tat);
-                }
-                Admission::Admitted
-            }
+        let known = shard.get(&key).map(|bucket| bucket.tat);
+        let (admission, tat) = match gcra_decide(known, now, &quota) {
+            GcraDecision::Allowed { new_tat } => (Admission::Admitted, new_tat),
+            GcraDecision::Denied { retry_after, new_tat } => (Admission::Refused { retry_after }, new_tat),
+        };
+        if known.is_none() && shard.len() >= self.per_shard {
+            shed(&mut shard, now, self.per_shard.div_ceil(SHED_FRACTION));
         }
+        shard.insert(key, Bucket { tat, window: quota.window_delta() });
+        admission
     }
 }
 
@@ -111,17 +113,29 @@ impl fmt::Debug for MemoryBuckets {
     }
 }
 
-/// Removes all buckets that are full again, and more of the stalest until `at_least` are gone.
+impl Bucket {
+    /// Returns the share of the window this bucket lacks, from 0 (full) to 2^32 (empty).
+    fn lack(&self, now: DateTime<Utc>) -> i128 {
+        let nanos = |time: TimeDelta| i128::from(time.num_nanoseconds().unwrap_or(i64::MAX));
+        // A clock that was set back leaves states further ahead than an empty bucket's.
+        let ahead = (self.tat - now).clamp(TimeDelta::zero(), self.window);
+        (nanos(ahead) << 32) / nanos(self.window).max(1)
+    }
+}
+
+/// Removes all buckets that are full again, and more of those that lack least until `at_least` are gone.
 fn shed(shard: &mut Shard, now: DateTime<Utc>, at_least: usize) {
     let before = shard.len();
-    shard.retain(|_, tat| *tat > now);
+    shard.retain(|_, bucket| bucket.tat > now);
     let missing = at_least.saturating_sub(before - shard.len());
     if missing == 0 {
         return;
     }
-    let mut by_age: Vec<(DateTime<Utc>, BucketKey)> = shard.iter().map(|(key, tat)| (*tat, *key)).collect();
-    by_age.sort_unstable();
-    for (_, key) in by_age.into_iter().take(missing) {
+    // Of two that lack the same share, the one that recovers sooner goes first.
+    let mut by_lack: Vec<_> =
+        shard.iter().map(|(key, bucket)| (bucket.lack(now), bucket.tat, *key)).collect();
+    by_lack.sort_unstable();
+    for (_, _, key) in by_lack.into_iter().take(missing) {
         shard.remove(&key);
     }
 }

@@ -7,7 +7,8 @@ use std::{fmt, sync::Arc, time::Duration};
 ///
 /// The answer is never an error: a store that depends on something remote answers from a [`MemoryBuckets`] of its own
 /// while that is away, so an outage neither lifts the limits nor stops the service. Deciding is
-/// [`gcra_decide`](super::gcra_decide) on the stored state, or the same arithmetic where the state lives.
+/// [`gcra_decide`](super::gcra_decide) on the stored state, or the same arithmetic where the state lives; the new state is
+/// stored after a refusal too.
 ///
 /// ```
 /// use axess_http::{Admission, BucketKey, MemoryBuckets, RateLimitStore, RateQuota};

@@ -67,6 +67,15 @@ pub(super) struct Fingerprinter {
     hasher: RandomState,
 }
 
+/// Whose browser a request comes from, next to the one its session is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Browser {
+    Same,
+    /// The same, but bound under a key that is on its way out.
+    SameByOldKey,
+    Other,
+}
+
 /// What a request shows of its browser, as sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Features<'h> {
@@ -119,19 +128,20 @@ impl Fingerprinter {
         digest
     }
 
-    /// Tells whether a session bound to `bound` may be used by the browser behind `digest`.
-    pub(super) fn matches(
+    /// Compares what a session is bound to with the browser behind `digest`.
+    pub(super) fn compare(
         &self,
         bound: &[u8; 32],
         digest: &[u8; 32],
         headers: &HeaderMap,
         ip: Option<IpAddr>,
-    ) -> bool {
+    ) -> Browser {
         if bound.ct_eq(digest).into() {
-            return true;
+            return Browser::Same;
         }
         let features = self.features(headers, ip);
-        self.previous.iter().any(|key| bound.ct_eq(&features.tag(key)).into())
+        let by_old_key = self.previous.iter().any(|key| bound.ct_eq(&features.tag(key)).into());
+        if by_old_key { Browser::SameByOldKey } else { Browser::Other }
     }
 
     fn features<'h>(&self, headers: &'h HeaderMap, ip: Option<IpAddr>) -> Features<'h> {
@@ -156,7 +166,12 @@ impl Features<'_> {
     }
 
     fn remember(&self, digest: [u8; 32]) -> Remembered {
-        Remembered { user_agent: self.user_agent.into(), language: self.language.into(), network: self.network, digest }
+        Remembered {
+            user_agent: self.user_agent.into(),
+            language: self.language.into(),
+            network: self.network,
+            digest,
+        }
     }
 }
 
@@ -225,7 +240,7 @@ mod tests {
         let same = |user_agent, language, ip: &str| {
             let headers = headers(user_agent, language);
             let ip = ip.parse().ok();
-            printer.matches(&bound, &printer.digest(&headers, ip), &headers, ip)
+            printer.compare(&bound, &printer.digest(&headers, ip), &headers, ip) == Browser::Same
         };
         assert!(same(FIREFOX_PATCHED, "de-AT", "198.51.100.1"), "patch update, region, network");
         assert!(!same(FIREFOX_NEXT, "de-CH", "192.0.2.7"), "major version");
@@ -255,7 +270,7 @@ mod tests {
         let bound = old.digest(&headers, None);
         let now = new.digest(&headers, None);
         assert_ne!(bound, now);
-        assert!(new.matches(&bound, &now, &headers, None));
+        assert_eq!(new.compare(&bound, &now, &headers, None), Browser::SameByOldKey);
     }
 
     #[test]

@@ -70,10 +70,15 @@ impl<E: Send + 'static> Drop for SessionFuture<E> {
         }
         runtime.spawn(async move {
             let _slot = Slot;
-            if tokio::time::timeout(GRACE, inner).await.is_err()
-                && let Err(error) = session.finish().await
-            {
-                tracing::warn!(%error, "the session of an abandoned request could not be written");
+            if tokio::time::timeout(GRACE, inner).await.is_ok() {
+                return;
+            }
+            match tokio::time::timeout(GRACE, session.finish()).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "an abandoned request's session could not be written")
+                }
+                Err(_) => tracing::warn!("an abandoned request's session was not written in time"),
             }
         });
     }

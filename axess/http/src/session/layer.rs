@@ -92,6 +92,9 @@ impl SessionLayer {
     }
 
     /// Signs and verifies with a ring that can be rotated while the application runs.
+    ///
+    /// Fingerprints stay under the key given to [`SessionLayer::new`]: when that key changes as well, name the old one with
+    /// [`SessionLayer::with_previous_key`], or the sessions bound under it look like other browsers'.
     #[must_use]
     pub fn with_key_ring(mut self, ring: CookieKeyRing) -> Self {
         self.ring = Some(ring);

@@ -1,4 +1,4 @@
-use super::{FingerprintPolicy, SessionFuture, layer::Shell};
+use super::{FingerprintPolicy, SessionFuture, fingerprint::Browser, layer::Shell};
 use crate::{
     ClientIp, RequestId, SessionCookieRead, TraceContext, client_ip::peer_ip, problem, resolve_client_ip,
 };
@@ -73,36 +73,47 @@ where
     }
 }
 
-async fn serve<S>(
+/// An `async` block instead of an `async fn`: it keeps one copy of its arguments, where the function would keep two.
+fn serve<S>(
     shell: Arc<Shell>,
     mut inner: S,
     mut request: Request,
     slot: Arc<OnceLock<SessionHandle>>,
-) -> Result<Response, S::Error>
+) -> impl Future<Output = Result<Response, S::Error>>
 where
     S: Service<Request>,
     S::Response: IntoResponse,
 {
-    let seen = shell.look_at(&mut request);
-    let session = match shell.sessions.open(seen.id, seen.context).await {
-        Ok(session) => session,
-        Err(error) => return Ok(shell.store_failed(&error)),
-    };
-    // One request has one session: the slot is empty. From here on, what is written is finished.
-    let _ = slot.set(session.clone());
-    // Boxed, so that a request of the right browser does not carry the room for it.
-    if shell.is_foreign(&session, request.headers(), seen.ip)
-        && let Some(refusal) = Box::pin(shell.act_on_foreign(&session)).await
-    {
-        return Ok(refusal);
+    let Seen { id, reissue, ip, context } = shell.look_at(&mut request);
+    async move {
+        let session = match shell.sessions.open(id, context).await {
+            Ok(session) => session,
+            Err(error) => return Ok(shell.store_failed(&error)),
+        };
+        // One request has one session: the slot is empty. From here on, what is written is finished.
+        let _ = slot.set(session.clone());
+        match shell.compare(&session, request.headers(), ip) {
+            Browser::Same => {}
+            Browser::SameByOldKey => session.rebind_fingerprint(),
+            // Boxed, so that a request of the right browser does not carry the room for it.
+            Browser::Other => {
+                if let Some(refusal) = Box::pin(shell.act_on_foreign(&session)).await {
+                    return Ok(refusal);
+                }
+            }
+        }
+        request.extensions_mut().insert(session.clone());
+        let mut response = inner.call(request).await?.into_response();
+        match session.finish().await {
+            Ok(action) => shell.set_cookie(&mut response, action, reissue, &session),
+            Err(error) => {
+                // What was rotated before must still reach the browser.
+                response = shell.store_failed(&error);
+                shell.set_cookie(&mut response, session.cookie_action(), false, &session);
+            }
+        }
+        Ok(response)
     }
-    request.extensions_mut().insert(session.clone());
-    let mut response = inner.call(request).await?.into_response();
-    match session.finish().await {
-        Ok(action) => shell.set_cookie(&mut response, action, seen.reissue, &session),
-        Err(error) => return Ok(shell.store_failed(&error)),
-    }
-    Ok(response)
 }
 
 /// What a request says about itself.
@@ -142,16 +153,22 @@ impl Shell {
         Seen { id, reissue, ip: client.ip, context }
     }
 
-    /// Tells whether the session is bound to another browser than this request's.
-    fn is_foreign(&self, session: &SessionHandle, headers: &HeaderMap, ip: Option<IpAddr>) -> bool {
-        let (Some(bound), Some(digest)) = (session.fingerprint(), session.context().fingerprint) else {
-            return false;
-        };
-        session.is_stored() && !self.fingerprinter.matches(&bound, &digest, headers, ip)
+    /// Compares this request's browser with the one the session is bound to.
+    fn compare(&self, session: &SessionHandle, headers: &HeaderMap, ip: Option<IpAddr>) -> Browser {
+        match (session.fingerprint(), session.context().fingerprint) {
+            (Some(bound), Some(digest)) if session.is_stored() => {
+                self.fingerprinter.compare(&bound, &digest, headers, ip)
+            }
+            _ => Browser::Same,
+        }
     }
 
     /// Acts by the policy on another browser; returns the refusal when the request must not go on.
     async fn act_on_foreign(&self, session: &SessionHandle) -> Option<Response> {
+        // A browser that was updated is reported once, not with every request from now on.
+        if self.policy == FingerprintPolicy::Warn && !session.report_foreign() {
+            return None;
+        }
         self.metrics.fingerprint_mismatch();
         tracing::warn!(session = ?session.session_id(), policy = ?self.policy, "another browser uses a session");
         if self.record_mismatch(session).is_err() {

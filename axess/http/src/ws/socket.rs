@@ -6,6 +6,10 @@ use tokio::{sync::watch, task::JoinHandle};
 
 /// How many store failures in a row a connection survives: after that nobody knows whether its session is live.
 const MAX_FAILURES: u32 = 3;
+/// How long one look at the store may take.
+const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the close frame may take to a peer that does not read.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A WebSocket that closes itself when its session ends or changes its id.
 ///
@@ -46,10 +50,11 @@ impl RevocableSocket {
             let mut failures = 0;
             loop {
                 tokio::time::sleep(interval).await;
-                failures = match sessions.is_live(id).await {
-                    Ok(true) => 0,
-                    Ok(false) => break,
-                    Err(_) => failures + 1,
+                // A store that hangs knows as little as one that fails.
+                failures = match tokio::time::timeout(STORE_TIMEOUT, sessions.is_live(id)).await {
+                    Ok(Ok(true)) => 0,
+                    Ok(Ok(false)) => break,
+                    Ok(Err(_)) | Err(_) => failures + 1,
                 };
                 if failures >= MAX_FAILURES {
                     break;
@@ -86,11 +91,27 @@ impl RevocableSocket {
     ///
     /// [`SocketRevoked`].
     pub async fn send(&mut self, message: Message) -> Result<(), SocketRevoked> {
-        if self.closed || *self.revoked.borrow() {
-            self.close().await;
-            return Err(SocketRevoked::SessionEnded);
+        let sent = tokio::select! {
+            biased;
+            _ = self.revoked.wait_for(|revoked| *revoked), if !self.closed => None,
+            sent = self.socket.send(message), if !self.closed => Some(sent),
+            else => None,
+        };
+        match sent {
+            Some(sent) => sent.map_err(SocketRevoked::Connection),
+            None => {
+                self.close().await;
+                Err(SocketRevoked::SessionEnded)
+            }
         }
-        self.socket.send(message).await.map_err(SocketRevoked::Connection)
+    }
+
+    /// Resolves when the session has ended.
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut revoked = self.revoked.clone();
+        async move {
+            let _ = revoked.wait_for(|revoked| *revoked).await;
+        }
     }
 
     async fn close(&mut self) {
@@ -99,7 +120,7 @@ impl RevocableSocket {
         }
         let frame = CloseFrame { code: close_code::POLICY, reason: "session ended".into() };
         // The peer may be gone already, which is as closed as can be.
-        let _ = self.socket.send(Message::Close(Some(frame))).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.socket.send(Message::Close(Some(frame)))).await;
     }
 }
 

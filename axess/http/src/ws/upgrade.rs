@@ -15,6 +15,8 @@ use std::time::Duration;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 /// The most often it can be.
 const MIN_INTERVAL: Duration = Duration::from_millis(20);
+/// How long an application may go on with a connection whose session has ended.
+const CLOSING: Duration = Duration::from_secs(5);
 /// The largest message that is accepted when nothing else is said.
 const DEFAULT_MESSAGE: usize = 64 * 1024;
 
@@ -82,7 +84,7 @@ impl AuthWebSocketUpgrade {
     /// Default: 64 KiB.
     #[must_use]
     pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.upgrade = self.upgrade.max_message_size(bytes);
+        self.upgrade = limited(self.upgrade, bytes);
         self
     }
 
@@ -94,8 +96,14 @@ impl AuthWebSocketUpgrade {
     {
         let Self { upgrade, session, info, interval } = self;
         let sessions = session.sessions().clone();
-        upgrade.on_upgrade(move |socket| {
-            serve(RevocableSocket::new(socket, sessions, info.session_id, interval))
+        upgrade.on_upgrade(move |socket| async move {
+            let socket = RevocableSocket::new(socket, sessions, info.session_id, interval);
+            let ended = socket.ended();
+            // An application that waits for something else gets a moment to notice, then the connection is dropped.
+            tokio::select! {
+                () = serve(socket) => {}
+                () = async { ended.await; tokio::time::sleep(CLOSING).await } => {}
+            }
         })
     }
 }
@@ -110,9 +118,14 @@ impl<S: Send + Sync> FromRequestParts<S> for AuthWebSocketUpgrade {
         let upgrade = WebSocketUpgrade::from_request_parts(parts, state)
             .await
             .map_err(WebSocketRejection::Handshake)?;
-        let upgrade = upgrade.max_message_size(DEFAULT_MESSAGE);
+        let upgrade = limited(upgrade, DEFAULT_MESSAGE);
         Ok(Self { upgrade, session, info, interval: DEFAULT_INTERVAL })
     }
+}
+
+/// Limits messages, and frames with them: a frame is buffered whole before its message is measured.
+fn limited(upgrade: WebSocketUpgrade, bytes: usize) -> WebSocketUpgrade {
+    upgrade.max_message_size(bytes).max_frame_size(bytes)
 }
 
 impl IntoResponse for WebSocketRejection {

@@ -11,6 +11,9 @@ use bytes::Bytes;
 const OLD: [u8; 32] = [21; 32];
 const NEW: [u8; 32] = [22; 32];
 
+/// What somebody with access to the database did to a row.
+type Tampering = fn(SessionRow) -> SessionRow;
+
 fn sealing(key: [u8; 32]) -> SessionCrypto {
     SessionCrypto::new(key).unwrap()
 }
@@ -67,13 +70,13 @@ async fn a_row_under_an_old_key_is_sealed_again_when_it_is_read() {
 
 #[tokio::test]
 async fn what_cannot_be_read_makes_a_guest_and_ends_the_row() {
-    let plain = async |tampering: fn(SessionRow) -> SessionRow| {
+    let plain = async |tampering: Tampering| {
         let site = Site::new().await;
         let browser = stored(&site, None).await;
         site.store.tamper(tampering(site.store.written())).await;
         (site, browser)
     };
-    let tamperings: [(&str, fn(SessionRow) -> SessionRow); 5] = [
+    let tamperings: [(&str, Tampering); 5] = [
         ("empty", |row| SessionRow { payload: Bytes::new(), ..row }),
         ("garbage", |row| SessionRow { payload: Bytes::from_static(&[0xc1; 64]), ..row }),
         ("truncated", |row| SessionRow { payload: row.payload.slice(..row.payload.len() - 1), ..row }),

@@ -45,7 +45,7 @@ impl Browser {
     }
 
     /// Connects from `peer`.
-    pub(super) fn from_peer(mut self, peer: &str) -> Self {
+    pub(super) fn connecting_from(mut self, peer: &str) -> Self {
         self.peer = Some(peer.parse().unwrap());
         self
     }

@@ -63,9 +63,21 @@ async fn settings_show_in_the_cookie() {
     };
     let cases = [
         (layer().with_secure(false), "session", "; Path=/; HttpOnly; SameSite=Lax"),
-        (layer().with_same_site(SameSite::Strict), "__Host-session", "; Path=/; HttpOnly; Secure; SameSite=Strict"),
-        (layer().with_same_site(SameSite::None), "__Host-session", "; Path=/; HttpOnly; Secure; SameSite=None"),
-        (layer().with_cookie(domain), "session", "; Path=/app; Domain=example.com; HttpOnly; Secure; SameSite=Lax"),
+        (
+            layer().with_same_site(SameSite::Strict),
+            "__Host-session",
+            "; Path=/; HttpOnly; Secure; SameSite=Strict",
+        ),
+        (
+            layer().with_same_site(SameSite::None),
+            "__Host-session",
+            "; Path=/; HttpOnly; Secure; SameSite=None",
+        ),
+        (
+            layer().with_cookie(domain),
+            "session",
+            "; Path=/app; Domain=example.com; HttpOnly; Secure; SameSite=Lax",
+        ),
     ];
     for (layer, name, attributes) in cases {
         let mut browser = Browser::new(site.app_with(&layer));
@@ -87,7 +99,9 @@ async fn a_name_that_occurs_twice_counts_as_none() {
     site.store.calls();
     let twice = |a: &str, b: &str| format!("{a}; {b}").into_bytes();
     for second in [cookie.as_str(), &other, "__Host-session=", "__Host-session=x"] {
-        for line in [twice(&cookie, second), twice(second, &cookie), twice(&cookie, &format!("a=b; {second}"))] {
+        for line in
+            [twice(&cookie, second), twice(second, &cookie), twice(&cookie, &format!("a=b; {second}"))]
+        {
             assert!(!is_green(&site, &[&line]).await, "{:?}", String::from_utf8(line));
         }
         assert!(!is_green(&site, &[cookie.as_bytes(), second.as_bytes()]).await, "two headers: {second}");
@@ -108,7 +122,10 @@ async fn an_overfull_jar_counts_as_none() {
     assert!(!is_green(&site, &[padded(MAX_COOKIE_HEADER_BYTES + 1).as_bytes()]).await);
     let half = format!("a={}", "x".repeat(MAX_COOKIE_HEADER_BYTES / 2));
     assert!(is_green(&site, &[half.as_bytes(), cookie.as_bytes()]).await);
-    assert!(!is_green(&site, &[half.as_bytes(), cookie.as_bytes(), half.as_bytes()]).await, "over all headers");
+    assert!(
+        !is_green(&site, &[half.as_bytes(), cookie.as_bytes(), half.as_bytes()]).await,
+        "over all headers"
+    );
 
     let crowd = |others: usize| format!("{}{cookie}", "a=b; ".repeat(others));
     assert!(is_green(&site, &[crowd(MAX_COOKIE_PAIRS - 1).as_bytes()]).await);
@@ -140,7 +157,10 @@ async fn a_value_that_is_changed_anywhere_counts_as_none() {
     for (before, after) in [("", "="), ("", "A"), ("", ".A"), ("A", ""), ("\"", "\""), ("%20", "")] {
         assert!(!is_green(&site, &[format!("__Host-session={before}{value}{after}").as_bytes()]).await);
     }
-    assert!(is_green(&site, &[format!(" __Host-session = {value} ;").as_bytes()]).await, "spaces are no forgery");
+    assert!(
+        is_green(&site, &[format!(" __Host-session = {value} ;").as_bytes()]).await,
+        "spaces are no forgery"
+    );
 }
 
 #[tokio::test]
@@ -168,7 +188,8 @@ async fn the_handlers_own_headers_stay_except_that_nothing_with_a_session_cookie
     let app = Router::new().route("/", get(page)).layer(site.layer());
     let mut browser = Browser::new(app);
     let first = browser.get("/").await;
-    let set: Vec<_> = first.headers.get_all(header::SET_COOKIE).iter().map(|value| value.as_bytes()).collect();
+    let set: Vec<_> =
+        first.headers.get_all(header::SET_COOKIE).iter().map(|value| value.as_bytes()).collect();
     assert_eq!((set.len(), set[0]), (2, b"own=1".as_slice()));
     let caching: Vec<_> = first.headers.get_all(header::CACHE_CONTROL).iter().collect();
     assert_eq!(caching, ["no-store"], "a shared cache would give this cookie to others");

@@ -1,10 +1,11 @@
 //! The client goes away in the middle of a request.
 
 use super::{
+    probe::Call,
     site::{Service, Site},
     wire::{Server, until},
 };
-use axess_http::AuthSession;
+use axess_http::{AuthSession, FingerprintPolicy};
 use axum::{Router, extract::State, routing::get};
 use std::{
     sync::{
@@ -129,6 +130,27 @@ async fn a_handler_that_only_reads_is_cancelled() {
     sleep(LATER + SOON).await;
     assert_eq!(handlers.finished.load(Ordering::SeqCst), 0, "nothing goes on for nobody");
     assert_eq!(site.store.len(), 0);
+}
+
+#[tokio::test]
+async fn a_stolen_session_is_ended_even_if_the_thief_hangs_up() {
+    for policy in [FingerprintPolicy::Reauth, FingerprintPolicy::Revoke] {
+        let site = Site::new().await;
+        let mut alice = site.alice().await;
+        let server = Server::start(site.app_with(&site.layer().with_fingerprint_policy(policy))).await;
+        site.store.slow_writes(LATER);
+        site.store.calls();
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        let cookie = alice.cookie.clone().unwrap();
+        let request =
+            format!("GET /read HTTP/1.1\r\nHost: app.test\r\nUser-Agent: thief\r\nCookie: {cookie}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        until("the store is at work", async || site.store.calls().iter().any(|call| *call != Call::Load))
+            .await;
+        drop(stream);
+        sleep(LATER + SOON).await;
+        assert_eq!(alice.get("/whoami").await.body, "guest", "{policy:?}");
+    }
 }
 
 #[tokio::test]

@@ -126,16 +126,18 @@ async fn settings_that_cannot_work_serve_nothing_and_say_why() {
 #[tokio::test]
 async fn a_placeholder_key_works_for_one_process_and_is_warned_about() {
     let log = Log::default();
+    let store = InMemorySessionStore::new();
     let layer = |key| {
         let quiet = tracing::subscriber::set_default(log.clone());
-        let layer = SessionLayer::new(InMemorySessionStore::new(), key);
+        let layer = SessionLayer::new(store.clone(), key);
         drop(quiet);
         layer
     };
     layer([1; 32]);
     assert_eq!(log.lines(), [""; 0]);
     let (first, second) = (layer([0; 32]), layer([0; 32]));
-    let warning = "WARN the signing key is a placeholder; sessions will not survive a restart of this process";
+    let warning =
+        "WARN the signing key is a placeholder; sessions will not survive a restart of this process";
     assert_eq!(log.lines(), [warning, warning]);
 
     assert!(first.check().is_ok());
@@ -153,7 +155,8 @@ async fn a_placeholder_key_works_for_one_process_and_is_warned_about() {
 
 #[tokio::test]
 async fn a_full_store_refuses_new_sessions_only() {
-    let site = Site::with_store(super::probe::ProbeStore::around(InMemorySessionStore::with_capacity(1))).await;
+    let site =
+        Site::with_store(super::probe::ProbeStore::around(InMemorySessionStore::with_capacity(1))).await;
     let mut first = site.browser();
     assert_eq!(first.get("/write").await.status, StatusCode::NO_CONTENT);
     assert_eq!(site.browser().get("/write").await.status, StatusCode::SERVICE_UNAVAILABLE);

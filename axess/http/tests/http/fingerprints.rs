@@ -5,13 +5,15 @@ use super::{
     probe::Call::{Cycle, End, Load},
     site::Site,
 };
+use axess_clock::Clock;
 use axess_core::{
     audit::{AuditError, AuditSink},
     store::SessionStore,
 };
-use axess_events::{AuditText, AuthEvent, AuthEventEnvelope, device::PolicyAction, shell::SessionFingerprintMismatch};
+use axess_events::{
+    AuditText, AuthEvent, AuthEventEnvelope, device::PolicyAction, shell::SessionFingerprintMismatch,
+};
 use axess_http::{FingerprintConfig, FingerprintPolicy, RequestIdLayer, SessionLayer, TraceContextLayer};
-use axess_clock::Clock;
 use http::StatusCode;
 use std::sync::Arc;
 
@@ -24,11 +26,12 @@ const CHROME: &str =
 /// Two browsers with the same cookie: `bob`'s, where he put something into his session, and somebody's.
 async fn stolen(site: &Site, layer: &SessionLayer) -> (Browser, Browser) {
     let app = site.app_with(layer).layer(RequestIdLayer::new()).layer(TraceContextLayer::new());
-    let firefox = Browser::new(app.clone()).with_header("user-agent", FIREFOX).with_header("accept-language", "de");
+    let firefox =
+        Browser::new(app.clone()).with_header("user-agent", FIREFOX).with_header("accept-language", "de");
     let mut own = site.bob_in(firefox).await;
     own.get("/write").await;
     let other = Browser::new(app).with_header("user-agent", CHROME).with_header("accept-language", "de");
-    let other = other.from_peer("203.0.113.9").with_cookie(own.cookie.clone().unwrap());
+    let other = other.connecting_from("203.0.113.9").with_cookie(own.cookie.clone().unwrap());
     site.store.calls();
     (own, other)
 }
@@ -44,11 +47,12 @@ fn mismatches(site: &Site) -> Vec<(AuthEventEnvelope, SessionFingerprintMismatch
 #[tokio::test]
 async fn warn_records_and_goes_on() {
     let site = Site::new().await;
-    let (mut own, mut other) = stolen(&site, &site.layer()).await;
+    let (mut own, other) = stolen(&site, &site.layer()).await;
     own.get("/read").await;
     assert_eq!((mismatches(&site).len(), site.counts.mismatches()), (0, 0));
 
-    let mut other = other.with_header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let mut other =
+        other.with_header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     let reply = other.get("/read").await;
     assert_eq!((reply.status, reply.body.as_str()), (StatusCode::OK, "green"));
     assert_eq!(reply.session_cookie(), None);
@@ -115,7 +119,11 @@ async fn a_store_that_fails_while_acting_is_an_outage() {
         let (mut own, mut other) = stolen(&site, &site.layer().with_fingerprint_policy(policy)).await;
         site.store.fail_writes(1);
         let reply = other.get("/read").await;
-        assert_eq!((reply.status, reply.header("set-cookie")), (StatusCode::SERVICE_UNAVAILABLE, None), "{policy:?}");
+        assert_eq!(
+            (reply.status, reply.header("set-cookie")),
+            (StatusCode::SERVICE_UNAVAILABLE, None),
+            "{policy:?}"
+        );
         assert_eq!(own.get("/whoami").await.body, "authenticated", "nothing happened to the session");
     }
 }
@@ -141,7 +149,7 @@ async fn tolerated(config: FingerprintConfig, first: [&str; 3], second: [&str; 3
     let app = site.app_with(&layer);
     let dressed = |[agent, language, peer]: [&str; 3]| {
         let browser = Browser::new(app.clone()).with_header("user-agent", agent);
-        browser.with_header("accept-language", language).from_peer(peer)
+        browser.with_header("accept-language", language).connecting_from(peer)
     };
     let mut first = dressed(first);
     first.get("/write").await;

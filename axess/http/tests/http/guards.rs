@@ -188,7 +188,8 @@ async fn a_step_up_opens_the_door_again() {
 #[tokio::test]
 async fn without_a_session_layer_a_guard_is_closed() {
     let reached = Reached::default();
-    let app = GUARDS.into_iter().fold(GuardedRouter::new(), |router, (path, guard)| router.get(path, guard, page));
+    let app =
+        GUARDS.into_iter().fold(GuardedRouter::new(), |router, (path, guard)| router.get(path, guard, page));
     let mut browser = Browser::new(app.into_router().layer(Extension(Arc::clone(&reached))));
     for (path, guard) in GUARDS {
         let expected = if guard == Guard::Public { "ok" } else { "500 internal_error" };

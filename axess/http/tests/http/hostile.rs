@@ -57,7 +57,11 @@ async fn malformed_requests_end_before_anything_is_stored() {
         let refused = status.is_empty() || status.starts_with("HTTP/1.1 4");
         assert!(refused && site.store.len() == 0, "{what}: {status}, {} rows", site.store.len());
     }
-    assert_eq!(raw(&server, &request(b"Cookie: a=b\r\n")).await, "HTTP/1.1 204 No Content", "it still serves");
+    assert_eq!(
+        raw(&server, &request(b"Cookie: a=b\r\n")).await,
+        "HTTP/1.1 204 No Content",
+        "it still serves"
+    );
     assert_eq!(site.store.len(), 1);
 }
 
@@ -84,7 +88,8 @@ async fn what_is_kept_of_a_request_is_bounded() {
     let mut browser = site.browser().with_header("user-agent", "curl");
     browser.get("/write").await;
     let thief = Browser::new(site.app()).with_cookie(browser.cookie.unwrap());
-    let thief = thief.with_header("user-agent", "x".repeat(MEBIBYTE)).with_header("x-large", "x".repeat(MEBIBYTE));
+    let thief =
+        thief.with_header("user-agent", "x".repeat(MEBIBYTE)).with_header("x-large", "x".repeat(MEBIBYTE));
     assert_eq!({ thief }.get("/read").await.status, StatusCode::OK);
     let events = site.audit.events();
     let [event] = events.as_slice() else { panic!("{} events", events.len()) };

@@ -73,6 +73,10 @@ async fn a_previous_key_signs_nothing() {
     let both = site.app_with(&site.layer_with_key(NEXT).with_previous_key(KEY));
     let mut browser = site.browser().at(both);
     assert_eq!(browser.get("/write").await.status, StatusCode::NO_CONTENT);
-    assert_eq!(browser.clone().at(site.app()).get("/read").await.body, "", "the old key alone does not know it");
+    assert_eq!(
+        browser.clone().at(site.app()).get("/read").await.body,
+        "",
+        "the old key alone does not know it"
+    );
     assert_eq!(browser.at(site.app_with(&site.layer_with_key(NEXT))).get("/read").await.body, "green");
 }

@@ -5,8 +5,8 @@ use super::{
     probe::Call::{Cycle, End, Load, Save},
     site::Site,
 };
-use axess_core::store::SessionStore;
 use axess_clock::Clock;
+use axess_core::store::SessionStore;
 use http::StatusCode;
 use std::time::Duration;
 

@@ -79,9 +79,8 @@ impl Nginx {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = free.local_addr().unwrap();
         drop(free);
-        let config = CONFIG
-            .replace("@PORT@", &addr.port().to_string())
-            .replace("@UPSTREAM@", &upstream.to_string());
+        let config =
+            CONFIG.replace("@PORT@", &addr.port().to_string()).replace("@UPSTREAM@", &upstream.to_string());
         std::fs::write(folder.path().join("nginx.conf"), config).unwrap();
         let child = Command::new(program)
             .arg("-p")

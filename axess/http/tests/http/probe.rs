@@ -8,9 +8,12 @@ use axess_core::{
 };
 use axess_identity::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 /// What was asked of the store. A write that lost its race is followed by `Lost`.
@@ -32,6 +35,7 @@ pub(super) struct ProbeStore {
     written: Arc<Mutex<Option<SessionRow>>>,
     failing_loads: Arc<AtomicUsize>,
     failing_writes: Arc<AtomicUsize>,
+    write_millis: Arc<AtomicU64>,
 }
 
 impl ProbeStore {
@@ -46,6 +50,7 @@ impl ProbeStore {
             written: Arc::default(),
             failing_loads: Arc::default(),
             failing_writes: Arc::default(),
+            write_millis: Arc::default(),
         }
     }
 
@@ -80,13 +85,22 @@ impl ProbeStore {
         self.failing_writes.store(count, Ordering::SeqCst);
     }
 
+    /// Lets every write take this long before it happens.
+    pub(super) fn slow_writes(&self, by: Duration) {
+        self.write_millis.store(by.as_millis().try_into().unwrap(), Ordering::SeqCst);
+    }
+
     /// Returns how many loads are still to fail.
     pub(super) fn loads_to_fail(&self) -> usize {
         self.failing_loads.load(Ordering::SeqCst)
     }
 
-    fn note(&self, call: Call) -> Result<(), StoreError> {
+    async fn note(&self, call: Call) -> Result<(), StoreError> {
         self.calls.lock().unwrap().push(call);
+        let wait = self.write_millis.load(Ordering::SeqCst);
+        if call != Call::Load && wait > 0 {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
         let failing = if call == Call::Load { &self.failing_loads } else { &self.failing_writes };
         let left = failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         match left {
@@ -106,17 +120,17 @@ impl ProbeStore {
 
 impl SessionStore for ProbeStore {
     async fn load(&self, id: SessionId, now: DateTime<Utc>) -> Result<Option<SessionRow>, StoreError> {
-        self.note(Call::Load)?;
+        self.note(Call::Load).await?;
         self.inner.load(id, now).await
     }
 
     async fn insert(&self, row: SessionRow) -> Result<SaveOutcome, StoreError> {
-        self.note(Call::Insert)?;
+        self.note(Call::Insert).await?;
         Ok(self.tell(self.inner.insert(row.clone()).await?, row))
     }
 
     async fn save(&self, row: SessionRow) -> Result<SaveOutcome, StoreError> {
-        self.note(Call::Save)?;
+        self.note(Call::Save).await?;
         Ok(self.tell(self.inner.save(row.clone()).await?, row))
     }
 
@@ -127,12 +141,12 @@ impl SessionStore for ProbeStore {
         row: SessionRow,
         now: DateTime<Utc>,
     ) -> Result<SaveOutcome, StoreError> {
-        self.note(Call::Cycle)?;
+        self.note(Call::Cycle).await?;
         Ok(self.tell(self.inner.cycle(old, expected, row.clone(), now).await?, row))
     }
 
     async fn end(&self, id: SessionId, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        self.note(Call::End)?;
+        self.note(Call::End).await?;
         self.inner.end(id, now).await
     }
 

@@ -33,7 +33,8 @@ fn trusting(site: &Site, proxies: &[&str]) -> SessionLayer {
 /// Asks from [`CLIENT`] with these headers.
 async fn ask(url: &str, headers: &[(&str, &str)]) -> String {
     let client = reqwest::Client::builder().local_address(Some(CLIENT.into())).build().unwrap();
-    let request = headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, *value));
+    let request =
+        headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, *value));
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     answer.text().await.unwrap()
@@ -136,11 +137,13 @@ async fn a_session_bound_to_a_network_is_not_fooled_behind_nginx() {
         .with_fingerprint_policy(FingerprintPolicy::Revoke);
     let server = Server::start(site.app_with(&layer)).await;
     let Some(nginx) = Nginx::start("proxies::fingerprint", server.addr).await else { return };
-    let from = |address: [u8; 4]| reqwest::Client::builder().local_address(Some(address.into())).build().unwrap();
+    let from =
+        |address: [u8; 4]| reqwest::Client::builder().local_address(Some(address.into())).build().unwrap();
     let set = from(CLIENT).get(nginx.url("/write")).send().await.unwrap();
     let cookie = set.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
 
-    let again = from([127, 0, 0, 200]).get(nginx.url("/read")).header("cookie", &cookie).send().await.unwrap();
+    let again =
+        from([127, 0, 0, 200]).get(nginx.url("/read")).header("cookie", &cookie).send().await.unwrap();
     assert_eq!(again.text().await.unwrap(), "green", "the same /24");
     let stolen = from([127, 0, 1, 9]).get(nginx.url("/read")).header("cookie", &cookie);
     let stolen = stolen.header("x-forwarded-for", "127.0.0.9").send().await.unwrap();

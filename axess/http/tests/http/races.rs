@@ -20,7 +20,11 @@ type Meeting = Extension<Arc<Barrier>>;
 
 /// The site's routes and some that wait in the middle.
 fn app(site: &Site, at_once: usize) -> (Router, Arc<Barrier>) {
-    async fn write_late(session: AuthSession, Extension(meeting): Meeting, Path(key): Path<String>) -> StatusCode {
+    async fn write_late(
+        session: AuthSession,
+        Extension(meeting): Meeting,
+        Path(key): Path<String>,
+    ) -> StatusCode {
         meeting.wait().await;
         session.set_custom(&key, "green").unwrap();
         StatusCode::NO_CONTENT
@@ -39,7 +43,8 @@ fn app(site: &Site, at_once: usize) -> (Router, Arc<Barrier>) {
     ) -> String {
         meeting.wait().await;
         meeting.wait().await;
-        let tried = service.login_with_password(&session, "alice", "default", "correct horse battery staple").await;
+        let tried =
+            service.login_with_password(&session, "alice", "default", "correct horse battery staple").await;
         format!("{tried:?} {}", session.is_authenticated())
     }
     let meeting = Arc::new(Barrier::new(at_once));
@@ -64,7 +69,9 @@ async fn writes_of_different_values_all_survive() {
         let mut tab = browser.clone();
         async move { tab.get(&format!("/late/{key}")).await.status }
     });
-    assert!(futures_util::future::join_all(writing).await.iter().all(|status| *status == StatusCode::NO_CONTENT));
+    assert!(
+        futures_util::future::join_all(writing).await.iter().all(|status| *status == StatusCode::NO_CONTENT)
+    );
     let lost = site.store.calls().iter().filter(|call| **call == Call::Lost).count();
     assert_eq!(lost, WRITERS - 1, "all loaded the same version");
     for key in &keys {

@@ -75,7 +75,8 @@ async fn every_error_has_a_status_and_a_code_and_says_no_more() {
         assert_eq!(text("content-type").as_deref(), Some("application/problem+json"), "{name}");
         assert_eq!(text("cache-control").as_deref(), Some("no-store"), "{name}");
         assert_eq!(text("retry-after"), wait, "{name}");
-        let challenge = (code == "step_up_required").then_some("Bearer error=\"insufficient_user_authentication\"");
+        let challenge =
+            (code == "step_up_required").then_some("Bearer error=\"insufficient_user_authentication\"");
         assert_eq!(text("www-authenticate").as_deref(), challenge, "{name}");
     }
 }

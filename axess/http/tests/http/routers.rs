@@ -88,14 +88,20 @@ async fn head_and_unknown_methods_stand_behind_the_guard_too() {
     let app = GuardedRouter::new().get("/", Guard::Authn, page).into_router().layer(site.layer());
     let (mut nobody, mut alice) = (Browser::new(app.clone()), site.alice().await.at(app));
     let head = alice.send(Method::HEAD, "/").await;
-    assert_eq!((head.status, head.header("content-length"), head.body.as_str()), (StatusCode::OK, Some("7"), ""));
+    assert_eq!(
+        (head.status, head.header("content-length"), head.body.as_str()),
+        (StatusCode::OK, Some("7"), "")
+    );
     let head = nobody.send(Method::HEAD, "/").await;
     assert_eq!((head.status, head.body.as_str()), (StatusCode::UNAUTHORIZED, ""));
     for method in ["POST", "OPTIONS", "TRACE", "PROPFIND"] {
         let method: Method = method.parse().unwrap();
         assert_eq!(alice.send(method.clone(), "/").await.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
         let reply = nobody.send(method.clone(), "/").await;
-        assert_eq!((reply.status, reply.code().as_str()), (StatusCode::UNAUTHORIZED, "authentication_required"));
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (StatusCode::UNAUTHORIZED, "authentication_required")
+        );
     }
 }
 
@@ -124,7 +130,11 @@ async fn a_fallback_of_a_method_router_is_no_way_around_the_guard() {
         .layer(site.layer());
     let (mut nobody, mut alice) = (Browser::new(app.clone()), site.alice().await.at(app));
     for (method, path) in [(Method::GET, "/doc"), (Method::DELETE, "/doc"), (Method::GET, "/files")] {
-        assert_eq!(nobody.send(method.clone(), path).await.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+        assert_eq!(
+            nobody.send(method.clone(), path).await.status,
+            StatusCode::UNAUTHORIZED,
+            "{method} {path}"
+        );
         assert_eq!(alice.send(method.clone(), path).await.body, "welcome", "{method} {path}");
     }
 }

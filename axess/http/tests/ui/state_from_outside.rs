@@ -1,7 +1,7 @@
 use axess_core::session::{AuthState, SessionHandle};
 
 fn elevate(session: &SessionHandle, state: AuthState) {
-    session.live().data.auth_state = state;
+    session.0.live.lock().unwrap().data.auth_state = state;
 }
 
 fn main() {}

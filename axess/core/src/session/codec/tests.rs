@@ -1,9 +1,12 @@
 use super::*;
-use crate::session::AuthState;
-use axess_identity::{FactorKind, TenantId, UserId};
+use crate::{
+    authn::FactorStep,
+    session::{AuthState, PendingSignup, PendingTotp, StepUp, WorkflowKind, WorkflowState, workflow::Resume},
+};
+use axess_factors::TotpConfig;
+use axess_identity::{FactorKind, Identifier, TenantId, UserId};
 use axess_rng::MockRng;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// Stored bytes of the first schema version, kept for ever: whatever is changed, these must stay readable.
 const V1: &str = include_str!("../../../tests/fixtures/session-v1.hex");
@@ -13,19 +16,18 @@ fn id() -> SessionId {
 }
 
 fn sample() -> SessionData {
-    SessionData {
-        auth_state: AuthState::Authenticated {
-            user_id: UserId::from_parts(1, [2; 10]),
-            tenant_id: TenantId::from_parts(1, [1; 10]),
-            authn_time: chrono::DateTime::from_timestamp(1_767_225_600, 0).unwrap(),
-            factors_completed: vec![FactorKind::Password, FactorKind::Totp],
-            step_up: None,
-        },
-        custom: BTreeMap::from([("theme".to_owned(), serde_json::json!({"dark": true}))]),
-        fingerprint: Some([9; 32]),
-        cookie_until: 1_767_312_000,
-        ..SessionData::default()
-    }
+    let mut data = SessionData::default();
+    assert!(data.set_custom("theme".to_owned(), serde_json::json!({"dark": true})));
+    data.auth_state = AuthState::Authenticated {
+        user_id: UserId::from_parts(1, [2; 10]),
+        tenant_id: TenantId::from_parts(1, [1; 10]),
+        authn_time: chrono::DateTime::from_timestamp(1_767_225_600, 0).unwrap(),
+        factors_completed: vec![FactorKind::Password, FactorKind::Totp],
+        step_up: None,
+    };
+    data.fingerprint = Some([9; 32]);
+    data.cookie_until = 1_767_312_000;
+    data
 }
 
 fn same(a: &SessionData, b: &SessionData) -> bool {
@@ -50,6 +52,80 @@ fn plain_and_sealed_survive_the_round_trip() {
     let key = crypto(1);
     let decoded = decode(&id(), &sealed(&key), Some(&key)).unwrap();
     assert!(same(&decoded.data, &sample()) && !decoded.stale);
+}
+
+/// Every state and everything a ceremony remembers. What is read back must write the same bytes again.
+#[test]
+fn every_state_and_ceremony_survives_the_round_trip() {
+    let (user_id, tenant_id) = (UserId::from_parts(1, [2; 10]), TenantId::from_parts(1, [1; 10]));
+    let time = chrono::DateTime::from_timestamp(1_767_225_600, 123_456_789).unwrap();
+    let steps = || vec![FactorStep::AnyOf(vec![FactorKind::Totp, FactorKind::RecoveryCode])];
+    let workflow = |kind, resumes: bool| AuthState::PendingWorkflow {
+        user_id,
+        tenant_id,
+        workflow: WorkflowState {
+            kind,
+            current_step: 1,
+            total_steps: 2,
+            initiated_at: time,
+            resume: resumes
+                .then(|| Resume { authn_time: time, factors_completed: vec![FactorKind::Password] }),
+        },
+    };
+    let states = [
+        AuthState::Guest,
+        AuthState::Identifying { user_id, tenant_id },
+        AuthState::Authenticating {
+            user_id,
+            tenant_id,
+            method_name: "password-then-totp".into(),
+            remaining: steps(),
+            completed: vec![FactorKind::Password],
+            attempt_count: 3,
+            last_attempt: Some(time),
+        },
+        AuthState::Authenticated {
+            user_id,
+            tenant_id,
+            authn_time: time,
+            factors_completed: vec!["federated:custom:okta".parse().unwrap()],
+            step_up: Some(StepUp {
+                remaining: steps(),
+                completed: vec![FactorKind::Fido2],
+                attempt_count: 1,
+            }),
+        },
+        workflow(WorkflowKind::Signup, false),
+        workflow(WorkflowKind::PasswordReset, false),
+        workflow(WorkflowKind::EmailVerification, true),
+        workflow(WorkflowKind::Custom("kyc".into()), true),
+    ];
+    for state in states {
+        let mut data = sample();
+        data.auth_state = state;
+        data.change_ceremony(|ceremony| {
+            ceremony.prepared = Some(FactorKind::EmailOtp);
+            ceremony.totp = Some(PendingTotp {
+                config: TotpConfig::generate(&MockRng::new(3)),
+                replaces: 7,
+                expires_at: time,
+                tries_left: 5,
+            });
+            ceremony.signup = Some(PendingSignup {
+                user_id,
+                tenant_id,
+                identifier: Identifier::parse("bob").unwrap(),
+                email: "bob@example.com".parse().unwrap(),
+                display_name: None,
+                password_hash: "$argon2id$...".into(),
+            });
+        });
+        let bytes = encode(&id(), &data, None, &MockRng::new(1)).unwrap();
+        let back = decode(&id(), &bytes, None).unwrap().data;
+        assert!(same(&back, &data), "{:?}", data.auth_state);
+        assert_eq!(encode(&id(), &back, None, &MockRng::new(1)).unwrap(), bytes);
+        assert!(back.ceremony().totp.is_some() && back.ceremony().signup.is_some());
+    }
 }
 
 #[test]

@@ -7,11 +7,11 @@ use std::{
 };
 
 /// How often each case has its turn.
-pub(crate) const ROUNDS: usize = 2000;
+pub(crate) const ROUNDS: usize = 1_000;
 /// How many requests a turn has.
-pub(crate) const REQUESTS: usize = 500;
+pub(crate) const REQUESTS: usize = 100;
 /// Turns before anything counts.
-const WARM_UP: usize = 20;
+const WARM_UP: usize = 100;
 /// How many requests are made ahead of time and then sent: few enough to stay in the processor's caches.
 const BATCH: usize = 50;
 

@@ -2,7 +2,7 @@
 
 mod stored;
 
-use crate::{HmacAlgorithm, Subject, Unspent, Verified, hotp_value, otp};
+use crate::{HmacAlgorithm, OtpSeedError, Subject, Unspent, Verified, hotp_value, otp};
 use axess_identity::{FactorKind, OtpCode, OtpSeed};
 use axess_rng::SecureRng;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub const MAX_LOOK_AHEAD: u32 = 100;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "stored::StoredHotp", into = "stored::StoredHotp")]
 pub struct HotpConfig {
-    /// The shared secret, 16 to 64 bytes.
+    /// The shared secret, 16 to 64 bytes. A record with any other seed cannot be serialised.
     pub seed: OtpSeed,
     /// The lowest counter still acceptable; codes of smaller counters are spent.
     pub counter: u64,
@@ -60,13 +60,17 @@ impl HotpConfig {
     /// Creates a configuration with a fresh 20-byte seed, counter 0 and every default.
     #[must_use]
     pub fn generate(rng: &(impl SecureRng + ?Sized)) -> Self {
-        Self::new(otp::fresh_seed(rng))
+        Self::around(otp::fresh_seed(rng))
     }
 
     /// Creates a configuration around an existing seed, with counter 0 and every default.
-    #[must_use]
-    pub fn new(seed: OtpSeed) -> Self {
-        Self { seed, counter: 0, digits: 6, algorithm: HmacAlgorithm::Sha1, look_ahead: 10 }
+    ///
+    /// # Errors
+    ///
+    /// [`OtpSeedError`] unless the seed has 16 to 64 bytes: fewer than 128 bits are not safe (RFC 4226 §4, R6).
+    pub fn new(seed: OtpSeed) -> Result<Self, OtpSeedError> {
+        otp::check_seed(&seed)?;
+        Ok(Self::around(seed))
     }
 
     /// Returns the code the authenticator shows at `counter`.
@@ -104,6 +108,10 @@ impl HotpConfig {
         }
         let record = Self { counter: next, ..self.clone() };
         HotpOutcome::Accepted(Unspent::new(record, Verified::new(subject, FactorKind::Hotp)))
+    }
+
+    fn around(seed: OtpSeed) -> Self {
+        Self { seed, counter: 0, digits: 6, algorithm: HmacAlgorithm::Sha1, look_ahead: 10 }
     }
 }
 

@@ -16,7 +16,8 @@
 //! keep memory-hard hashing off the async workers and bounded.
 //!
 //! Numbers in a configuration have ranges. Deserialising a value outside its range is an error; a value set in code
-//! counts as the nearest bound, so no configuration can make a verifier weaker than its documented floor.
+//! counts as the nearest bound, so no configuration can make a verifier weaker than its documented floor. The seed of an authenticator has no nearest
+//! bound: one of a forbidden length is refused, in code ([`OtpSeedError`]) and when a record is written or read.
 #![forbid(unsafe_code)]
 
 mod email_otp;
@@ -31,7 +32,7 @@ mod totp;
 
 pub use email_otp::{EmailOtpChallenge, EmailOtpConfig, EmailOtpOutcome, EmailOtpRefusal};
 pub use hotp::{HotpConfig, HotpOutcome, MAX_LOOK_AHEAD};
-pub use otp::{HmacAlgorithm, hotp_value};
+pub use otp::{HmacAlgorithm, OtpSeedError, hotp_value};
 pub use otpauth::{OtpauthError, OtpauthUri};
 pub use password::{
     Argon2idParams, Argon2idParamsError, KdfError, KdfPool, MAX_PASSWORD_CHARS, PasswordConfig,

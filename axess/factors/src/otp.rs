@@ -15,6 +15,19 @@ pub(crate) const MAX_DIGITS: u32 = 8;
 pub(crate) const MIN_SEED_BYTES: usize = 16;
 pub(crate) const MAX_SEED_BYTES: usize = 64;
 
+/// Says that a seed is too short to be safe, or too long to be read back.
+///
+/// ```
+/// use axess_factors::{OtpSeedError, TotpConfig};
+/// assert_eq!(TotpConfig::new([1; 10].into()).err(), Some(OtpSeedError { bytes: 10 }));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the seed has {bytes} bytes; it must have {MIN_SEED_BYTES} to {MAX_SEED_BYTES}")]
+pub struct OtpSeedError {
+    /// How many bytes the refused seed has.
+    pub bytes: usize,
+}
+
 /// The length of a generated seed, the one RFC 4226 §4 recommends.
 const SEED_BYTES: usize = 20;
 
@@ -84,6 +97,12 @@ pub(crate) fn code_text(value: u64, digits: u32) -> OtpCode {
 /// Draws a fresh seed.
 pub(crate) fn fresh_seed(rng: &(impl SecureRng + ?Sized)) -> OtpSeed {
     OtpSeed::from(random_array::<SEED_BYTES>(rng))
+}
+
+/// Checks the length of a seed, which is no secret.
+pub(crate) fn check_seed(seed: &OtpSeed) -> Result<(), OtpSeedError> {
+    let bytes = seed.expose().len();
+    if (MIN_SEED_BYTES..=MAX_SEED_BYTES).contains(&bytes) { Ok(()) } else { Err(OtpSeedError { bytes }) }
 }
 
 /// Reads a typed code: exactly `digits` ASCII digits, once spaces and hyphens are dropped.

@@ -20,7 +20,7 @@ const MIN_QR_SIDE: u32 = 240;
 ///
 /// ```
 /// use axess_factors::{OtpauthUri, TotpConfig};
-/// let config = TotpConfig::new((*b"12345678901234567890").into());
+/// let config = TotpConfig::new((*b"12345678901234567890").into()).unwrap();
 /// let uri = OtpauthUri::totp(&config, "ACME Co", "alice@example.com").unwrap();
 /// assert_eq!(
 ///     uri.expose(),
@@ -39,7 +39,7 @@ pub struct OtpauthUri {
 ///
 /// ```
 /// use axess_factors::{OtpauthError, OtpauthUri, TotpConfig};
-/// let config = TotpConfig::new([1; 20].into());
+/// let config = TotpConfig::new([1; 20].into()).unwrap();
 /// let refused = OtpauthUri::totp(&config, "ACME: Co", "alice");
 /// assert_eq!(refused.err(), Some(OtpauthError::InvalidIssuer));
 /// ```

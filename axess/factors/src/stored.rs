@@ -36,12 +36,15 @@ pub(crate) fn bounded<'de, D: Deserializer<'de>, const LOW: u32, const HIGH: u32
 /// An OTP seed as unpadded base32 (RFC 4648 §6). The text is the secret itself: storage has to encrypt it.
 pub(crate) mod seed_text {
     use super::*;
-    use crate::otp::{MAX_SEED_BYTES, MIN_SEED_BYTES};
+    use crate::otp::check_seed;
     use axess_identity::OtpSeed;
     use data_encoding::BASE32_NOPAD;
+    use serde::ser::Error as _;
     use zeroize::Zeroizing;
 
     pub(crate) fn serialize<S: Serializer>(seed: &OtpSeed, serializer: S) -> Result<S::Ok, S::Error> {
+        // The field is public: what could not be read again is not written either.
+        check_seed(seed).map_err(S::Error::custom)?;
         serializer.serialize_str(&Zeroizing::new(BASE32_NOPAD.encode(seed.expose())))
     }
 
@@ -51,11 +54,8 @@ pub(crate) mod seed_text {
             .decode(text.as_bytes())
             .map(OtpSeed::from)
             .map_err(|_| D::Error::custom("the seed is not base32"))?;
-        if (MIN_SEED_BYTES..=MAX_SEED_BYTES).contains(&seed.expose().len()) {
-            Ok(seed)
-        } else {
-            Err(D::Error::custom("the seed has a forbidden length"))
-        }
+        check_seed(&seed).map_err(D::Error::custom)?;
+        Ok(seed)
     }
 }
 

@@ -7,7 +7,7 @@
 
 mod stored;
 
-use crate::{HmacAlgorithm, Subject, Unspent, Verified, hotp_value, otp};
+use crate::{HmacAlgorithm, OtpSeedError, Subject, Unspent, Verified, hotp_value, otp};
 use axess_identity::{FactorKind, OtpCode, OtpSeed};
 use axess_rng::SecureRng;
 use chrono::{DateTime, Utc};
@@ -41,7 +41,7 @@ const MAX_PERIOD: u32 = 3_600;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "stored::StoredTotp", into = "stored::StoredTotp")]
 pub struct TotpConfig {
-    /// The shared secret, 16 to 64 bytes.
+    /// The shared secret, 16 to 64 bytes. A record with any other seed cannot be serialised.
     pub seed: OtpSeed,
     /// Digits of a code, 6 to 8. Default: 6, which is all most authenticator apps offer.
     pub digits: u32,
@@ -80,20 +80,17 @@ impl TotpConfig {
     /// Creates a configuration with a fresh 20-byte seed and every default.
     #[must_use]
     pub fn generate(rng: &(impl SecureRng + ?Sized)) -> Self {
-        Self::new(otp::fresh_seed(rng))
+        Self::around(otp::fresh_seed(rng))
     }
 
     /// Creates a configuration around an existing seed, with every default.
-    #[must_use]
-    pub fn new(seed: OtpSeed) -> Self {
-        Self {
-            seed,
-            digits: 6,
-            period: Duration::from_secs(30),
-            algorithm: HmacAlgorithm::Sha1,
-            drift_window: 1,
-            last_step: None,
-        }
+    ///
+    /// # Errors
+    ///
+    /// [`OtpSeedError`] unless the seed has 16 to 64 bytes: fewer than 128 bits are not safe (RFC 4226 §4, R6).
+    pub fn new(seed: OtpSeed) -> Result<Self, OtpSeedError> {
+        otp::check_seed(&seed)?;
+        Ok(Self::around(seed))
     }
 
     /// Returns the code an authenticator shows at `now`, or `None` before 1970: RFC 6238 counts steps from then.
@@ -145,6 +142,17 @@ impl TotpConfig {
     fn step_at(&self, now: DateTime<Utc>) -> Option<u64> {
         let seconds = u64::try_from(now.timestamp()).ok()?;
         Some(seconds / u64::from(self.period_secs()))
+    }
+
+    fn around(seed: OtpSeed) -> Self {
+        Self {
+            seed,
+            digits: 6,
+            period: Duration::from_secs(30),
+            algorithm: HmacAlgorithm::Sha1,
+            drift_window: 1,
+            last_step: None,
+        }
     }
 }
 

@@ -57,7 +57,7 @@ mod peers {
                 digits,
                 algorithm,
                 period: Duration::from_secs(period),
-                ..TotpConfig::new(seed.clone().into())
+                ..TotpConfig::new(seed.clone().into()).unwrap()
             };
             let now = chrono::DateTime::from_timestamp(i64::try_from(seconds).unwrap(), 0).unwrap();
             let theirs = output(Command::new("oathtool").args([
@@ -70,7 +70,7 @@ mod peers {
             assert_eq!(totp.code_at(now).unwrap().expose(), theirs, "round {round}");
 
             let counter = random_below(&rng, u64::MAX >> random_below(&rng, 63));
-            let hotp = HotpConfig { digits, ..HotpConfig::new(seed.into()) };
+            let hotp = HotpConfig { digits, ..HotpConfig::new(seed.into()).unwrap() };
             let theirs = output(Command::new("oathtool").args([
                 "--hotp".to_owned(),
                 format!("--digits={digits}"),

@@ -1,8 +1,11 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{borrow::Cow, fmt, str::FromStr};
 
-/// The longest name of a custom federated provider, in bytes.
+/// The longest [`ProviderName`], in bytes.
 const MAX_PROVIDER_NAME: usize = 64;
+
+/// What precedes a [`ProviderName`] in the wire form.
+const CUSTOM_PREFIX: &str = "federated:custom:";
 
 /// Names a kind of credential check.
 ///
@@ -39,7 +42,7 @@ pub enum FactorKind {
 ///
 /// ```
 /// use axess_identity::{FactorKind, FederatedProvider};
-/// let okta = FactorKind::Federated(FederatedProvider::Custom("okta".into()));
+/// let okta = FactorKind::Federated(FederatedProvider::Custom("okta".parse().unwrap()));
 /// assert_eq!(okta.to_string(), "federated:custom:okta");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,8 +54,28 @@ pub enum FederatedProvider {
     /// Microsoft Entra ID.
     Microsoft,
     /// Any other provider, by the name the application gave it.
-    Custom(String),
+    Custom(ProviderName),
 }
+
+/// The name an application gave an identity provider: 1 to 64 characters of `a` to `z`, digits, `.`, `_` and `-`.
+///
+/// ```
+/// use axess_identity::ProviderName;
+/// assert_eq!(ProviderName::try_from("okta-eu").unwrap().as_str(), "okta-eu");
+/// assert!("Okta EU".parse::<ProviderName>().is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderName(String);
+
+/// Says that a text cannot name an identity provider.
+///
+/// ```
+/// use axess_identity::{ParseProviderNameError, ProviderName};
+/// assert_eq!(ProviderName::try_from(""), Err(ParseProviderNameError));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a provider name must have 1 to 64 characters of a-z, 0-9, '.', '_' and '-'")]
+pub struct ParseProviderNameError;
 
 /// Says that a text names no factor kind.
 ///
@@ -81,7 +104,7 @@ impl FactorKind {
             Self::Federated(FederatedProvider::Google) => "federated:google",
             Self::Federated(FederatedProvider::Microsoft) => "federated:microsoft",
             Self::Federated(FederatedProvider::Custom(name)) => {
-                return Cow::Owned(format!("federated:custom:{name}"));
+                return Cow::Owned(format!("{CUSTOM_PREFIX}{name}"));
             }
         })
     }
@@ -90,6 +113,41 @@ impl FactorKind {
     #[must_use]
     pub fn is_otp(&self) -> bool {
         matches!(self, Self::Totp | Self::Hotp | Self::EmailOtp)
+    }
+}
+
+impl ProviderName {
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ProviderName {
+    type Err = ParseProviderNameError;
+
+    fn from_str(text: &str) -> Result<Self, ParseProviderNameError> {
+        let allowed = |b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+        if (1..=MAX_PROVIDER_NAME).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ParseProviderNameError)
+        }
+    }
+}
+
+impl TryFrom<&str> for ProviderName {
+    type Error = ParseProviderNameError;
+
+    fn try_from(text: &str) -> Result<Self, ParseProviderNameError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -115,12 +173,11 @@ impl FromStr for FactorKind {
             "federated:github" => Self::Federated(FederatedProvider::Github),
             "federated:google" => Self::Federated(FederatedProvider::Google),
             "federated:microsoft" => Self::Federated(FederatedProvider::Microsoft),
-            other => match other.strip_prefix("federated:custom:") {
-                Some(name) if !name.is_empty() && name.len() <= MAX_PROVIDER_NAME => {
-                    Self::Federated(FederatedProvider::Custom(name.to_owned()))
-                }
-                _ => return Err(ParseFactorKindError),
-            },
+            other => {
+                let name = other.strip_prefix(CUSTOM_PREFIX).ok_or(ParseFactorKindError)?;
+                let name = name.parse().map_err(|_| ParseFactorKindError)?;
+                Self::Federated(FederatedProvider::Custom(name))
+            }
         })
     }
 }
@@ -168,7 +225,7 @@ mod tests {
             provider(FederatedProvider::Github),
             provider(FederatedProvider::Google),
             provider(FederatedProvider::Microsoft),
-            provider(FederatedProvider::Custom("okta".into())),
+            provider(FederatedProvider::Custom("okta".parse().unwrap())),
         ] {
             assert_eq!(kind.wire_name().parse(), Ok(kind.clone()));
             let json = serde_json::to_string(&kind).unwrap();
@@ -177,12 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn provider_names_are_bounded() {
-        assert!("federated:custom:".parse::<FactorKind>().is_err());
-        assert!(
-            format!("federated:custom:{}", "x".repeat(65))
-                .parse::<FactorKind>()
-                .is_err()
-        );
+    fn every_provider_name_that_can_be_built_can_be_read() {
+        for good in ["a", "okta", "okta-eu.example_1", &"x".repeat(64)] {
+            let kind = FactorKind::Federated(FederatedProvider::Custom(good.parse().unwrap()));
+            assert_eq!(kind.wire_name().parse(), Ok(kind.clone()), "{good}");
+        }
+        for bad in ["", "Okta", "ok ta", "okta\n", "ok\0ta", "okta:eu", "окта", &"x".repeat(65)] {
+            assert_eq!(ProviderName::try_from(bad), Err(ParseProviderNameError), "{bad:?}");
+            assert!(format!("federated:custom:{bad}").parse::<FactorKind>().is_err(), "{bad:?}");
+        }
     }
 }

@@ -1,13 +1,19 @@
+mod lookalike;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
-use unicode_security::{GeneralSecurityProfile, MixedScript};
+use unicode_security::GeneralSecurityProfile;
 
 /// The longest identifier, counted in characters after normalisation (an e-mail address is at most 254, RFC 5321).
 pub const MAX_IDENTIFIER_CHARS: usize = 254;
 
 /// The most bytes of raw input that are even looked at.
 const MAX_RAW_BYTES: usize = 4 * MAX_IDENTIFIER_CHARS;
+
+/// Names kept for the system's own principals, and the beginning of more.
+const RESERVED: [&str; 2] = ["system", "axess"];
+const RESERVED_PREFIX: &str = "axess:";
 
 /// What a person types to say who they are (a user name or an e-mail address), in canonical form.
 ///
@@ -42,8 +48,9 @@ pub enum IdentifierError {
     /// Contains white space, a control, invisible, bidirectional or unassigned character.
     #[error("the identifier contains a character that is not allowed")]
     ForbiddenCharacter,
-    /// Mixes scripts in a way that can imitate another identifier (UTS 39 §5.1, single script).
-    #[error("the identifier mixes writing systems; use one")]
+    /// Can imitate another identifier: it mixes scripts (UTS 39 §5.1), is made of letters of another script that look
+    /// like ASCII or like a reserved name (§4), or hides or piles up marks (§5.4).
+    #[error("the identifier can be mistaken for another one")]
     Confusable,
     /// Is kept for the system's own principals.
     #[error("the identifier is reserved")]
@@ -82,16 +89,16 @@ impl Identifier {
     /// ```
     /// use axess_identity::{Identifier, IdentifierError};
     /// assert_eq!(Identifier::parse_new("аlice"), Err(IdentifierError::Confusable), "a Cyrillic first letter");
+    /// assert_eq!(Identifier::parse_new("раура"), Err(IdentifierError::Confusable), "all Cyrillic, looks like paypa");
     /// assert_eq!(Identifier::parse_new("System"), Err(IdentifierError::Reserved));
+    /// assert!(Identifier::parse_new("алиса").is_ok());
     /// ```
     pub fn parse_new(raw: &str) -> Result<Self, IdentifierError> {
         let parsed = Self::parse(raw)?;
         if parsed.is_reserved() {
             return Err(IdentifierError::Reserved);
         }
-        // ASCII punctuation belongs to every script; what is left must belong to one.
-        let letters: String = parsed.0.chars().filter(|c| !c.is_ascii_punctuation()).collect();
-        if !letters.is_single_script() {
+        if lookalike::is_lookalike(&parsed.0) {
             return Err(IdentifierError::Confusable);
         }
         Ok(parsed)
@@ -100,7 +107,7 @@ impl Identifier {
     /// Tells whether the name is kept for the system itself: `system`, `axess` or anything beginning `axess:`.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        matches!(self.0.as_str(), "system" | "axess") || self.0.starts_with("axess:")
+        RESERVED.contains(&self.0.as_str()) || self.0.starts_with(RESERVED_PREFIX)
     }
 
     /// Returns the canonical text.
@@ -110,8 +117,8 @@ impl Identifier {
     }
 }
 
-/// Lower-cases and normalises until nothing changes: `İ` and the Kelvin sign change shape more than once.
-fn canonical(raw: &str) -> String {
+/// Trims, lower-cases and normalises until nothing changes: `İ` and the Kelvin sign change shape more than once.
+pub(crate) fn canonical(raw: &str) -> String {
     let mut text = raw.trim().to_owned();
     for _ in 0..4 {
         let next: String = text.nfkc().collect::<String>().to_lowercase().nfkc().collect();
@@ -124,7 +131,8 @@ fn canonical(raw: &str) -> String {
     text
 }
 
-fn is_allowed(c: char) -> bool {
+/// Tells whether a character may stand in an identifier or an address: none that is invisible or changes direction.
+pub(crate) fn is_allowed(c: char) -> bool {
     // ASCII punctuation is common in e-mail addresses and domain names and cannot hide anything.
     if c.is_ascii() {
         return c.is_ascii_graphic();

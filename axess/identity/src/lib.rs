@@ -18,7 +18,9 @@ mod spiffe;
 mod tenant;
 mod user;
 
-pub use factor_kind::{FactorKind, FederatedProvider, ParseFactorKindError};
+pub use factor_kind::{
+    FactorKind, FederatedProvider, ParseFactorKindError, ParseProviderNameError, ProviderName,
+};
 pub use identifier::{Identifier, IdentifierError, MAX_IDENTIFIER_CHARS};
 pub use ids::{AttemptId, DeviceId, EventId, RefreshTokenId, TenantId, UserId};
 pub use lockout::{BackoffPolicy, LockoutPolicy, LockoutScale};

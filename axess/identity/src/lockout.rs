@@ -76,9 +76,9 @@ impl LockoutScale {
     pub fn lockout_after(&self, nth: u32) -> Duration {
         let length = match self.backoff {
             BackoffPolicy::Fixed => self.base_lockout,
-            BackoffPolicy::Exponential => self
-                .base_lockout
-                .saturating_mul(1_u32.checked_shl(nth.saturating_sub(1)).unwrap_or(u32::MAX)),
+            BackoffPolicy::Exponential => {
+                self.base_lockout.saturating_mul(1_u32.checked_shl(nth.saturating_sub(1)).unwrap_or(u32::MAX))
+            }
         };
         length.min(self.max_lockout)
     }

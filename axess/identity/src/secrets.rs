@@ -113,19 +113,13 @@ impl OtpCode {
 
 impl From<&str> for OtpCode {
     fn from(code: &str) -> Self {
-        Self {
-            code: zeroize::Zeroizing::new(code.to_owned()),
-            factor: None,
-        }
+        Self { code: zeroize::Zeroizing::new(code.to_owned()), factor: None }
     }
 }
 
 impl From<String> for OtpCode {
     fn from(code: String) -> Self {
-        Self {
-            code: zeroize::Zeroizing::new(code),
-            factor: None,
-        }
+        Self { code: zeroize::Zeroizing::new(code), factor: None }
     }
 }
 

@@ -56,11 +56,7 @@ impl fmt::Display for SessionId {
         let mut text = [0; 22];
         // 16 bytes always fit 22 base64 characters.
         let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).unwrap_or(0);
-        f.write_str(
-            text.get(..written)
-                .and_then(|t| std::str::from_utf8(t).ok())
-                .unwrap_or_default(),
-        )
+        f.write_str(text.get(..written).and_then(|t| std::str::from_utf8(t).ok()).unwrap_or_default())
     }
 }
 
@@ -108,9 +104,6 @@ mod tests {
 
     #[test]
     fn debug_hides_most_of_the_id() {
-        assert_eq!(
-            format!("{:?}", SessionId::from_bytes([0xab; 16])),
-            "SessionId(abababab…)"
-        );
+        assert_eq!(format!("{:?}", SessionId::from_bytes([0xab; 16])), "SessionId(abababab…)");
     }
 }

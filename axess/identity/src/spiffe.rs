@@ -88,9 +88,7 @@ impl WorkloadId {
     /// Returns the path with its leading slash.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.uri
-            .get("spiffe://".len() + self.trust_domain.0.len()..)
-            .unwrap_or_default()
+        self.uri.get("spiffe://".len() + self.trust_domain.0.len()..).unwrap_or_default()
     }
 }
 
@@ -135,10 +133,7 @@ impl FromStr for WorkloadId {
         if !path.split('/').all(good) {
             return Err(SpiffeIdError::Path);
         }
-        Ok(Self {
-            uri: text.to_owned(),
-            trust_domain,
-        })
+        Ok(Self { uri: text.to_owned(), trust_domain })
     }
 }
 

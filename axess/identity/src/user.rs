@@ -1,7 +1,18 @@
-use crate::{Identifier, TenantId, UserId};
+use crate::{
+    Identifier, TenantId, UserId,
+    identifier::{canonical, is_allowed},
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
+use unicode_normalization::char::is_combining_mark;
+
+/// The longest address and the longest part before its `@`, in bytes (RFC 5321 §4.5.3.1).
+const MAX_ADDRESS_BYTES: usize = 254;
+const MAX_LOCAL_BYTES: usize = 64;
+
+/// The longest label of a domain, in characters (RFC 1035 §2.3.4).
+const MAX_LABEL_CHARS: usize = 63;
 
 /// One human account in one tenant.
 ///
@@ -69,13 +80,16 @@ impl UserStatus {
 
 /// An address mail can be sent to.
 ///
-/// The check is deliberately shallow (one `@`, no control characters or spaces, at most 254 characters, RFC 5321): only a
-/// delivered code proves an address. The local part keeps its case; the domain is lower-cased.
+/// The check is shallow, because only a delivered code proves an address: at most 254 bytes (RFC 5321), 64 of them before
+/// the last `@`; no white space, quoting, control, invisible or bidirectional character; and a domain of labels of
+/// letters, digits and inner hyphens, letters of any script included (RFC 6531). The local part stays as typed; the domain
+/// is NFKC-normalised and lower-cased, so that one mailbox domain has one spelling.
 ///
 /// ```
 /// use axess_identity::EmailAddress;
 /// assert_eq!("Bob@Example.COM".parse::<EmailAddress>().unwrap().as_str(), "Bob@example.com");
 /// assert!("a@b\r\nBcc: c@d".parse::<EmailAddress>().is_err());
+/// assert!("bob@exam\u{200b}ple.com".parse::<EmailAddress>().is_err(), "a zero-width space");
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -104,17 +118,31 @@ impl FromStr for EmailAddress {
 
     fn from_str(text: &str) -> Result<Self, EmailAddressError> {
         let (local, domain) = text.rsplit_once('@').ok_or(EmailAddressError)?;
-        let clean = |part: &str| {
-            !part.is_empty()
-                && !part
-                    .chars()
-                    .any(|c| c.is_control() || c.is_whitespace() || "<>()[]\\,;:\"@".contains(c))
-        };
-        if text.len() > 254 || local.len() > 64 || !clean(local) || !clean(domain) {
+        if text.len() > MAX_ADDRESS_BYTES || !is_local_part(local) || domain.contains(char::is_whitespace) {
             return Err(EmailAddressError);
         }
-        Ok(Self(format!("{local}@{}", domain.to_lowercase())))
+        let domain = canonical(domain);
+        let address = format!("{local}@{domain}");
+        // Normalising may have made it longer.
+        if address.len() > MAX_ADDRESS_BYTES || !domain.split('.').all(is_label) {
+            return Err(EmailAddressError);
+        }
+        Ok(Self(address))
     }
+}
+
+fn is_local_part(text: &str) -> bool {
+    (1..=MAX_LOCAL_BYTES).contains(&text.len())
+        && text.chars().all(|c| is_allowed(c) && !"<>()[]\\,;:\"@".contains(c))
+}
+
+fn is_label(text: &str) -> bool {
+    // Some scripts write vowels as marks, which need a letter before them.
+    let inner = |c| c == '-' || is_combining_mark(c);
+    text.chars().count() <= MAX_LABEL_CHARS
+        && text.chars().all(|c| is_allowed(c) && (c.is_alphanumeric() || inner(c)))
+        && text.chars().next().is_some_and(|first| !inner(first))
+        && !text.ends_with('-')
 }
 
 impl TryFrom<String> for EmailAddress {
@@ -140,10 +168,80 @@ impl fmt::Display for EmailAddress {
 impl fmt::Debug for EmailAddress {
     /// Prints the domain only: an address is personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "EmailAddress(…@{})",
-            self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
-        )
+        write!(f, "EmailAddress(…@{})", self.0.rsplit_once('@').map_or("", |(_, domain)| domain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<String> {
+        text.parse::<EmailAddress>().ok().map(String::from)
+    }
+
+    #[test]
+    fn one_domain_has_one_spelling() {
+        for (typed, kept) in [
+            ("Bob+News@Example.COM", "Bob+News@example.com"),
+            ("o'neil@localhost", "o'neil@localhost"),
+            ("bob@ＥＸＡＭＰＬＥ．com", "bob@example.com"),
+            ("bob@bu\u{308}cher.example", "bob@b\u{fc}cher.example"),
+            ("пётр@ПРИМЕР.рф", "пётр@пример.рф"),
+            ("a@हिन्दी.भारत", "a@हिन्दी.भारत"),
+            ("a@xn--bcher-kva.example", "a@xn--bcher-kva.example"),
+        ] {
+            let once = parse(typed);
+            assert_eq!(once.as_deref(), Some(kept), "{typed}");
+            assert_eq!(parse(kept), once, "what is written can be read");
+        }
+    }
+
+    #[test]
+    fn unseen_characters_are_refused_everywhere() {
+        for c in "\u{200b}\u{200c}\u{200d}\u{ad}\u{202e}\u{2066}\u{2060}\u{feff}\u{34f}\u{3164}\u{fe0f}\u{e0061}\u{e000}\t\n\0\u{85} \u{a0}\u{2028}".chars() {
+            for address in [format!("b{c}ob@example.com"), format!("bob@exam{c}ple.com"), format!("bob@{c}example.com"), format!("bob@example.com{c}")] {
+                assert_eq!(parse(&address), None, "{address:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn malformed_addresses_are_refused() {
+        for bad in [
+            "",
+            "@",
+            "bob",
+            "bob@",
+            "@example.com",
+            "b@b@example.com",
+            "bob@example..com",
+            "bob@.example.com",
+            "bob@example.com.",
+            "bob@-example.com",
+            "bob@example-.com",
+            "bob@exa_mple.com",
+            "bob@exa/mple.com",
+            "bob@[127.0.0.1]",
+            "bob@example.com>",
+            "\"b b\"@example.com",
+            "bob@\u{301}example.com",
+            "bob@exam%ple.com",
+        ] {
+            assert_eq!(parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn every_part_is_bounded_before_and_after_normalisation() {
+        let domain = |letter: &str, times| vec![letter.repeat(times); 3].join(".");
+        assert!(parse(&format!("{}@{}", "a".repeat(58), domain("b", 63))).is_some(), "250 bytes");
+        assert_eq!(parse(&format!("{}@{}", "a".repeat(63), domain("b", 63))), None, "255 bytes");
+        assert!(parse(&format!("{}@b.c", "a".repeat(64))).is_some());
+        assert_eq!(parse(&format!("{}@b.c", "a".repeat(65))), None);
+        assert_eq!(parse(&format!("a@{}.c", "b".repeat(64))), None);
+        // `㌀` is 3 bytes as typed and 12 as written.
+        assert!(parse(&format!("a@{}", domain("\u{3300}", 6))).is_some());
+        assert_eq!(parse(&format!("a@{}", domain("\u{3300}", 7))), None);
     }
 }

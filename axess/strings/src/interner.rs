@@ -4,10 +4,14 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
+/// The longest string that is remembered, in bytes.
+const MAX_REMEMBERED_BYTES: usize = 256;
+
 /// Hands out one shared allocation per distinct string, up to a limit.
 ///
-/// Past `capacity` distinct strings it stops remembering and returns fresh copies: input chosen by an attacker
-/// can cost time, never memory. Safe to share between threads.
+/// Past `capacity` distinct strings it stops remembering and returns fresh copies, and it never remembers a string of
+/// more than 256 bytes. What it keeps is therefore at most `capacity` times 256 bytes of text, whatever an attacker
+/// sends. Safe to share between threads.
 ///
 /// ```
 /// use axess_strings::Interner;
@@ -23,24 +27,19 @@ pub struct Interner {
 }
 
 impl Interner {
-    /// Creates an interner that remembers at most `capacity` distinct strings.
+    /// Creates an interner that remembers at most `capacity` distinct strings, of at most 256 bytes each.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self {
-            capacity,
-            known: RwLock::new(HashSet::new()),
-        }
+        Self { capacity, known: RwLock::new(HashSet::new()) }
     }
 
-    /// Returns the shared copy of `text`.
+    /// Returns the shared copy of `text`, or a fresh one where `text` is not remembered.
     #[must_use]
     pub fn intern(&self, text: &str) -> SharedStr {
-        if let Some(known) = self
-            .known
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(text)
-        {
+        if text.len() > MAX_REMEMBERED_BYTES {
+            return SharedStr::from(text);
+        }
+        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(text) {
             return known.clone();
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -78,13 +77,18 @@ mod tests {
             assert_eq!(interner.intern(text), text);
         }
         assert_eq!(interner.len(), 2);
-        assert!(std::ptr::eq(
-            interner.intern("a").as_str(),
-            interner.intern("a").as_str()
-        ));
-        assert!(!std::ptr::eq(
-            interner.intern("d").as_str(),
-            interner.intern("d").as_str()
-        ));
+        assert!(std::ptr::eq(interner.intern("a").as_str(), interner.intern("a").as_str()));
+        assert!(!std::ptr::eq(interner.intern("d").as_str(), interner.intern("d").as_str()));
+    }
+
+    #[test]
+    fn long_strings_are_not_remembered() {
+        let interner = Interner::new(10);
+        let (kept, long) = ("x".repeat(256), "x".repeat(257));
+        assert_eq!(interner.intern(&long), long.as_str());
+        assert!(interner.is_empty());
+        assert!(!std::ptr::eq(interner.intern(&long).as_str(), interner.intern(&long).as_str()));
+        assert!(std::ptr::eq(interner.intern(&kept).as_str(), interner.intern(&kept).as_str()));
+        assert_eq!(interner.len(), 1);
     }
 }

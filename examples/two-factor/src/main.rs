@@ -33,7 +33,7 @@ async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
 
 fn print_code(secret: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
     let seed = BASE32_NOPAD.decode(secret.as_bytes())?;
-    let code = TotpConfig::new(seed.into())
+    let code = TotpConfig::new(seed.into())?
         .code_at(SystemClock.now())
         .ok_or("the clock shows a time before 1970")?;
     writeln!(std::io::stdout(), "{}", code.expose())?;

@@ -195,8 +195,8 @@ fn verify_code(
             // Nothing enrolled: the same arithmetic, for nothing.
             let seed = OtpSeed::from([0u8; 20]);
             match kind {
-                FactorKind::Hotp => drop(HotpConfig::new(seed).verify(subject, code)),
-                _ => drop(TotpConfig::new(seed).verify(subject, code, now)),
+                FactorKind::Hotp => drop(HotpConfig::new(seed).map(|decoy| decoy.verify(subject, code))),
+                _ => drop(TotpConfig::new(seed).map(|decoy| decoy.verify(subject, code, now))),
             }
             OneTime::Failed(FactorFailureReason::NotEnrolled)
         }

@@ -118,10 +118,11 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
     }
 
     pub(super) fn password_policy(&self, found: &ScopedFactor) -> PasswordConfig {
-        match &found.policy {
-            Some(FactorPolicy::Password(config)) => config.clone(),
-            _ => self.password_config.clone(),
-        }
+        let config = match &found.policy {
+            Some(FactorPolicy::Password(config)) => config,
+            _ => &self.password_config,
+        };
+        config.clone().clamped()
     }
 }
 

@@ -18,7 +18,7 @@ const SEALED: u8 = 2;
 /// A decoded session.
 pub(crate) struct Decoded {
     pub(crate) data: Arc<SessionData>,
-    /// Whether it should be written again: under the current key, or in the current schema.
+    /// Whether it should be written again: under the current key, in the current schema, or for a longer lifetime.
     pub(crate) stale: bool,
 }
 

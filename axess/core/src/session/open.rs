@@ -194,43 +194,42 @@ impl Sessions {
         Ok(self.0.store.end_for_tenant(tenant_id).await?)
     }
 
-    async fn admit(
-        &self,
-        row: SessionRow,
-        now: DateTime<Utc>,
-    ) -> Result<Option<(RowRef, Decoded)>, SessionError> {
-        if self.0.absolute_ttl.is_some_and(|ttl| row.created_at + ttl <= now) {
-            self.0.store.end(row.id, now).await?;
-            return Ok(None);
-        }
-        let Some(decoded) = codec::decode(&row.id, &row.payload, self.0.crypto.as_ref()) else {
-            tracing::warn!(session = ?row.id, "ended a session whose stored form cannot be read");
-            self.0.store.end(row.id, now).await?;
-            return Ok(None);
-        };
-        let owned = row_owner(&decoded.data.auth_state).is_some();
-        if let Some(registry) = self.0.registry.as_ref().filter(|_| owned)
-            && !registry.is_valid(row.id, now).await?
-        {
-            self.0.store.end(row.id, now).await?;
-            return Ok(None);
-        }
-        let row = RowRef {
-            id: row.id,
-            lineage: row.lineage,
-            version: row.version,
-            created_at: row.created_at,
-            expires_at: row.expires_at,
-        };
-        Ok(Some((row, decoded)))
-    }
-
+    /// Reads one row. What does not count any more is ended in the store as well.
     pub(super) async fn reload(&self, id: SessionId) -> Result<Option<(RowRef, Decoded)>, SessionError> {
         let now = self.0.clock.now();
-        match self.0.store.load(id, now).await? {
-            Some(row) => self.admit(row, now).await,
-            None => Ok(None),
+        let Some(row) = self.0.store.load(id, now).await? else { return Ok(None) };
+        let found = self.admit(row, now);
+        let owned = found.as_ref().is_some_and(|(_, decoded)| row_owner(&decoded.data.auth_state).is_some());
+        let counts = match self.0.registry.as_ref().filter(|_| owned) {
+            Some(registry) => registry.is_valid(id, now).await?,
+            None => found.is_some(),
+        };
+        if !counts {
+            self.0.store.end(id, now).await?;
+            return Ok(None);
         }
+        Ok(found)
+    }
+
+    /// Decodes a row, unless it is too old or cannot be read.
+    fn admit(&self, row: SessionRow, now: DateTime<Utc>) -> Option<(RowRef, Decoded)> {
+        let SessionRow { id, lineage, version, created_at, expires_at, payload, .. } = row;
+        if self.0.absolute_ttl.is_some_and(|ttl| created_at + ttl <= now) {
+            return None;
+        }
+        let Some(mut decoded) = codec::decode(&id, &payload, self.0.crypto.as_ref()) else {
+            tracing::warn!(session = ?id, "ended a session whose stored form cannot be read");
+            return None;
+        };
+        let half_over = expires_at - now < self.0.ttl / 2;
+        decoded.stale |= half_over && self.expiry(created_at, now) > expires_at;
+        Some((RowRef { id, lineage, version, created_at, expires_at }, decoded))
+    }
+
+    /// Returns when a session that began at `created_at` ends by itself if it is written `now`.
+    pub(super) fn expiry(&self, created_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+        let sliding = now + self.0.ttl;
+        self.0.absolute_ttl.map_or(sliding, |ttl| sliding.min(created_at + ttl))
     }
 
     fn with(self, change: impl FnOnce(&mut Ports)) -> Self {

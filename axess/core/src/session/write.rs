@@ -45,8 +45,8 @@ impl SessionHandle {
     ///
     /// Call it once, when the response is ready.
     ///
-    /// Nothing is written when nothing changed, except when the lifetime is half over (sliding expiry) or the row must
-    /// be sealed under a newer key.
+    /// Nothing is written when nothing changed, except when the lifetime was half over at the load (sliding expiry) or
+    /// the row must be sealed under a newer key.
     ///
     /// # Errors
     ///
@@ -138,11 +138,7 @@ impl SessionHandle {
     /// Tells whether there is anything to write.
     fn is_due(&self) -> bool {
         let live = self.live();
-        let sliding = live.row.is_some_and(|row| {
-            row.expires_at - self.now() < self.0.sessions.0.ttl / 2
-                && self.expiry(row.created_at) > row.expires_at
-        });
-        !live.changes.is_empty() || live.stale || sliding
+        !live.changes.is_empty() || live.stale
     }
 
     async fn write(&self, mut demand: Option<Demand>, rotate: bool) -> Result<Advance, SessionError> {
@@ -195,7 +191,7 @@ impl SessionHandle {
         let old_id = self.session_id();
         let id = if rotate { SessionId::generate(&*ports.rng) } else { old_id };
         let created_at = row.map_or(now, |row| row.created_at);
-        let expires_at = self.expiry(created_at);
+        let expires_at = self.0.sessions.expiry(created_at, now);
         if rotate || row.is_none() {
             data.fingerprint = self.0.context.fingerprint;
         }
@@ -284,11 +280,6 @@ impl SessionHandle {
         *self.live() = Live::guest(dead, cookie);
     }
 
-    fn expiry(&self, created_at: DateTime<Utc>) -> DateTime<Utc> {
-        let ports = &self.0.sessions.0;
-        let sliding = ports.clock.now() + ports.ttl;
-        ports.absolute_ttl.map_or(sliding, |ttl| sliding.min(created_at + ttl))
-    }
 }
 
 fn split(effects: Vec<Effect>, spent: Option<Input>, rotate: bool) -> (Vec<Moment>, bool, Option<Demand>) {

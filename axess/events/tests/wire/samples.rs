@@ -134,7 +134,7 @@ fn authentication() -> Vec<AuthEvent> {
             method_name: "password+okta".into(),
             factors_completed: vec![
                 FactorKind::Password,
-                FactorKind::Federated(FederatedProvider::Custom("okta".into())),
+                FactorKind::Federated(FederatedProvider::Custom("okta".parse().unwrap())),
             ],
             session_id: session_id(),
             device_id: Some(device_id()),

@@ -55,7 +55,8 @@ fn the_counter_never_overflows() {
 fn a_code_two_counters_share_is_accepted_only_once() {
     // The code of this counter is, by chance, also the code of the fifth one after it.
     let twin = 1_217_265;
-    let config = HotpConfig { counter: twin, ..HotpConfig::new(OtpSeed::from(*b"12345678901234567890")) };
+    let config =
+        HotpConfig { counter: twin, ..HotpConfig::new(OtpSeed::from(*b"12345678901234567890")).unwrap() };
     assert!(config.code_at(twin).expose() == config.code_at(twin + 5).expose());
     let code = config.code_at(twin);
     let spent = accept(&config, &code).unwrap();
@@ -93,6 +94,21 @@ fn the_record_survives_storage_and_faults_are_refused() {
         assert!(serde_json::from_str::<HotpConfig>(&faulty).is_err(), "{to}");
     }
     assert!(!format!("{config:?}").contains("GEZD"));
+}
+
+#[test]
+fn no_seed_is_written_that_could_not_be_read() {
+    for (bytes, allowed) in [(0, false), (10, false), (15, false), (16, true), (64, true), (65, false)] {
+        let seed = OtpSeed::from(vec![7; bytes]);
+        assert_eq!(HotpConfig::new(seed.clone()).err(), (!allowed).then_some(OtpSeedError { bytes }));
+        let written = serde_json::to_string(&HotpConfig { seed, ..config(8) });
+        assert_eq!(written.is_ok(), allowed, "{bytes}");
+        if let Ok(text) = written {
+            assert!(serde_json::from_str::<HotpConfig>(&text).is_ok(), "{bytes}");
+        }
+    }
+    let refused = HotpConfig::new(OtpSeed::from([7; 10])).unwrap_err();
+    assert_eq!(refused.to_string(), "the seed has 10 bytes; it must have 16 to 64");
 }
 
 proptest! {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 fn config() -> TotpConfig {
-    TotpConfig::new(OtpSeed::from(*b"12345678901234567890"))
+    TotpConfig::new(OtpSeed::from(*b"12345678901234567890")).unwrap()
 }
 
 fn totp(issuer: &str, account: &str) -> Result<String, OtpauthError> {
@@ -27,7 +27,7 @@ fn every_parameter_is_explicit() {
     let config = HotpConfig {
         counter: u64::MAX,
         algorithm: HmacAlgorithm::Sha256,
-        ..HotpConfig::new(OtpSeed::from([0; 16]))
+        ..HotpConfig::new(OtpSeed::from([0; 16])).unwrap()
     };
     assert_eq!(
         OtpauthUri::hotp(&config, "Example", "alice").unwrap().expose(),
@@ -79,7 +79,7 @@ fn the_drawing_is_one_inert_element() {
 #[cfg(feature = "qr")]
 #[test]
 fn the_longest_uri_still_fits_a_qr_code() {
-    let config = TotpConfig::new(OtpSeed::from([0xff; 64]));
+    let config = TotpConfig::new(OtpSeed::from([0xff; 64])).unwrap();
     let (issuer, account) = ("ä".repeat(64), "ä".repeat(128));
     let svg = OtpauthUri::totp(&config, &issuer, &account).unwrap().qr_svg();
     assert!(svg.unwrap().len() < 1_000_000);

@@ -1,6 +1,9 @@
+mod written;
+
 use super::{blocklist, params::Argon2idParams};
 use axess_identity::Password;
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// The most characters a password has, whatever the configuration says.
@@ -8,6 +11,15 @@ pub const MAX_PASSWORD_CHARS: usize = 128;
 
 /// The most bytes a password has: every character may take four in UTF-8.
 pub(crate) const MAX_PASSWORD_BYTES: usize = 4 * MAX_PASSWORD_CHARS;
+
+/// No configuration asks for fewer characters (NIST SP 800-63B-4 §3.1.1.2, with a second factor).
+const MIN_LENGTH: usize = 8;
+
+/// Every configuration allows this many characters (NIST SP 800-63B-4 §3.1.1.2).
+const MIN_MAX_LENGTH: usize = 64;
+
+/// The most earlier passwords that are remembered: a change costs one KDF run for each.
+const MAX_HISTORY: usize = 24;
 
 /// Names and words shorter than this are too common inside other words to be refused there.
 const MIN_CONTAINED_CHARS: usize = 4;
@@ -26,19 +38,19 @@ const MIN_CONTAINED_CHARS: usize = 4;
 /// assert_eq!(config.validate_new(&"passwordpassword".into(), context), Err(PasswordPolicyError::Blocklisted));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(try_from = "written::WrittenConfig", into = "written::WrittenConfig")]
 pub struct PasswordConfig {
     /// What one hash costs. Default: 64 MiB, two passes, one lane.
     pub argon: Argon2idParams,
-    /// The fewest characters where the password is the only factor. Default: 15.
+    /// The fewest characters where the password is the only factor, 8 to `max_length`. Default: 15.
     pub min_length: usize,
-    /// The fewest characters where a second factor is always required. Default: 8.
+    /// The fewest characters where a second factor is always required, 8 to `max_length`. Default: 8.
     pub min_length_with_mfa: usize,
-    /// The most characters, at most [`MAX_PASSWORD_CHARS`]. Default: 128.
+    /// The most characters, 64 to [`MAX_PASSWORD_CHARS`]. Default: 128.
     pub max_length: usize,
     /// Whether common passwords and simple patterns are refused. Default: true.
     pub blocklist: bool,
-    /// How many earlier passwords may not be chosen again. Default: 5.
+    /// How many earlier passwords may not be chosen again, at most 24. Default: 5.
     pub history: usize,
 }
 
@@ -90,10 +102,30 @@ pub enum PasswordPolicyError {
 }
 
 impl PasswordConfig {
+    /// Returns the configuration with every number brought into its range, as [`PasswordConfig::validate_new`] reads it.
+    ///
+    /// ```
+    /// use axess_factors::PasswordConfig;
+    /// let careless = PasswordConfig { min_length: 1, history: 1_000, ..PasswordConfig::default() };
+    /// assert_eq!((careless.clamped().min_length, careless.clamped().history), (8, 24));
+    /// ```
+    #[must_use]
+    pub fn clamped(&self) -> Self {
+        let max_length = self.max_length.clamp(MIN_MAX_LENGTH, MAX_PASSWORD_CHARS);
+        Self {
+            argon: self.argon,
+            min_length: self.min_length.clamp(MIN_LENGTH, max_length),
+            min_length_with_mfa: self.min_length_with_mfa.clamp(MIN_LENGTH, max_length),
+            max_length,
+            blocklist: self.blocklist,
+            history: self.history.min(MAX_HISTORY),
+        }
+    }
+
     /// Judges a password somebody wants to use from now on.
     ///
-    /// Characters are counted as typed, as Unicode code points; comparisons ignore case. An identifier or word of
-    /// fewer than 4 characters is refused as the whole password only; of an e-mail address the part before the `@`
+    /// Characters are counted as typed, as Unicode code points; comparisons ignore case and
+    /// spelling (NFKC). An identifier or word of fewer than 4 characters is refused as the whole password only; of an e-mail address the part before the `@`
     /// counts as well.
     ///
     /// # Errors
@@ -105,13 +137,13 @@ impl PasswordConfig {
         context: PasswordContext<'_>,
     ) -> Result<(), PasswordPolicyError> {
         let text = password.expose();
-        let max = self.max_length.min(MAX_PASSWORD_CHARS);
+        let Self { min_length, min_length_with_mfa, max_length: max, .. } = self.clamped();
         // However long the input is, no more than this is looked at.
         let length = text.chars().take(max + 1).count();
         if length > max {
             return Err(PasswordPolicyError::TooLong { max });
         }
-        let min = if context.sole_factor { self.min_length } else { self.min_length_with_mfa };
+        let min = if context.sole_factor { min_length } else { min_length_with_mfa };
         if length < min {
             return Err(PasswordPolicyError::TooShort { min });
         }
@@ -146,22 +178,33 @@ impl Default for PasswordContext<'_> {
     }
 }
 
-/// Lower-cases into one allocation that never grows, so that no copy of the password is left behind.
-fn folded(text: &str) -> Zeroizing<String> {
-    // One character lower-cases to at most three times its bytes.
-    let mut folded = Zeroizing::new(String::with_capacity(3 * text.len()));
-    folded.extend(text.chars().flat_map(char::to_lowercase));
+/// Folds into one allocation that never grows, so that no copy of the password is left behind.
+pub(super) fn folded(text: &str) -> Zeroizing<String> {
+    let mut folded = Zeroizing::new(String::with_capacity(fold(text).map(char::len_utf8).sum()));
+    folded.extend(fold(text));
     folded
 }
 
-fn names(folded: &str, identifier: &str) -> bool {
-    let local_part = identifier.rsplit_once('@').map(|(local, _)| local);
-    contains(folded, identifier) || local_part.is_some_and(|local| contains(folded, local))
+/// What is compared: NFKC in lower case, so that no way to write a name differs from another.
+fn fold(text: &str) -> impl Iterator<Item = char> {
+    // Whether a sigma is final depends on what follows it, and a name may stand anywhere in a password.
+    let sigma = |c| if c == 'ς' { 'σ' } else { c };
+    text.nfkc().flat_map(char::to_lowercase).map(sigma).nfkc()
 }
 
-fn contains(folded: &str, word: &str) -> bool {
-    let word = word.to_lowercase();
-    folded == word || (word.chars().count() >= MIN_CONTAINED_CHARS && folded.contains(&word))
+fn names(password: &str, identifier: &str) -> bool {
+    let identifier = folded(identifier);
+    let local_part = identifier.rsplit_once('@').map(|(local, _)| local);
+    holds(password, &identifier) || local_part.is_some_and(|local| holds(password, local))
+}
+
+fn contains(password: &str, word: &str) -> bool {
+    holds(password, &folded(word))
+}
+
+/// Both sides are folded.
+fn holds(password: &str, word: &str) -> bool {
+    password == word || (word.chars().count() >= MIN_CONTAINED_CHARS && password.contains(word))
 }
 
 #[cfg(test)]

@@ -76,7 +76,8 @@ const TWIN_STEP: u64 = 910_737;
 #[test]
 fn a_code_two_steps_share_is_still_accepted_only_once() {
     // Whatever the order of the steps in the window, whichever of them is current.
-    let config = TotpConfig { drift_window: 2, ..TotpConfig::new(OtpSeed::from(*b"12345678901234567890")) };
+    let config =
+        TotpConfig { drift_window: 2, ..TotpConfig::new(OtpSeed::from(*b"12345678901234567890")).unwrap() };
     let second = |step: u64| at(i64::try_from(step * 30).unwrap());
     let step = TWIN_STEP;
     let code = config.code_at(second(step)).unwrap();
@@ -170,6 +171,21 @@ fn faulty_records_are_refused() {
     let mut unversioned = good;
     unversioned.as_object_mut().unwrap().remove("v");
     assert!(read(unversioned).is_err());
+}
+
+#[test]
+fn no_seed_is_written_that_could_not_be_read() {
+    for (bytes, allowed) in [(0, false), (10, false), (15, false), (16, true), (64, true), (65, false)] {
+        let seed = OtpSeed::from(vec![7; bytes]);
+        assert_eq!(TotpConfig::new(seed.clone()).err(), (!allowed).then_some(OtpSeedError { bytes }));
+        let written = serde_json::to_string(&TotpConfig { seed, ..config(8) });
+        assert_eq!(written.is_ok(), allowed, "{bytes}");
+        if let Ok(text) = written {
+            assert!(serde_json::from_str::<TotpConfig>(&text).is_ok(), "{bytes}");
+        }
+    }
+    let refused = TotpConfig::new(OtpSeed::from([7; 10])).unwrap_err();
+    assert_eq!(refused.to_string(), "the seed has 10 bytes; it must have 16 to 64");
 }
 
 proptest! {

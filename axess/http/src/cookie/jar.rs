@@ -49,11 +49,8 @@ pub(crate) fn find_cookie<'h>(headers: &'h HeaderMap, name: &str) -> CookieLooku
             if pairs > MAX_COOKIE_PAIRS {
                 return CookieLookup::Refused(CookieRefusal::TooLarge);
             }
-            let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let (Some(key), Some(value)) = (halves.next(), halves.next()) else {
-                continue;
-            };
-            if key.trim_ascii() == name.as_bytes() {
+            let value = pair.trim_ascii_start().strip_prefix(name.as_bytes());
+            if let Some(value) = value.and_then(|rest| rest.trim_ascii_start().strip_prefix(b"=")) {
                 duplicate |= found.is_some();
                 found = Some(value.trim_ascii());
             }

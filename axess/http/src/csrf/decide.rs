@@ -61,9 +61,7 @@ pub(super) fn judge(
         (None, Some(origin)) => match Origin::parse(origin) {
             None => Verdict::Refuse(CsrfReason::Malformed),
             Some(origin) if config.origins.contains(&origin) => Verdict::Allow,
-            Some(origin)
-                if config.origins.is_empty() && origin.is_target_of(uri, headers, config.secure) =>
-            {
+            Some(origin) if config.origins.is_empty() && origin.is_target_of(uri, headers, config.secure) => {
                 Verdict::Allow
             }
             Some(_) => Verdict::Refuse(CsrfReason::OriginMismatch),

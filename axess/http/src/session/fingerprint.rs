@@ -5,13 +5,13 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     net::IpAddr,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 use subtle::ConstantTimeEq;
 
-/// The most of one header that is looked at, in bytes.
+/// The most of one header that is looked at, and kept for the audit trail, in bytes.
 const MAX_HEADER: usize = 512;
-/// How many distinct browsers' digests are remembered.
+/// How many distinct browsers are remembered.
 const MAX_REMEMBERED: usize = 4_096;
 
 /// Which features of a browser a session is bound to.
@@ -62,9 +62,18 @@ pub(super) struct Fingerprinter {
     config: FingerprintConfig,
     current: MacKey,
     previous: Vec<MacKey>,
-    /// Digests by a keyed hash of the features, so that looking one up copies nothing.
+    /// Browsers by a keyed hash of their features, so that looking one up copies nothing.
     remembered: RwLock<HashMap<u64, Remembered>>,
     hasher: RandomState,
+}
+
+/// What is recorded of a request's browser.
+#[derive(Debug, Clone)]
+pub(super) struct Recognised {
+    /// What a session of this request is bound to.
+    pub(super) digest: [u8; 32],
+    /// The user agent, as sent; `None` when there is none or it is no plain text.
+    pub(super) user_agent: Option<Arc<str>>,
 }
 
 /// Whose browser a request comes from, next to the one its session is bound to.
@@ -84,13 +93,14 @@ struct Features<'h> {
     network: Option<IpAddr>,
 }
 
-/// A browser seen before, and its digest under the current key.
+/// A browser seen before.
 #[derive(Debug)]
 struct Remembered {
     user_agent: Box<[u8]>,
     language: Box<[u8]>,
     network: Option<IpAddr>,
-    digest: [u8; 32],
+    /// With the digest under the current key.
+    recognised: Recognised,
 }
 
 impl Fingerprinter {
@@ -109,23 +119,32 @@ impl Fingerprinter {
         })
     }
 
-    /// Returns the digest a session of this request is bound to.
-    pub(super) fn digest(&self, headers: &HeaderMap, ip: Option<IpAddr>) -> [u8; 32] {
+    /// Returns what is recorded of the browser behind a request.
+    pub(super) fn recognise(&self, headers: &HeaderMap, ip: Option<IpAddr>) -> Recognised {
         let features = self.features(headers, ip);
         let hash = self.hasher.hash_one(features);
         let remembered = self.remembered.read().unwrap_or_else(PoisonError::into_inner);
-        let known = remembered.get(&hash).and_then(|known| known.digest_of(features));
+        let known = remembered.get(&hash).filter(|known| known.is(features)).map(|known| known.recognised.clone());
         drop(remembered);
-        if let Some(digest) = known {
-            return digest;
+        if let Some(recognised) = known {
+            return recognised;
         }
-        let digest = features.tag(&self.current);
+        let recognised =
+            Recognised { digest: self.tag(features, &self.current), user_agent: plain_text(features.user_agent) };
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
         }
-        remembered.insert(hash, features.remember(digest));
-        digest
+        remembered.insert(
+            hash,
+            Remembered {
+                user_agent: features.user_agent.into(),
+                language: features.language.into(),
+                network: features.network,
+                recognised: recognised.clone(),
+            },
+        );
+        recognised
     }
 
     /// Compares what a session is bound to with the browser behind `digest`.
@@ -140,47 +159,44 @@ impl Fingerprinter {
             return Browser::Same;
         }
         let features = self.features(headers, ip);
-        let by_old_key = self.previous.iter().any(|key| bound.ct_eq(&features.tag(key)).into());
+        let by_old_key = self.previous.iter().any(|key| bound.ct_eq(&self.tag(features, key)).into());
         if by_old_key { Browser::SameByOldKey } else { Browser::Other }
     }
 
     fn features<'h>(&self, headers: &'h HeaderMap, ip: Option<IpAddr>) -> Features<'h> {
-        let read = |on: bool, name: header::HeaderName| {
-            let value = headers.get(name).filter(|_| on).map(http::HeaderValue::as_bytes).unwrap_or_default();
+        let read = |name: header::HeaderName| {
+            let value = headers.get(name).map(http::HeaderValue::as_bytes).unwrap_or_default();
             value.get(..MAX_HEADER).unwrap_or(value)
         };
         Features {
-            user_agent: read(self.config.user_agent, header::USER_AGENT),
-            language: read(self.config.language, header::ACCEPT_LANGUAGE),
+            // Read in any case: it is recorded even where it does not count.
+            user_agent: read(header::USER_AGENT),
+            language: if self.config.language { read(header::ACCEPT_LANGUAGE) } else { &[] },
             network: ip.filter(|_| self.config.ip_prefix).map(prefix),
         }
     }
-}
 
-impl Features<'_> {
-    fn tag(&self, key: &MacKey) -> [u8; 32] {
-        let agent = browser(&String::from_utf8_lossy(self.user_agent));
-        let language = primary_language(&String::from_utf8_lossy(self.language));
-        let network = self.network.map(|ip| ip.to_string()).unwrap_or_default();
+    fn tag(&self, features: Features<'_>, key: &MacKey) -> [u8; 32] {
+        let agent = if self.config.user_agent { features.user_agent } else { &[] };
+        let agent = browser(&String::from_utf8_lossy(agent));
+        let language = primary_language(&String::from_utf8_lossy(features.language));
+        let network = features.network.map(|ip| ip.to_string()).unwrap_or_default();
         key.tag(&[agent.as_bytes(), language.as_bytes(), network.as_bytes()])
-    }
-
-    fn remember(&self, digest: [u8; 32]) -> Remembered {
-        Remembered {
-            user_agent: self.user_agent.into(),
-            language: self.language.into(),
-            network: self.network,
-            digest,
-        }
     }
 }
 
 impl Remembered {
-    /// Returns the digest, unless this is another browser with the same hash.
-    fn digest_of(&self, features: Features<'_>) -> Option<[u8; 32]> {
-        let Self { user_agent, language, network, digest } = self;
-        (features == Features { user_agent, language, network: *network }).then_some(*digest)
+    /// Tells this browser from another one with the same hash.
+    fn is(&self, features: Features<'_>) -> bool {
+        let Self { user_agent, language, network, .. } = self;
+        features == Features { user_agent, language, network: *network }
     }
+}
+
+fn plain_text(value: &[u8]) -> Option<Arc<str>> {
+    let plain = |byte: &u8| *byte == b'\t' || matches!(byte, b' '..=b'~');
+    let text = std::str::from_utf8(value).ok().filter(|text| !text.is_empty() && text.as_bytes().iter().all(plain));
+    text.map(Arc::from)
 }
 
 /// Reduces a user agent to family, operating system and major version; one nobody knows stays as it is.
@@ -236,11 +252,11 @@ mod tests {
     fn ordinary_changes_are_tolerated_and_other_browsers_are_not() {
         let printer = printer(FingerprintConfig::default());
         let home = "192.0.2.7".parse().ok();
-        let bound = printer.digest(&headers(FIREFOX, "de-CH,de;q=0.9"), home);
+        let bound = printer.recognise(&headers(FIREFOX, "de-CH,de;q=0.9"), home).digest;
         let same = |user_agent, language, ip: &str| {
             let headers = headers(user_agent, language);
             let ip = ip.parse().ok();
-            printer.compare(&bound, &printer.digest(&headers, ip), &headers, ip) == Browser::Same
+            printer.compare(&bound, &printer.recognise(&headers, ip).digest, &headers, ip) == Browser::Same
         };
         assert!(same(FIREFOX_PATCHED, "de-AT", "198.51.100.1"), "patch update, region, network");
         assert!(!same(FIREFOX_NEXT, "de-CH", "192.0.2.7"), "major version");
@@ -253,7 +269,7 @@ mod tests {
     fn the_network_counts_when_asked_for() {
         let printer = printer(FingerprintConfig { ip_prefix: true, ..FingerprintConfig::default() });
         let headers = headers(FIREFOX, "de");
-        let at = |ip: &str| printer.digest(&headers, ip.parse().ok());
+        let at = |ip: &str| printer.recognise(&headers, ip.parse().ok()).digest;
         assert_eq!(at("192.0.2.7"), at("192.0.2.200"));
         assert_eq!(at("192.0.2.7"), at("::ffff:192.0.2.7"));
         assert_ne!(at("192.0.2.7"), at("192.0.3.7"));
@@ -267,10 +283,36 @@ mod tests {
         let new =
             Fingerprinter::new(FingerprintConfig::default(), &[8u8; 32].into(), &[[7u8; 32].into()]).unwrap();
         let headers = headers(FIREFOX, "de");
-        let bound = old.digest(&headers, None);
-        let now = new.digest(&headers, None);
+        let bound = old.recognise(&headers, None).digest;
+        let now = new.recognise(&headers, None).digest;
         assert_ne!(bound, now);
         assert_eq!(new.compare(&bound, &now, &headers, None), Browser::SameByOldKey);
+    }
+
+    #[test]
+    fn the_user_agent_is_recorded_as_sent_even_where_it_does_not_count() {
+        let printer = printer(FingerprintConfig { user_agent: false, ..FingerprintConfig::default() });
+        let [first, again, other] =
+            [FIREFOX, FIREFOX, CHROME].map(|agent| printer.recognise(&headers(agent, "de"), None));
+        assert_eq!(first.user_agent.as_deref(), Some(FIREFOX));
+        assert!(Arc::ptr_eq(&first.user_agent.unwrap(), &again.user_agent.unwrap()), "copied once");
+        assert_eq!(other.user_agent.as_deref(), Some(CHROME));
+        assert_eq!(first.digest, other.digest);
+    }
+
+    #[test]
+    fn a_user_agent_that_is_no_plain_text_is_not_recorded() {
+        let printer = printer(FingerprintConfig::default());
+        let recorded = |agent: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::USER_AGENT, http::HeaderValue::from_bytes(agent).unwrap());
+            printer.recognise(&headers, None).user_agent
+        };
+        assert_eq!(recorded("Münze".as_bytes()), None);
+        assert_eq!(recorded(b"\xff"), None);
+        assert_eq!(recorded(b""), None);
+        assert_eq!(recorded(&[b'x'; MAX_HEADER + 1]).unwrap().len(), MAX_HEADER);
+        assert_eq!(printer.recognise(&HeaderMap::new(), None).user_agent, None);
     }
 
     #[test]
@@ -280,7 +322,7 @@ mod tests {
         headers.insert("user-agent", http::HeaderValue::from_bytes(&[0xff; 2_000]).unwrap());
         for n in 0..(MAX_REMEMBERED + 10) {
             headers.insert("accept-language", n.to_string().parse().unwrap());
-            let _ = printer.digest(&headers, None);
+            let _ = printer.recognise(&headers, None);
         }
         assert!(printer.remembered.read().unwrap().len() <= MAX_REMEMBERED);
     }

@@ -18,9 +18,6 @@ use std::{
 };
 use tower::Service;
 
-/// The longest user agent that is kept for the audit trail, in bytes.
-const MAX_USER_AGENT: usize = 512;
-
 /// Gives every request a session; made by [`SessionLayer`](super::SessionLayer).
 ///
 /// ```
@@ -139,15 +136,15 @@ impl Shell {
                 (None, false)
             }
         };
-        let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let browser = self.fingerprinter.recognise(headers, client.ip);
         let context = RequestContext {
             client_ip: client.ip,
-            user_agent: agent.map(|text| text.get(..MAX_USER_AGENT).unwrap_or(text).into()),
+            user_agent: browser.user_agent,
             request_id: extensions.get::<RequestId>().map(|id| id.as_str().into()),
             trace_id: extensions
                 .get::<TraceContext>()
                 .map(|trace| trace.traceparent().trace_id.to_string().into()),
-            fingerprint: Some(self.fingerprinter.digest(headers, client.ip)),
+            fingerprint: Some(browser.digest),
         };
         request.extensions_mut().insert(client);
         Seen { id, reissue, ip: client.ip, context }

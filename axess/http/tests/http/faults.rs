@@ -81,6 +81,25 @@ async fn a_login_that_cannot_be_stored_is_none() {
 }
 
 #[tokio::test]
+async fn an_id_that_was_changed_before_the_store_failed_still_reaches_the_browser() {
+    let site = Site::new().await;
+    let store = site.store.clone();
+    let page = async move |session: AuthSession| {
+        session.regenerate().await.unwrap();
+        session.set_custom("color", "red").unwrap();
+        store.fail_writes(1);
+    };
+    let app = site.routes().route("/rotate-and-write", get(page)).layer(site.layer());
+    let mut browser = site.alice().await.at(app);
+    let before = browser.cookie.clone();
+    let reply = browser.get("/rotate-and-write").await;
+    assert_eq!((reply.status, reply.code().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
+    assert_ne!(browser.cookie, before);
+    assert_eq!(browser.get("/whoami").await.body, "authenticated");
+    assert_eq!(browser.get("/read").await.body, "");
+}
+
+#[tokio::test]
 async fn a_logout_that_cannot_be_stored_says_so_and_keeps_the_cookie() {
     let site = Site::new().await;
     let mut browser = site.alice().await;

@@ -1,7 +1,8 @@
 //! Every guard against every state of a session.
 
 use super::{browser::Browser, site::Site};
-use axess_http::{Guard, GuardLayer, GuardRejection, GuardedRouter};
+use axess_http::{AuthnInfo, Guard, GuardLayer, GuardRejection, GuardedRouter};
+use axess_identity::{FactorKind, FederatedProvider, SessionId, TenantId, UserId};
 use axum::{Extension, Router, routing::get};
 use http::StatusCode;
 use std::{
@@ -121,6 +122,40 @@ async fn every_guard_admits_whom_it_says() {
                 assert_eq!(got, expected, "{state}, {guard} at {prefix}{path}");
             }
         }
+    }
+}
+
+#[test]
+fn two_factors_are_something_known_and_something_held() {
+    use FactorKind::{EmailOtp, Federated, Fido2, Hotp, LdapBind, Mtls, Password, RecoveryCode, Totp};
+    let google = || Federated(FederatedProvider::Google);
+    for (proved, enough) in [
+        (vec![], false),
+        (vec![Password], false),
+        (vec![Totp], false),
+        (vec![Fido2], false),
+        (vec![google()], false),
+        (vec![Totp, EmailOtp], false),
+        (vec![Password, LdapBind], false),
+        (vec![Password, google()], false),
+        (vec![google(), Totp], false),
+        (vec![Password, Totp], true),
+        (vec![Password, Hotp], true),
+        (vec![Password, EmailOtp], true),
+        (vec![Password, RecoveryCode], true),
+        (vec![Fido2, Password], true),
+        (vec![LdapBind, Mtls], true),
+        (vec![Password, google(), Totp], true),
+    ] {
+        let info = AuthnInfo {
+            user_id: UserId::from_parts(0, [1; 10]),
+            tenant_id: TenantId::from_parts(0, [2; 10]),
+            session_id: SessionId::from_bytes([3; 16]),
+            authn_time: chrono::DateTime::UNIX_EPOCH,
+            factors_completed: proved,
+        };
+        let expected = if enough { Ok(()) } else { Err(GuardRejection::SecondFactorRequired) };
+        assert_eq!(info.require_mfa(), expected, "{:?}", info.factors_completed);
     }
 }
 

@@ -236,6 +236,35 @@ async fn a_connection_that_only_sends_notices_too() {
 }
 
 #[tokio::test]
+async fn a_handler_that_looks_away_is_stopped() {
+    struct Going(Arc<AtomicBool>);
+    impl Drop for Going {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let site = Site::new().await;
+    let gone = Arc::new(AtomicBool::new(false));
+    let going = Arc::clone(&gone);
+    let handler = async move |upgrade: AuthWebSocketUpgrade| {
+        let going = Going(Arc::clone(&going));
+        upgrade.check_every(INTERVAL).on_upgrade(async move |_socket: RevocableSocket| {
+            let _going = going;
+            std::future::pending().await
+        })
+    };
+    let server = Server::start(Router::new().route("/", get(handler)).layer(site.layer())).await;
+    let mut alice = site.alice().await;
+    let mut socket = connect(&server, "/", &alice).await.unwrap();
+    tokio::time::sleep(INTERVAL * 3).await;
+    assert!(!gone.load(Ordering::SeqCst), "its session is fine");
+    alice.post("/logout").await;
+    let end = timeout(PATIENCE, socket.next()).await.expect("the connection is still open");
+    assert!(!matches!(end, Some(Ok(Message::Text(_) | Message::Binary(_)))), "{end:?}");
+    until("the handler is gone", async || gone.load(Ordering::SeqCst)).await;
+}
+
+#[tokio::test]
 async fn a_message_beyond_the_limit_ends_the_connection() {
     let site = Site::new().await;
     let server = serve(&site).await;

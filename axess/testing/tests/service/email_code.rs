@@ -5,7 +5,7 @@ use axess_clock::Clock;
 use axess_core::{
     authn::{AuthnError, EmailVerificationOutcome, FactorCredential},
     delivery::MailPurpose,
-    service::PreparedFactor,
+    service::{Operator, PreparedFactor},
     session::{SessionHandle, WorkflowKind},
     store::{IdentityAdmin, UserChange},
 };
@@ -112,16 +112,31 @@ async fn a_code_works_once_and_not_in_the_next_login() {
 
 #[tokio::test]
 async fn a_code_does_not_survive_a_login_begun_anew() {
-    let methods = vec![method("mail", vec![step(FactorKind::EmailOtp)])];
-    let suite =
-        TestSuite::builder().methods(methods).user("bob", TENANT, Some("bob@example.com"), "x").build();
-    let session = suite.session().await;
-    suite.service.begin_login(&session, USER, TENANT).await.unwrap();
+    let methods = || vec![method("mail", vec![step(FactorKind::EmailOtp)])];
+    for next in [USER, "bob"] {
+        let builder = TestSuite::builder().methods(methods());
+        let suite = builder.user("bob", TENANT, Some("bob@example.com"), "x").build();
+        let session = suite.session().await;
+        suite.service.begin_login(&session, USER, TENANT).await.unwrap();
+        asked(&suite, &session).await;
+        let code = suite.mail.next_code().await;
+        suite.service.begin_login(&session, next, TENANT).await.unwrap();
+        let credential = FactorCredential::email_otp(code);
+        assert_eq!(suite.service.verify_factor(&session, credential).await.unwrap(), WRONG, "{next}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_worth_nothing_once_its_account_is_suspended() {
+    let suite = suite();
+    let session = half_way(&suite).await;
     asked(&suite, &session).await;
     let code = suite.mail.next_code().await;
-    suite.service.begin_login(&session, "bob", TENANT).await.unwrap();
-    let outcome = suite.service.verify_factor(&session, FactorCredential::email_otp(code)).await.unwrap();
-    assert_eq!(outcome, WRONG, "a code for alice must not log bob in");
+    let (owner, by) = (suite.owner().await, Operator { name: "ops".into(), reason: "left".into() });
+    suite.service.suspend_user(&suite.sessions, owner.tenant_id, owner.user_id, &by).await.unwrap();
+    let credential = FactorCredential::email_otp(code);
+    assert_eq!(suite.service.verify_factor(&session, credential).await.unwrap(), WRONG);
+    assert!(!session.is_authenticated());
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// What the user's app makes of the shown key.
 fn app(enrolment: &TotpEnrolment) -> TotpConfig {
     let seed = data_encoding::BASE32_NOPAD.decode(enrolment.uri.expose_key().as_bytes()).unwrap();
-    TotpConfig::new(OtpSeed::from(seed))
+    TotpConfig::new(OtpSeed::from(seed)).unwrap()
 }
 
 async fn enrolled(suite: &TestSuite) -> bool {

@@ -1,10 +1,12 @@
-use crate::fixtures::{RIGHT, WRONG, code, events, half_way, other_than, password, with_totp};
+use crate::fixtures::{RIGHT, WRONG, code, events, half_way, other_than, password, password_then, with_totp};
 use axess_clock::Clock;
 use axess_core::{
-    authn::{FactorCredential, FactorOutcome, Method},
+    authn::{FactorConfig, FactorCredential, FactorOutcome, Method},
     session::RequestContext,
 };
-use axess_identity::{BackoffPolicy, LockoutPolicy, LockoutScale};
+use axess_factors::HotpConfig;
+use axess_identity::{BackoffPolicy, FactorKind, LockoutPolicy, LockoutScale, OtpCode};
+use axess_rng::MockRng;
 use axess_testing::{PASSWORD, TENANT, TestSuite, USER};
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -106,6 +108,24 @@ async fn guesses_at_the_password_do_not_lock_the_second_factor() {
     }
     let right = FactorCredential::totp(code(&suite, &totp));
     assert_eq!(suite.service.verify_factor(&session, right).await.unwrap(), RIGHT);
+}
+
+#[tokio::test]
+async fn a_locked_attempt_spends_nothing() {
+    let suite = TestSuite::builder().methods(vec![password_then(FactorKind::Hotp)]).build();
+    let token = HotpConfig::generate(&MockRng::new(9));
+    suite.enrol(FactorConfig::Hotp(token.clone())).await;
+    let present = async |code: OtpCode| {
+        let session = half_way(&suite).await;
+        suite.service.verify_factor(&session, FactorCredential::hotp(code)).await.unwrap()
+    };
+    let right = token.code_at(0);
+    for _ in 0..3 {
+        let _ = present(other_than(&right).as_str().into()).await;
+    }
+    assert_eq!(present(right.clone()).await, locked(&suite, 15));
+    suite.clock.advance(Duration::from_secs(15 * 60));
+    assert_eq!(present(right).await, RIGHT);
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ impl Site {
     /// Returns what alice's app shows for `secret` now.
     fn code(&self, secret: &str) -> Value {
         let seed = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
-        let code = axess::factors::TotpConfig::new(seed.into()).code_at(self.clock.now()).unwrap();
+        let code = axess::factors::TotpConfig::new(seed.into()).unwrap().code_at(self.clock.now()).unwrap();
         json!({"code": code.expose()})
     }
 }

@@ -64,7 +64,7 @@ impl<'p> Alice<'p> {
 
 impl Phone {
     pub(crate) fn new(secret: &str) -> Self {
-        Self(TotpConfig::new(data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap().into()))
+        Self(TotpConfig::new(data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap().into()).unwrap())
     }
 
     pub(crate) fn code(&self) -> String {

@@ -66,8 +66,84 @@ fn identifiers_and_words() {
         assert_eq!(judge(password, with(identifier, &[])), verdict, "{password}");
     }
     assert_eq!(judge("Welcome to Acme!", with("bob", &["acme"])), Err(Blocklisted));
-    let short = PasswordConfig { min_length_with_mfa: 1, ..PasswordConfig::default() };
-    assert_eq!(short.validate_new(&"BOB".into(), with("bob", &[])), Err(ContainsIdentifier));
+    // Three syllables, typed as the eight letters they are made of.
+    let typed = "\u{1100}\u{1175}\u{11b7}\u{110e}\u{1165}\u{11af}\u{1109}\u{116e}";
+    assert_eq!(judge(typed, with("김철수", &[])), Err(ContainsIdentifier), "short, but the whole password");
+    assert_eq!(judge("x김철수 y z 7", with("김철수", &[])), Ok(()));
+}
+
+#[test]
+fn no_spelling_hides_an_identifier() {
+    for (password, identifier) in [
+        ("jose\u{301} jose\u{301} 7", "jos\u{e9}"),
+        ("jos\u{e9} jos\u{e9} 7", "jose\u{301}"),
+        ("ｍａｌｌｏｒｙ rides", "mallory"),
+        ("the ΟΔΥΣΣΕΥΣ of old", "οδυσσευς"),
+        ("οδυσσευσ rides", "ΟΔΥΣΣΕΥΣ"),
+        ("\u{130}stanbul rides", "i\u{307}stanbul"),
+        ("i\u{307}stanbul rides", "\u{130}stanbul"),
+        ("\u{212a}elvin rides", "kelvin"),
+        ("mallory rides", "mallory\u{ff20}example.com"),
+    ] {
+        let context = PasswordContext { identifier: Some(identifier), ..MFA };
+        assert_eq!(judge(password, context), Err(ContainsIdentifier), "{password:?} {identifier:?}");
+        let context =
+            PasswordContext { forbidden_words: &[identifier.split('\u{ff20}').next().unwrap()], ..MFA };
+        assert_eq!(judge(password, context), Err(Blocklisted), "{password:?} {identifier:?}");
+    }
+}
+
+#[test]
+fn every_character_folds_like_its_canonical_identifier() {
+    // Ideographs and Hangul syllables, most of all characters, have no case; past this plane little folds.
+    let plain = |c: &char| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}');
+    for c in ('\0'..='\u{1ffff}').filter(|c| !plain(c)) {
+        let text = format!("x{c}x");
+        assert_eq!(folded(&folded(&text)), folded(&text), "{c:?}");
+        if let Ok(identifier) = axess_identity::Identifier::parse(&text) {
+            assert_eq!(folded(identifier.as_str()), folded(&text), "{c:?}");
+        }
+    }
+}
+
+#[test]
+fn numbers_set_in_code_count_as_the_nearest_bound() {
+    let none =
+        PasswordConfig { min_length: 0, min_length_with_mfa: 0, max_length: 0, ..PasswordConfig::default() };
+    assert_eq!(none.validate_new(&varied(7).into(), SOLE), Err(TooShort { min: 8 }));
+    assert_eq!(none.validate_new(&varied(7).into(), MFA), Err(TooShort { min: 8 }));
+    assert_eq!(none.validate_new(&varied(64).into(), MFA), Ok(()));
+    assert_eq!(none.validate_new(&varied(65).into(), MFA), Err(TooLong { max: 64 }));
+    let huge = usize::MAX;
+    let all =
+        PasswordConfig { min_length: huge, min_length_with_mfa: huge, max_length: 70, history: huge, ..none };
+    assert_eq!(all.validate_new(&varied(69).into(), SOLE), Err(TooShort { min: 70 }));
+    let clamped = all.clamped();
+    assert_eq!((clamped.min_length, clamped.min_length_with_mfa, clamped.history), (70, 70, 24));
+    let written = serde_json::to_string(&all).unwrap();
+    assert_eq!(
+        serde_json::from_str::<PasswordConfig>(&written).unwrap(),
+        clamped,
+        "what is written can be read"
+    );
+}
+
+#[test]
+fn numbers_out_of_range_are_not_read() {
+    for (json, message) in [
+        (r#"{"min_length":7}"#, "min_length must be between 8 and 128"),
+        (r#"{"min_length":129}"#, "min_length must be between 8 and 128"),
+        (r#"{"min_length":65,"max_length":64}"#, "min_length must be between 8 and 64"),
+        (r#"{"min_length_with_mfa":7}"#, "min_length_with_mfa must be between 8 and 128"),
+        (r#"{"min_length_with_mfa":65,"max_length":64}"#, "min_length_with_mfa must be between 8 and 64"),
+        (r#"{"max_length":63}"#, "max_length must be between 64 and 128"),
+        (r#"{"max_length":129}"#, "max_length must be between 64 and 128"),
+        (r#"{"history":25}"#, "history must be between 0 and 24"),
+    ] {
+        assert_eq!(serde_json::from_str::<PasswordConfig>(json).unwrap_err().to_string(), message, "{json}");
+    }
+    let edge = r#"{"min_length":64,"min_length_with_mfa":8,"max_length":64,"history":24}"#;
+    assert!(serde_json::from_str::<PasswordConfig>(edge).is_ok());
 }
 
 #[test]
@@ -97,8 +173,8 @@ fn configuration_files() {
 proptest! {
     #[test]
     fn no_input_panics_and_folding_does_not_reallocate(text: String, name: String) {
-        let capacity = 3 * text.len();
-        prop_assert!(folded(&text).len() <= capacity);
+        let folded = folded(&text);
+        prop_assert_eq!(folded.len(), folded.capacity());
         let _ = judge(&text, PasswordContext { identifier: Some(&name), ..MFA });
     }
 }

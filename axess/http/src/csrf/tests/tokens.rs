@@ -1,5 +1,5 @@
 use super::*;
-use axum::Extension;
+use axum::{Extension, response::AppendHeaders};
 use http::HeaderValue;
 
 fn in_session(mut request: Request<Body>, session: &SessionHandle) -> Request<Body> {
@@ -200,11 +200,39 @@ async fn without_https_the_cookie_has_another_name_and_no_secure() {
 }
 
 #[tokio::test]
-async fn a_response_that_says_how_to_cache_it_is_left_alone() {
-    let handler = |token: CsrfToken| async move { ([(header::CACHE_CONTROL, "private")], token.token()) };
-    let app = Router::new().route("/", any(handler)).layer(CsrfLayer::new(config()));
-    let response = send(&app, request("GET", "/", &[])).await;
-    assert_eq!(response.headers()[header::CACHE_CONTROL], "private");
+async fn what_may_show_a_token_is_never_cached_and_the_rest_is_left_alone() {
+    let cached = AppendHeaders([(header::CACHE_CONTROL, "public"), (header::CACHE_CONTROL, "max-age=600")]);
+    let (shown, unread) = (cached.clone(), cached);
+    let app = Router::new()
+        .route("/shown", any(|token: CsrfToken| async move { (shown, token.token()) }))
+        .route("/unread", any(|_: CsrfToken| async move { (unread, "no token") }))
+        .layer(CsrfLayer::new(config()));
+    let caching = async |path: &str, cookies: &str| {
+        let response = send(&app, request("GET", path, &[("cookie", cookies)])).await;
+        let all = response.headers().get_all(header::CACHE_CONTROL).iter();
+        let all: Vec<String> = all.map(|value| value.to_str().unwrap().to_owned()).collect();
+        (all.join(" | "), set_cookie(response.headers()))
+    };
+    let (caches, pair) = caching("/shown", "").await;
+    assert_eq!(caches, "no-store");
+    // The browser has the cookie, so none is set; the page shows the token all the same.
+    assert_eq!(caching("/shown", &pair.unwrap()).await, ("no-store".to_owned(), None));
+    assert_eq!(caching("/unread", "").await, ("public | max-age=600".to_owned(), None));
+}
+
+#[tokio::test]
+async fn a_login_that_replaces_the_cookie_is_never_cached() {
+    let site = TestSite::new();
+    let session = site.guest().await;
+    let (_, pair) = open_page(&app(config()), &session, "").await;
+    let for_login = site.clone();
+    let login = move |Extension(session): Extension<SessionHandle>| async move {
+        for_login.log_in(&session).await;
+        [(header::CACHE_CONTROL, "public, max-age=600")]
+    };
+    let app = Router::new().route("/", any(login)).layer(CsrfLayer::new(config()));
+    let response = send(&app, in_session(request("GET", "/", &[("cookie", &pair.unwrap())]), &session)).await;
+    assert!(set_cookie(response.headers()).is_some(), "which checks that it is not stored");
 }
 
 #[tokio::test]

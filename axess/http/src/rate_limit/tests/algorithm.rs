@@ -4,16 +4,17 @@ use proptest::prelude::*;
 /// Sends requests at the given times and returns those that were admitted.
 fn admitted(quota: &RateQuota, times: impl IntoIterator<Item = i64>) -> Vec<i64> {
     let mut tat = None;
-    times
-        .into_iter()
-        .filter(|time| match gcra_decide(tat, at(*time), quota) {
-            GcraDecision::Allowed { new_tat } => {
-                tat = Some(new_tat);
-                true
-            }
-            GcraDecision::Denied { .. } => false,
-        })
-        .collect()
+    times.into_iter().filter(|time| ask(&mut tat, *time, quota).is_none()).collect()
+}
+
+/// Decides one request, stores the state, and returns how long to wait unless it was admitted.
+fn ask(tat: &mut Option<DateTime<Utc>>, time: i64, quota: &RateQuota) -> Option<Duration> {
+    let (new_tat, wait) = match gcra_decide(*tat, at(time), quota) {
+        GcraDecision::Allowed { new_tat } => (new_tat, None),
+        GcraDecision::Denied { retry_after, new_tat } => (new_tat, Some(retry_after)),
+    };
+    *tat = Some(new_tat);
+    wait
 }
 
 #[test]
@@ -40,7 +41,7 @@ fn the_ends_of_time_do_not_overflow() {
     let quota = RateQuota::new(2, MAX_RATE_WINDOW);
     for now in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
         for tat in [None, Some(DateTime::<Utc>::MIN_UTC), Some(DateTime::<Utc>::MAX_UTC)] {
-            if let GcraDecision::Denied { retry_after } = gcra_decide(tat, now, &quota) {
+            if let GcraDecision::Denied { retry_after, .. } = gcra_decide(tat, now, &quota) {
                 assert!(retry_after <= MAX_RATE_WINDOW);
             }
         }
@@ -55,6 +56,13 @@ fn any_quota() -> impl Strategy<Value = RateQuota> {
 fn any_steps() -> impl Strategy<Value = Vec<i64>> {
     let step = prop_oneof![Just(0i64), 0..1_000_000i64, 0..6_000_000_000i64];
     prop::collection::vec(step, 1..200)
+}
+
+/// Changes of the clock between requests: mostly none, else a day or any other time, in either direction.
+fn any_jumps() -> impl Strategy<Value = Vec<i64>> {
+    const DAY: i64 = 86_400_000_000_000;
+    let jump = prop_oneof![8 => Just(0i64), 1 => Just(-DAY), 1 => Just(DAY), 1 => -DAY..DAY];
+    prop::collection::vec(jump, 1..50)
 }
 
 fn times(steps: &[i64]) -> Vec<i64> {
@@ -102,39 +110,51 @@ proptest! {
 
     #[test]
     fn retry_after_is_exact(quota in any_quota(), ahead in 0..10_000_000_000i64) {
-        let tat = Some(at(ahead));
-        if let GcraDecision::Denied { retry_after } = gcra_decide(tat, at(0), &quota) {
-            prop_assert!(retry_after <= quota.window());
-            // A state beyond the window counts as one window ahead.
-            let tat = Some(at(ahead.min(quota.window().as_nanos() as i64)));
-            let then = retry_after.as_nanos() as i64;
-            let admitted_then = matches!(gcra_decide(tat, at(then), &quota), GcraDecision::Allowed { .. });
-            let refused_before = matches!(gcra_decide(tat, at(then - 1), &quota), GcraDecision::Denied { .. });
-            prop_assert!(admitted_then && refused_before);
+        let mut tat = Some(at(ahead));
+        if let Some(wait) = ask(&mut tat, 0, &quota) {
+            prop_assert!(wait <= quota.window());
+            let then = wait.as_nanos() as i64;
+            prop_assert_eq!(ask(&mut tat.clone(), then - 1, &quota), Some(Duration::from_nanos(1)));
+            prop_assert_eq!(ask(&mut tat, then, &quota), None);
         }
     }
 
     #[test]
-    fn a_clock_that_goes_backwards_locks_nobody_out(quota in any_quota(), steps in any_steps(), back in 0..i64::MAX / 4) {
+    fn waiting_as_told_is_enough_whatever_the_clock_did(quota in any_quota(), steps in any_steps(), jumps in any_jumps()) {
+        let table = MemoryBuckets::with_capacity(1);
+        let key = BucketKey::new("l", "caller");
+        let (mut pure, mut now) = (None, 0);
+        for (step, jump) in steps.iter().zip(jumps.iter().cycle()) {
+            now += step + jump;
+            let Some(wait) = ask(&mut pure, now, &quota) else {
+                prop_assert_eq!(table.admit_now(key, quota, at(now)), Admission::Admitted);
+                continue;
+            };
+            prop_assert!(wait <= quota.window());
+            prop_assert_eq!(table.admit_now(key, quota, at(now)), Admission::Refused { retry_after: wait });
+            // An impatient caller costs itself nothing.
+            let (half, whole) = (now + wait.as_nanos() as i64 / 2, now + wait.as_nanos() as i64);
+            if half < whole {
+                prop_assert!(ask(&mut pure, half, &quota).is_some());
+                prop_assert!(table.admit_now(key, quota, at(half)) != Admission::Admitted);
+            }
+            now = whole;
+            prop_assert_eq!(ask(&mut pure, now, &quota), None);
+            prop_assert_eq!(table.admit_now(key, quota, at(now)), Admission::Admitted);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_gives_nobody_a_burst(quota in any_quota(), back in 1_000..i64::MAX / 4) {
         let mut tat = None;
-        let mut last = 0;
-        for time in times(&steps) {
-            last = time;
-            if let GcraDecision::Allowed { new_tat } = gcra_decide(tat, at(time), &quota) {
-                tat = Some(new_tat);
-            }
+        for _ in 0..quota.max_requests() {
+            prop_assert_eq!(ask(&mut tat, 0, &quota), None);
         }
-        let now = last - back;
-        if let GcraDecision::Denied { retry_after } = gcra_decide(tat, at(now), &quota) {
-            prop_assert!(retry_after <= quota.window());
-        }
-        // Nor does the jump give more than a burst.
-        let mut admitted = 0;
-        for _ in 0..=quota.max_requests() {
-            if let GcraDecision::Allowed { new_tat } = gcra_decide(tat, at(now), &quota) {
-                (tat, admitted) = (Some(new_tat), admitted + 1);
-            }
-        }
-        prop_assert!(admitted <= quota.max_requests());
+        let wait = ask(&mut tat, -back, &quota).unwrap();
+        let full = quota.window().as_nanos() as i64;
+        prop_assert!(wait.as_nanos() as i64 >= interval(&quota));
+        // A nanosecond before a whole window has passed, one request is still missing.
+        let again = (0..=quota.max_requests()).filter(|_| ask(&mut tat, full - 1 - back, &quota).is_none());
+        prop_assert_eq!(again.count(), quota.max_requests() as usize - 1);
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
-use crate::{ClientIp, PeerAddr};
+use crate::{ClientIp, PeerAddr, test_site::TestSite};
+use axess_core::session::SessionHandle;
 use axess_identity::{
     HumanPrincipal, Issuer, Principal, SessionId, TenantId, UserId, WorkloadId, WorkloadPrincipal,
 };
@@ -132,6 +133,28 @@ fn a_missing_key_counts_against_the_address_and_a_missing_address_against_one_bu
         assert!(same(&key, &parts(|_| {}), &parts(|_| {})), "{key:?}");
         assert!(!same(&key, &parts(|_| {}), &from_ip("192.0.2.1")), "{key:?}");
     }
+}
+
+#[tokio::test]
+async fn guests_count_by_address_however_many_sessions_they_store() {
+    let site = TestSite::new();
+    let called_in = |session: &SessionHandle| {
+        parts(|e| {
+            e.insert(session.clone());
+            e.insert(PeerAddr([192, 0, 2, 1].into()));
+        })
+    };
+    let key = KeyExtractor::SessionId;
+    for _ in 0..3 {
+        let guest = site.guest().await;
+        guest.set_custom("theme", "dark").unwrap();
+        guest.finish().await.unwrap();
+        assert!(guest.is_stored() && same(&key, &called_in(&guest), &from_ip("192.0.2.1")));
+    }
+    let (mine, theirs) = (site.logged_in().await, site.logged_in().await);
+    assert!(same(&key, &called_in(&mine), &called_in(&mine)));
+    assert!(!same(&key, &called_in(&mine), &called_in(&theirs)));
+    assert!(!same(&key, &called_in(&mine), &from_ip("192.0.2.1")));
 }
 
 #[test]

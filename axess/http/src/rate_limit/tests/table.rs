@@ -56,6 +56,37 @@ fn whoever_is_throttled_hardest_is_forgotten_last() {
     assert!(matches!(table.admit_now(attacker, quota, at(2)), Admission::Refused { .. }));
 }
 
+#[test]
+fn a_small_limiter_is_not_shed_for_a_larger_one_in_the_same_table() {
+    let table = MemoryBuckets::with_capacity(64 * 32);
+    let (login, reports) = (RateQuota::new(5, secs(60)), RateQuota::new(10, secs(86_400)));
+    let mut keys = keys_of_one_shard();
+    let attacker = keys.next().unwrap();
+    for _ in 0..5 {
+        assert_eq!(table.admit_now(attacker, login, at(0)), Admission::Admitted);
+    }
+    // One request of a day's ten is hours ahead, but a tenth of what that limiter bears.
+    for key in keys.take(5_000) {
+        assert_eq!(table.admit_now(key, reports, at(1)), Admission::Admitted);
+    }
+    assert!(matches!(table.admit_now(attacker, login, at(2)), Admission::Refused { .. }));
+}
+
+#[test]
+fn a_clock_that_is_set_back_a_day_delays_by_one_interval() {
+    let (table, quota) = (MemoryBuckets::default(), RateQuota::new(2, secs(60)));
+    for _ in 0..2 {
+        assert_eq!(table.admit_now(key(0), quota, at(0)), Admission::Admitted);
+    }
+    let back = at(0) - TimeDelta::days(1);
+    let refused = Admission::Refused { retry_after: secs(30) };
+    assert_eq!(table.admit_now(key(0), quota, back), refused);
+    assert_eq!(table.admit_now(key(0), quota, back), refused, "the bucket is still empty");
+    let later = back + TimeDelta::seconds(30);
+    assert_eq!(table.admit_now(key(0), quota, later), Admission::Admitted);
+    assert_eq!(table.admit_now(key(0), quota, later), refused);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_requests_admit_exactly_the_quota() {
     let table = Arc::new(MemoryBuckets::default());

@@ -10,7 +10,7 @@ use axess_identity::{FactorKind, OtpSeed, RecoveryCode};
 
 fn app(enrolment: &TotpEnrolment) -> TotpConfig {
     let key = enrolment.uri.expose_key();
-    TotpConfig::new(OtpSeed::from(data_encoding::BASE32_NOPAD.decode(key.as_bytes()).unwrap()))
+    TotpConfig::new(OtpSeed::from(data_encoding::BASE32_NOPAD.decode(key.as_bytes()).unwrap())).unwrap()
 }
 
 fn stored(world: &World) -> Option<TotpConfig> {

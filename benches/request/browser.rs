@@ -27,7 +27,8 @@ pub(crate) struct Template {
 
 impl Template {
     pub(crate) fn get(path: &'static str) -> Self {
-        let headers = HEADERS.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
+        let headers =
+            HEADERS.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
         Self { method: Method::GET, path, headers }
     }
 

@@ -35,7 +35,11 @@ impl Case {
         let body = to_bytes(response.into_body(), MAX_BODY).await?;
         if status != self.status || (status == StatusCode::OK && body != self.body) {
             let body = String::from_utf8_lossy(&body);
-            return Err(format!("{}: expected {} {:?}, got {status} {body:?}", self.name, self.status, self.body).into());
+            return Err(format!(
+                "{}: expected {} {:?}, got {status} {body:?}",
+                self.name, self.status, self.body
+            )
+            .into());
         }
         Ok(())
     }

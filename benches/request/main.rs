@@ -44,7 +44,9 @@ fn measure(wanted: &[String]) -> Result<(), Fault> {
         cases.extend(ours::cases().await?);
         cases.extend(theirs::cases().await?);
         cases.retain(|case| {
-            case.name == report::BARE || wanted.is_empty() || wanted.iter().any(|part| case.name.contains(&**part))
+            case.name == report::BARE
+                || wanted.is_empty()
+                || wanted.iter().any(|part| case.name.contains(&**part))
         });
         for case in &mut cases {
             case.check().await?;

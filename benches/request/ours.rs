@@ -8,8 +8,8 @@ use crate::{
     report,
 };
 use axess::{
-    AuthSession, Authenticated, AuthnService, InMemoryBackend, InMemorySessionStore, SessionLayer, UserId, identity::Identifier,
-    store::IdentityLookup,
+    AuthSession, Authenticated, AuthnService, InMemoryBackend, InMemorySessionStore, SessionLayer, UserId,
+    identity::Identifier, store::IdentityLookup,
 };
 use axum::{
     Router,
@@ -31,9 +31,9 @@ struct Site {
 pub(crate) async fn cases() -> Result<Vec<Case>, Fault> {
     let backend = InMemoryBackend::new().with_user_password("alice", "default", PASSWORD);
     let tenant = backend.find_tenant("default".parse()?).await?.ok_or("there is no tenant")?;
-    let alice = backend.find_user(tenant.tenant_id, Identifier::parse("alice")?).await?.ok_or("there is no alice")?;
-    let state =
-        Site { service: Arc::new(AuthnService::new(backend.clone(), backend)), alice: alice.user_id };
+    let alice =
+        backend.find_user(tenant.tenant_id, Identifier::parse("alice")?).await?.ok_or("there is no alice")?;
+    let state = Site { service: Arc::new(AuthnService::new(backend.clone(), backend)), alice: alice.user_id };
     let mut site = Router::new()
         .route("/hello", get(hello))
         .route("/theme", get(theme).post(set_theme))

@@ -13,9 +13,6 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             .current_dir(&workspace.workspace_root),
     )?;
     let results = workspace.target_directory.join("criterion");
-    println!(
-        "results, and what the next run is compared with: {}",
-        results.display()
-    );
+    println!("results, and what the next run is compared with: {}", results.display());
     Ok(())
 }

@@ -14,9 +14,7 @@ type Step = (&'static str, fn(&Workspace) -> Outcome);
 
 /// Cheap steps first, but each step builds on what the one before left in the build folder.
 const STEPS: [Step; 8] = [
-    ("format", |workspace| {
-        cargo(workspace, &["fmt", "--all", "--check"])
-    }),
+    ("format", |workspace| cargo(workspace, &["fmt", "--all", "--check"])),
     ("tidy", |_| tidy::run(&[])),
     ("clippy", clippy),
     ("test", |workspace| cargo(workspace, &["xtask", "test"])),
@@ -52,11 +50,7 @@ fn run_steps(steps: &[Step], workspace: &Workspace) -> (Vec<(&'static str, Durat
 fn table(times: &[(&str, Duration)], passed: bool) -> String {
     let mut text = String::new();
     for (index, (name, time)) in times.iter().enumerate() {
-        let verdict = if passed || index + 1 < times.len() {
-            "ok"
-        } else {
-            "FAILED"
-        };
+        let verdict = if passed || index + 1 < times.len() { "ok" } else { "FAILED" };
         text.push_str(&format!("{name:<10} {:>7.1} s  {verdict}\n", time.as_secs_f64()));
     }
     let total: Duration = times.iter().map(|(_, time)| *time).sum();
@@ -65,15 +59,7 @@ fn table(times: &[(&str, Duration)], passed: bool) -> String {
 }
 
 fn clippy(workspace: &Workspace) -> Outcome {
-    let args = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--all-features",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let args = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
     cargo(workspace, &args)
 }
 
@@ -87,11 +73,7 @@ fn docs(workspace: &Workspace) -> Outcome {
 }
 
 fn cargo(workspace: &Workspace, args: &[&str]) -> Outcome {
-    process::run(
-        Command::new(process::cargo())
-            .args(args)
-            .current_dir(&workspace.workspace_root),
-    )
+    process::run(Command::new(process::cargo()).args(args).current_dir(&workspace.workspace_root))
 }
 
 #[cfg(test)]
@@ -101,11 +83,8 @@ mod tests {
     #[test]
     fn the_first_failure_ends_the_run_and_is_named() {
         let workspace = Workspace::load().unwrap();
-        let steps: [Step; 3] = [
-            ("one", |_| Ok(())),
-            ("two", |_| Err("broken".to_owned())),
-            ("three", |_| Ok(())),
-        ];
+        let steps: [Step; 3] =
+            [("one", |_| Ok(())), ("two", |_| Err("broken".to_owned())), ("three", |_| Ok(()))];
         let (times, outcome) = run_steps(&steps, &workspace);
         assert_eq!(outcome.unwrap_err(), "step `two`: broken");
         let names: Vec<&str> = times.iter().map(|(name, _)| *name).collect();

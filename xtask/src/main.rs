@@ -59,12 +59,7 @@ const COMMANDS: &[Command] = &[
         about: "run the request benchmarks",
         run: bench::run,
     },
-    Command {
-        name: "ci",
-        usage: "",
-        about: "everything that must pass before a change lands",
-        run: ci::run,
-    },
+    Command { name: "ci", usage: "", about: "everything that must pass before a change lands", run: ci::run },
 ];
 
 fn main() -> ExitCode {
@@ -94,10 +89,7 @@ fn dispatch(name: &str, args: &[String]) -> Outcome {
 
 fn usage() -> String {
     let mut text = String::from("usage: cargo xtask COMMAND\n");
-    for Command {
-        name, usage, about, ..
-    } in COMMANDS
-    {
+    for Command { name, usage, about, .. } in COMMANDS {
         text.push_str(&format!("\n  {name:<6} {about}"));
         if !usage.is_empty() {
             text.push_str(&format!("\n         cargo xtask {name} {usage}"));
@@ -110,9 +102,7 @@ fn usage() -> String {
 fn no_arguments(command: &str, args: &[String]) -> Outcome {
     match args.first() {
         None => Ok(()),
-        Some(first) => Err(format!(
-            "`cargo xtask {command}` takes no arguments, got `{first}`"
-        )),
+        Some(first) => Err(format!("`cargo xtask {command}` takes no arguments, got `{first}`")),
     }
 }
 
@@ -132,10 +122,6 @@ mod tests {
     #[test]
     fn a_stray_argument_is_refused() {
         assert!(no_arguments("tidy", &[]).is_ok());
-        assert!(
-            no_arguments("tidy", &["--fix".into()])
-                .unwrap_err()
-                .contains("--fix")
-        );
+        assert!(no_arguments("tidy", &["--fix".into()]).unwrap_err().contains("--fix"));
     }
 }

@@ -29,15 +29,8 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let skips =
         std::fs::read_to_string(&skip_file).map_err(|error| format!("{}: {error}", skip_file.display()))?;
     let skipped = report(&skips);
-    let verdict = if tests.is_ok() {
-        "all tests passed"
-    } else {
-        "tests FAILED"
-    };
-    println!(
-        "xtask test: {verdict}, {skipped} skipped, {:.0} s",
-        started.elapsed().as_secs_f64()
-    );
+    let verdict = if tests.is_ok() { "all tests passed" } else { "tests FAILED" };
+    println!("xtask test: {verdict}, {skipped} skipped, {:.0} s", started.elapsed().as_secs_f64());
     tests.and_then(|()| judge(skipped, process::in_ci()))
 }
 
@@ -48,10 +41,7 @@ fn tests(workspace: &Workspace, skip_file: &Path) -> Outcome {
     if has_nextest() {
         command.args(["nextest", "run"]).args(scope);
     } else {
-        command
-            .arg("test")
-            .args(scope)
-            .args(["--lib", "--bins", "--tests"]);
+        command.arg("test").args(scope).args(["--lib", "--bins", "--tests"]);
     }
     process::run(&mut command)
 }
@@ -63,9 +53,7 @@ fn doctests(workspace: &Workspace, skip_file: &Path) -> Outcome {
 
 fn cargo(workspace: &Workspace, skip_file: &Path) -> Command {
     let mut command = Command::new(process::cargo());
-    command
-        .current_dir(&workspace.workspace_root)
-        .env(SKIP_FILE, skip_file);
+    command.current_dir(&workspace.workspace_root).env(SKIP_FILE, skip_file);
     command
 }
 
@@ -103,11 +91,7 @@ pub(crate) fn skip(test: &str, reason: &str) {
     use std::io::Write;
     println!("skipped {test}: {reason}");
     if let Some(path) = std::env::var_os(SKIP_FILE) {
-        let mut file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .unwrap();
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
         writeln!(file, "{test}: {reason}").unwrap();
     }
 }

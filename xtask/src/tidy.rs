@@ -29,50 +29,17 @@ struct Rule {
 }
 
 const RULES: &[Rule] = &[
-    Rule {
-        name: "arrows",
-        check: arrows::check,
-    },
-    Rule {
-        name: "sizes",
-        check: sizes::check,
-    },
-    Rule {
-        name: "ambient",
-        check: ambient::check,
-    },
-    Rule {
-        name: "stubs",
-        check: stubs::check,
-    },
-    Rule {
-        name: "crate_header",
-        check: crate_header::check,
-    },
-    Rule {
-        name: "features",
-        check: features::check,
-    },
-    Rule {
-        name: "dependencies",
-        check: dependencies::check,
-    },
-    Rule {
-        name: "lockfile",
-        check: lockfile::check,
-    },
-    Rule {
-        name: "doc_lines",
-        check: doc_lines::check,
-    },
-    Rule {
-        name: "words",
-        check: words::check,
-    },
-    Rule {
-        name: "readme",
-        check: readme::check,
-    },
+    Rule { name: "arrows", check: arrows::check },
+    Rule { name: "sizes", check: sizes::check },
+    Rule { name: "ambient", check: ambient::check },
+    Rule { name: "stubs", check: stubs::check },
+    Rule { name: "crate_header", check: crate_header::check },
+    Rule { name: "features", check: features::check },
+    Rule { name: "dependencies", check: dependencies::check },
+    Rule { name: "lockfile", check: lockfile::check },
+    Rule { name: "doc_lines", check: doc_lines::check },
+    Rule { name: "words", check: words::check },
+    Rule { name: "readme", check: readme::check },
 ];
 
 /// Runs every rule and prints every fault.
@@ -90,11 +57,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     }
     if faults.is_empty() {
         let names: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
-        println!(
-            "tidy: no fault in {} files ({})",
-            project.file_count(),
-            names.join(", ")
-        );
+        println!("tidy: no fault in {} files ({})", project.file_count(), names.join(", "));
         return Ok(());
     }
     Err(format!("tidy found {} fault(s)", faults.len()))

@@ -17,11 +17,7 @@ pub(crate) struct Age {
 impl Age {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let last = clock.now();
-        Self {
-            clock,
-            last,
-            total: Duration::ZERO,
-        }
+        Self { clock, last, total: Duration::ZERO }
     }
 
     /// Reads the clock and returns the age of the whole cache.

@@ -193,16 +193,12 @@ impl<K: Eq + Hash + Clone, V: Clone> ClockTtlCache<K, V> {
         if let Some(value) = state.get(key, self.ttl) {
             return Ok(value);
         }
-        let flight = state.flights.entry(key.clone()).or_insert_with(|| Flight {
-            cell: Arc::new(OnceCell::new()),
-            seats: 0,
-        });
+        let flight = state
+            .flights
+            .entry(key.clone())
+            .or_insert_with(|| Flight { cell: Arc::new(OnceCell::new()), seats: 0 });
         flight.seats += 1;
-        Err(Seat {
-            cache: self,
-            key,
-            cell: flight.cell.clone(),
-        })
+        Err(Seat { cache: self, key, cell: flight.cell.clone() })
     }
 }
 
@@ -263,8 +259,6 @@ impl<K: Eq + Hash, V> Drop for Seat<'_, K, V> {
 impl<K, V> fmt::Debug for ClockTtlCache<K, V> {
     /// Prints neither keys nor values: both may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClockTtlCache")
-            .field("ttl", &self.ttl)
-            .finish_non_exhaustive()
+        f.debug_struct("ClockTtlCache").field("ttl", &self.ttl).finish_non_exhaustive()
     }
 }

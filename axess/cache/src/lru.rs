@@ -27,11 +27,7 @@ impl<K: Eq + Hash + Clone, V> Lru<K, V> {
         Self {
             capacity,
             index: HashMap::new(),
-            slots: vec![Slot {
-                entry: None,
-                newer: HEAD,
-                older: HEAD,
-            }],
+            slots: vec![Slot { entry: None, newer: HEAD, older: HEAD }],
             free: Vec::new(),
         }
     }
@@ -72,11 +68,7 @@ impl<K: Eq + Hash + Clone, V> Lru<K, V> {
                 slot
             }
             None => {
-                self.slots.push(Slot {
-                    entry,
-                    newer: HEAD,
-                    older: HEAD,
-                });
+                self.slots.push(Slot { entry, newer: HEAD, older: HEAD });
                 self.slots.len() - 1
             }
         };

@@ -35,9 +35,7 @@ impl MockClock {
     /// Creates a clock that shows `start`.
     #[must_use]
     pub fn new(start: DateTime<Utc>) -> Self {
-        Self {
-            micros: Arc::new(AtomicI64::new(start.timestamp_micros())),
-        }
+        Self { micros: Arc::new(AtomicI64::new(start.timestamp_micros())) }
     }
 
     /// Moves time forward.
@@ -47,11 +45,7 @@ impl MockClock {
 
     /// Moves time by a signed amount: the jump of a corrected wall clock.
     pub fn jump(&self, by: TimeDelta) {
-        self.shift(by.num_microseconds().unwrap_or(if by < TimeDelta::zero() {
-            i64::MIN
-        } else {
-            i64::MAX
-        }));
+        self.shift(by.num_microseconds().unwrap_or(if by < TimeDelta::zero() { i64::MIN } else { i64::MAX }));
     }
 
     /// Sets the time to `to`, in either direction.
@@ -62,28 +56,20 @@ impl MockClock {
     fn shift(&self, by: i64) {
         let moved = |now: i64| Some(now.saturating_add(by));
         // The closure always returns `Some`, so this cannot fail.
-        let _ = self
-            .micros
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
+        let _ = self.micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
     }
 }
 
 impl Default for MockClock {
     fn default() -> Self {
-        Self {
-            micros: Arc::new(AtomicI64::new(DEFAULT_START_MICROS)),
-        }
+        Self { micros: Arc::new(AtomicI64::new(DEFAULT_START_MICROS)) }
     }
 }
 
 impl Clock for MockClock {
     fn now(&self) -> DateTime<Utc> {
         let micros = self.micros.load(Ordering::SeqCst);
-        let edge = if micros < 0 {
-            DateTime::<Utc>::MIN_UTC
-        } else {
-            DateTime::<Utc>::MAX_UTC
-        };
+        let edge = if micros < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
         DateTime::from_timestamp_micros(micros).unwrap_or(edge)
     }
 }
@@ -94,10 +80,7 @@ mod tests {
 
     #[test]
     fn default_start_is_new_year_2026() {
-        assert_eq!(
-            MockClock::default().now().to_rfc3339(),
-            "2026-01-01T00:00:00+00:00"
-        );
+        assert_eq!(MockClock::default().now().to_rfc3339(), "2026-01-01T00:00:00+00:00");
     }
 
     #[test]

@@ -11,10 +11,7 @@ use chrono::{DateTime, Utc};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the system clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system clock")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }

@@ -147,11 +147,7 @@ pub struct SessionInvalidated {
     #[rkyv(with = AsBytes)]
     pub user_id: UserId,
     /// The session; absent when all of the user's sessions were ended.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "json::session_id_option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "json::session_id_option")]
     #[rkyv(with = Map<AsBytes>)]
     pub session_id: Option<SessionId>,
     /// Who did it.

@@ -145,11 +145,7 @@ mod tests {
 
     #[test]
     fn a_time_is_archived_up_to_the_ends_of_the_calendar_and_not_past_them() {
-        for time in [
-            DateTime::<Utc>::MIN_UTC,
-            DateTime::UNIX_EPOCH,
-            DateTime::<Utc>::MAX_UTC,
-        ] {
+        for time in [DateTime::<Utc>::MIN_UTC, DateTime::UNIX_EPOCH, DateTime::<Utc>::MAX_UTC] {
             let bytes = rkyv::to_bytes::<rancor::BoxedError>(&At(time)).unwrap();
             let read = rkyv::from_bytes::<At, rancor::BoxedError>(&bytes).unwrap();
             assert_eq!(read.0.timestamp_micros(), time.timestamp_micros());

@@ -34,11 +34,7 @@ pub struct DelegatedConsentGranted {
     /// What it was granted for.
     pub scopes: AuditList,
     /// When the grant ends; absent when it has no end.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "json::micros_option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "json::micros_option")]
     #[rkyv(with = Map<AsMicros>)]
     pub expires_at: Option<DateTime<Utc>>,
 }

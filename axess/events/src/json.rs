@@ -56,9 +56,7 @@ pub(crate) mod session_id {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SessionId, D::Error> {
-        Cow::<str>::deserialize(deserializer)?
-            .parse()
-            .map_err(Error::custom)
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(Error::custom)
     }
 }
 

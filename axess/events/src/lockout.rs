@@ -30,11 +30,7 @@ pub struct LockoutTriggered {
     /// Which one: the user's id, the tenant's id or the address.
     pub scope_value: AuditText,
     /// When it ends by itself; absent when an operator must end it.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "json::micros_option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "json::micros_option")]
     #[rkyv(with = Map<AsMicros>)]
     pub until: Option<DateTime<Utc>>,
     /// The id of the `FactorFailed` that was one too many.

@@ -75,11 +75,7 @@ fn visible(c: char) -> char {
     let reorders =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let breaks_a_line = matches!(c, '\u{2028}' | '\u{2029}');
-    if c.is_control() || reorders || breaks_a_line {
-        char::REPLACEMENT_CHARACTER
-    } else {
-        c
-    }
+    if c.is_control() || reorders || breaks_a_line { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 impl From<String> for AuditText {
@@ -110,11 +106,7 @@ impl fmt::Debug for AuditText {
 
 impl<T: Into<AuditText>> FromIterator<T> for AuditList {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        let mut kept: Vec<AuditText> = items
-            .into_iter()
-            .take(MAX_LIST_ITEMS + 1)
-            .map(Into::into)
-            .collect();
+        let mut kept: Vec<AuditText> = items.into_iter().take(MAX_LIST_ITEMS + 1).map(Into::into).collect();
         if kept.len() > MAX_LIST_ITEMS {
             kept.truncate(MAX_LIST_ITEMS - 1);
             kept.push(AuditText(CUT.to_string()));

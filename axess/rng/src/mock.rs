@@ -26,12 +26,7 @@ impl MockRng {
     /// Creates a generator from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self {
-            state: Mutex::new(State {
-                seed,
-                left: Vec::new(),
-            }),
-        }
+        Self { state: Mutex::new(State { seed, left: Vec::new() }) }
     }
 }
 
@@ -84,10 +79,7 @@ mod tests {
     #[test]
     fn splitmix_reference_value() {
         // First output of SplitMix64 seeded with 0 (Vigna's reference implementation).
-        assert_eq!(
-            u64::from_be_bytes(random_array(&MockRng::new(0))),
-            0xE220_A839_7B1D_CDAF
-        );
+        assert_eq!(u64::from_be_bytes(random_array(&MockRng::new(0))), 0xE220_A839_7B1D_CDAF);
     }
 
     #[test]

@@ -26,14 +26,7 @@ pub(super) fn run(workspace: &Workspace) -> Outcome {
     };
     process::run(
         Command::new(program)
-            .args([
-                "--workspace",
-                "--all-features",
-                "check",
-                "licenses",
-                "bans",
-                "sources",
-            ])
+            .args(["--workspace", "--all-features", "check", "licenses", "bans", "sources"])
             .current_dir(&workspace.workspace_root),
     )
 }
@@ -61,19 +54,13 @@ fn install(folder: &Path) -> Result<PathBuf, String> {
 }
 
 fn make_environment(folder: &Path) -> Outcome {
-    process::run(
-        Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(folder),
-    )
+    process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))
 }
 
 /// A developer may go without; continuous integration may not.
 fn excused(message: &str, in_ci: bool) -> Outcome {
     if in_ci {
-        return Err(format!(
-            "cargo-deny cannot be had, and CI=true needs it: {message}"
-        ));
+        return Err(format!("cargo-deny cannot be had, and CI=true needs it: {message}"));
     }
     println!("skipped: cargo-deny cannot be had: {message}");
     Ok(())
@@ -86,10 +73,6 @@ mod tests {
     #[test]
     fn a_missing_cargo_deny_fails_only_in_ci() {
         assert!(excused("python3 is missing", false).is_ok());
-        assert!(
-            excused("python3 is missing", true)
-                .unwrap_err()
-                .contains("python3 is missing")
-        );
+        assert!(excused("python3 is missing", true).unwrap_err().contains("python3 is missing"));
     }
 }

@@ -5,9 +5,7 @@ use crate::{Outcome, workspace::Workspace};
 const FACADE: &str = "axess";
 
 pub(super) fn run(workspace: &Workspace) -> Outcome {
-    let facade = workspace
-        .package(FACADE)
-        .ok_or_else(|| format!("there is no package `{FACADE}`"))?;
+    let facade = workspace.package(FACADE).ok_or_else(|| format!("there is no package `{FACADE}`"))?;
     for set in sets(facade.features.keys()) {
         let mut args = vec!["clippy", "-p", FACADE, "--no-default-features"];
         if let Some(feature) = set {
@@ -22,10 +20,7 @@ pub(super) fn run(workspace: &Workspace) -> Outcome {
 
 /// No feature, then each one alone. `default` only names others.
 fn sets<'a>(features: impl Iterator<Item = &'a String>) -> Vec<Option<&'a str>> {
-    let each = features
-        .map(String::as_str)
-        .filter(|name| *name != "default")
-        .map(Some);
+    let each = features.map(String::as_str).filter(|name| *name != "default").map(Some);
     std::iter::once(None).chain(each).collect()
 }
 

@@ -52,16 +52,12 @@ fn prepare(folder: &Path, port: u16, upstream: u16) -> std::io::Result<File> {
 }
 
 fn configuration(port: u16, upstream: u16) -> String {
-    TEMPLATE
-        .replace("@PORT@", &port.to_string())
-        .replace("@UPSTREAM@", &upstream.to_string())
+    TEMPLATE.replace("@PORT@", &port.to_string()).replace("@UPSTREAM@", &upstream.to_string())
 }
 
 fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    listener
-        .map(|address| address.port())
-        .map_err(|error| format!("no free port: {error}"))
+    listener.map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
 }
 
 /// Waits for the pid file: nginx writes it once it listens. A connection would not tell whose port it is.
@@ -121,10 +117,8 @@ mod tests {
             stream.read_exact(&mut byte).unwrap();
             head.extend(byte);
         }
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            head.len()
-        );
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", head.len());
         stream.write_all(answer.as_bytes()).unwrap();
         stream.write_all(&head).unwrap();
     }

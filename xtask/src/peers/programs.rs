@@ -13,36 +13,16 @@ struct Program {
 }
 
 const PROGRAMS: [Program; 7] = [
-    Program {
-        name: "cc",
-        package: "build-essential",
-        used_for: "linking; crates with C code",
-    },
-    Program {
-        name: "curl",
-        package: "curl",
-        used_for: "an HTTP client that is not ours, and the demo",
-    },
+    Program { name: "cc", package: "build-essential", used_for: "linking; crates with C code" },
+    Program { name: "curl", package: "curl", used_for: "an HTTP client that is not ours, and the demo" },
     Program {
         name: "oathtool",
         package: "oathtool",
         used_for: "TOTP and HOTP codes computed by somebody else",
     },
-    Program {
-        name: "rsvg-convert",
-        package: "librsvg2-bin",
-        used_for: "drawing the enrolment QR code",
-    },
-    Program {
-        name: "zbarimg",
-        package: "zbar-tools",
-        used_for: "reading the QR code back as a phone would",
-    },
-    Program {
-        name: "nginx",
-        package: "nginx",
-        used_for: "a reverse proxy that sets forwarded headers",
-    },
+    Program { name: "rsvg-convert", package: "librsvg2-bin", used_for: "drawing the enrolment QR code" },
+    Program { name: "zbarimg", package: "zbar-tools", used_for: "reading the QR code back as a phone would" },
+    Program { name: "nginx", package: "nginx", used_for: "a reverse proxy that sets forwarded headers" },
     Program {
         name: "chromium",
         package: "chromium",
@@ -82,12 +62,7 @@ pub(crate) fn can_install() -> Result<bool, String> {
 
 /// Prints where each program is.
 pub(super) fn print_status() {
-    for Program {
-        name,
-        package,
-        used_for,
-    } in &PROGRAMS
-    {
+    for Program { name, package, used_for } in &PROGRAMS {
         match find_program(name) {
             Some(path) => println!("{name}: {} ({used_for})", path.display()),
             None => println!("{name}: missing, in package {package} ({used_for})"),
@@ -96,10 +71,7 @@ pub(super) fn print_status() {
 }
 
 fn missing() -> Vec<&'static Program> {
-    PROGRAMS
-        .iter()
-        .filter(|program| find_program(program.name).is_none())
-        .collect()
+    PROGRAMS.iter().filter(|program| find_program(program.name).is_none()).collect()
 }
 
 fn how_to_install(missing: &[&Program]) -> String {
@@ -130,10 +102,7 @@ mod tests {
 
     #[test]
     fn the_message_names_programs_and_packages() {
-        let missing: Vec<&Program> = PROGRAMS
-            .iter()
-            .filter(|program| program.name == "zbarimg")
-            .collect();
+        let missing: Vec<&Program> = PROGRAMS.iter().filter(|program| program.name == "zbarimg").collect();
         assert_eq!(
             how_to_install(&missing),
             "missing: zbarimg; on Debian: sudo apt-get install --no-install-recommends zbar-tools"

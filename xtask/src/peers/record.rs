@@ -29,12 +29,7 @@ impl Peer {
     /// Describes a process that runs now.
     pub(super) fn of(name: &str, port: u16, pid: u32) -> Result<Self, String> {
         let (_, started) = running(pid).ok_or_else(|| format!("{name} ended right after it started"))?;
-        Ok(Self {
-            name: name.to_owned(),
-            port,
-            pid,
-            started,
-        })
+        Ok(Self { name: name.to_owned(), port, pid, started })
     }
 
     /// True while the very process that was recorded runs.
@@ -53,10 +48,7 @@ impl Peer {
             }
             std::thread::sleep(BETWEEN_LOOKS);
         }
-        Err(format!(
-            "{self} does not end (look at it, then: kill {})",
-            self.pid
-        ))
+        Err(format!("{self} does not end (look at it, then: kill {})", self.pid))
     }
 }
 
@@ -117,20 +109,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let peer = Peer::of("sleep", 1, child.id()).unwrap();
-        let renamed = Peer {
-            name: "nginx".into(),
-            ..peer.clone()
-        };
-        let reused = Peer {
-            started: peer.started + 1,
-            ..peer.clone()
-        };
+        let renamed = Peer { name: "nginx".into(), ..peer.clone() };
+        let reused = Peer { started: peer.started + 1, ..peer.clone() };
         save(folder.path(), &[renamed, reused]).unwrap();
         stop_all(folder.path()).unwrap();
-        assert!(
-            peer.is_running(),
-            "another program or another start of the same pid was ended"
-        );
+        assert!(peer.is_running(), "another program or another start of the same pid was ended");
 
         save(folder.path(), std::slice::from_ref(&peer)).unwrap();
         stop_all(folder.path()).unwrap();

@@ -33,10 +33,7 @@ pub(super) fn check(project: &Project) -> Vec<Fault> {
 fn faults_in(file: &File) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (at, token) in file.tokens.iter().enumerate().filter(|(_, token)| !token.in_test) {
-        for (call, instead) in CALLS
-            .iter()
-            .filter(|(call, _)| matches_at(&file.tokens, at, call))
-        {
+        for (call, instead) in CALLS.iter().filter(|(call, _)| matches_at(&file.tokens, at, call)) {
             let message = format!("`{}` asks the system ({instead})", call.concat());
             faults.push(Fault::new(&file.path, token.line, message));
         }

@@ -48,11 +48,7 @@ pub(super) fn check(project: &Project) -> Vec<Fault> {
         return Vec::new();
     };
     let Some(list) = project.file(LIST) else {
-        return vec![Fault::new(
-            LIST,
-            1,
-            "missing (list the rows and edges of the workspace)",
-        )];
+        return vec![Fault::new(LIST, 1, "missing (list the rows and edges of the workspace)")];
     };
     let arrows: Arrows = match toml::from_str(&list.text) {
         Ok(arrows) => arrows,
@@ -72,10 +68,7 @@ fn rows(project: &Project, workspace: &Workspace, arrows: &Arrows, faults: &mut 
     let listed: Vec<&String> = arrows.rows.iter().flatten().collect();
     for package in &workspace.packages {
         if listed.iter().filter(|name| ***name == package.name).count() != 1 {
-            let message = format!(
-                "`{}` needs exactly one place in `rows` (add it there)",
-                package.name
-            );
+            let message = format!("`{}` needs exactly one place in `rows` (add it there)", package.name);
             faults.push(Fault::new(LIST, line(project, "rows"), message));
         }
     }
@@ -140,15 +133,9 @@ fn directions(project: &Project, arrows: &Arrows, faults: &mut Vec<Fault>) {
         }
     }
     for edge in &arrows.sideways {
-        if !arrows
-            .uses
-            .get(&edge.from)
-            .is_some_and(|names| names.contains(&edge.to))
-        {
-            let message = format!(
-                "[[sideways]] `{}` -> `{}` excuses no edge (take it out)",
-                edge.from, edge.to
-            );
+        if !arrows.uses.get(&edge.from).is_some_and(|names| names.contains(&edge.to)) {
+            let message =
+                format!("[[sideways]] `{}` -> `{}` excuses no edge (take it out)", edge.from, edge.to);
             faults.push(Fault::new(LIST, line(project, &quoted(&edge.from)), message));
         }
     }
@@ -157,10 +144,8 @@ fn directions(project: &Project, arrows: &Arrows, faults: &mut Vec<Fault>) {
 fn forbidden_names(project: &Project, workspace: &Workspace, never: &[Never], faults: &mut Vec<Fault>) {
     for rule in never {
         let Some(package) = workspace.package(&rule.package) else {
-            let message = format!(
-                "[[never]] `{}` is no package of the workspace (take it out)",
-                rule.package
-            );
+            let message =
+                format!("[[never]] `{}` is no package of the workspace (take it out)", rule.package);
             faults.push(Fault::new(LIST, line(project, &quoted(&rule.package)), message));
             continue;
         };
@@ -173,13 +158,9 @@ fn forbidden_names(project: &Project, workspace: &Workspace, never: &[Never], fa
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
             };
             if rule.names.iter().any(is_family) {
-                let at = project
-                    .file(&manifest)
-                    .map_or(1, |file| file.line_of(&dependency.name));
-                let message = format!(
-                    "`{}` may not use `{}` ({})",
-                    rule.package, dependency.name, rule.reason
-                );
+                let at = project.file(&manifest).map_or(1, |file| file.line_of(&dependency.name));
+                let message =
+                    format!("`{}` may not use `{}` ({})", rule.package, dependency.name, rule.reason);
                 faults.push(Fault::new(&manifest, at, message));
             }
         }
@@ -224,10 +205,7 @@ mod tests {
         assert_eq!(faults(&list, CORE_ON_CLOCK, ""), [""; 0]);
         let found = faults(ROWS, CORE_ON_CLOCK, "");
         assert_eq!(found.len(), 1);
-        assert!(
-            found[0].starts_with("core/Cargo.toml:3: `core` may not use `clock`"),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("core/Cargo.toml:3: `core` may not use `clock`"), "{found:?}");
     }
 
     #[test]
@@ -243,14 +221,8 @@ mod tests {
     #[test]
     fn development_edges_are_a_list_of_their_own() {
         let dev = r#"{"name": "clock", "kind": "dev"}"#;
-        assert_eq!(
-            faults(&format!("{ROWS}[dev_uses]\ncore = [\"clock\"]\n"), dev, ""),
-            [""; 0]
-        );
-        assert_eq!(
-            faults(&format!("{ROWS}[uses]\ncore = [\"clock\"]\n"), dev, "").len(),
-            2
-        );
+        assert_eq!(faults(&format!("{ROWS}[dev_uses]\ncore = [\"clock\"]\n"), dev, ""), [""; 0]);
+        assert_eq!(faults(&format!("{ROWS}[uses]\ncore = [\"clock\"]\n"), dev, "").len(), 2);
     }
 
     #[test]
@@ -260,24 +232,12 @@ mod tests {
         let edge = "[[sideways]]\nfrom = \"cache\"\nto = \"clock\"\nreason = \"it expires entries\"\n";
         assert_eq!(faults(&format!("{list}{edge}"), "", CORE_ON_CLOCK), [""; 0]);
         assert_eq!(
-            faults(
-                &format!("{list}{}", edge.replace("it expires entries", " ")),
-                "",
-                CORE_ON_CLOCK
-            )
-            .len(),
+            faults(&format!("{list}{}", edge.replace("it expires entries", " ")), "", CORE_ON_CLOCK).len(),
             1
         );
-        assert_eq!(
-            faults(&format!("{ROWS}{edge}"), "", "").len(),
-            1,
-            "a reason without an edge"
-        );
+        assert_eq!(faults(&format!("{ROWS}{edge}"), "", "").len(), 1, "a reason without an edge");
 
-        let up = format!(
-            "{ROWS}[uses]\ncache = [\"core\"]\n{}",
-            edge.replace("\"clock\"", "\"core\"")
-        );
+        let up = format!("{ROWS}[uses]\ncache = [\"core\"]\n{}", edge.replace("\"clock\"", "\"core\""));
         let found = faults(&up, "", r#"{"name": "core", "kind": "build"}"#);
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("does not point to a lower row"), "{found:?}");

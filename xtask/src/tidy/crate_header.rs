@@ -3,9 +3,7 @@
 use super::{Fault, Project, project::File, tokens::matches_at};
 
 /// Names that say nothing about what is inside.
-const VAGUE: [&str; 8] = [
-    "utils", "util", "common", "helpers", "helper", "manager", "managers", "misc",
-];
+const VAGUE: [&str; 8] = ["utils", "util", "common", "helpers", "helper", "manager", "managers", "misc"];
 
 pub(super) fn check(project: &Project) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -18,10 +16,7 @@ pub(super) fn check(project: &Project) -> Vec<Fault> {
             faults.push(vague(&file.path, 1, name));
         }
         for (at, token) in file.tokens.iter().enumerate() {
-            if let Some(name) = VAGUE
-                .iter()
-                .find(|name| matches_at(&file.tokens, at, &["mod", name]))
-            {
+            if let Some(name) = VAGUE.iter().find(|name| matches_at(&file.tokens, at, &["mod", name])) {
                 faults.push(vague(&file.path, token.line, name));
             }
         }
@@ -30,10 +25,7 @@ pub(super) fn check(project: &Project) -> Vec<Fault> {
 }
 
 fn library(file: &File, faults: &mut Vec<Fault>) {
-    let forbids = file
-        .text
-        .lines()
-        .any(|line| line.trim() == "#![forbid(unsafe_code)]");
+    let forbids = file.text.lines().any(|line| line.trim() == "#![forbid(unsafe_code)]");
     if !forbids {
         faults.push(Fault::new(
             &file.path,
@@ -41,26 +33,15 @@ fn library(file: &File, faults: &mut Vec<Fault>) {
             "unsafe code is not forbidden (add `#![forbid(unsafe_code)]`)",
         ));
     }
-    let header: Vec<&str> = file
-        .text
-        .lines()
-        .take_while(|line| line.starts_with("//!"))
-        .collect();
-    if !header
-        .iter()
-        .any(|line| line.starts_with("//! Does not know about: "))
-    {
+    let header: Vec<&str> = file.text.lines().take_while(|line| line.starts_with("//!")).collect();
+    if !header.iter().any(|line| line.starts_with("//! Does not know about: ")) {
         let message = "the crate's limits are unsaid (open with `//! Does not know about: ...`)";
         faults.push(Fault::new(&file.path, 1, message));
     }
 }
 
 fn vague(path: &str, line: usize, name: &str) -> Fault {
-    Fault::new(
-        path,
-        line,
-        format!("`{name}` says nothing (name the module after what it holds)"),
-    )
+    Fault::new(path, line, format!("`{name}` says nothing (name the module after what it holds)"))
 }
 
 #[cfg(test)]
@@ -76,14 +57,8 @@ mod tests {
     #[test]
     fn a_library_needs_its_header() {
         assert_eq!(count("axess/a/src/lib.rs", GOOD), 0);
-        assert_eq!(
-            count("axess/a/src/lib.rs", &GOOD.replace("#![forbid(unsafe_code)]", "")),
-            1
-        );
-        assert_eq!(
-            count("axess/a/src/lib.rs", &GOOD.replace("Does not know", "Knows")),
-            1
-        );
+        assert_eq!(count("axess/a/src/lib.rs", &GOOD.replace("#![forbid(unsafe_code)]", "")), 1);
+        assert_eq!(count("axess/a/src/lib.rs", &GOOD.replace("Does not know", "Knows")), 1);
         assert_eq!(count("axess/a/src/lib.rs", ""), 2);
         assert_eq!(count("axess/a/src/part.rs", ""), 0);
     }
@@ -93,11 +68,7 @@ mod tests {
         for name in VAGUE {
             assert_eq!(count(&format!("axess/a/src/{name}.rs"), ""), 1, "{name}");
             assert_eq!(count(&format!("axess/a/src/{name}/part.rs"), ""), 1, "{name}");
-            assert_eq!(
-                count("axess/a/src/part.rs", &format!("mod {name} {{}}")),
-                1,
-                "{name}"
-            );
+            assert_eq!(count("axess/a/src/part.rs", &format!("mod {name} {{}}")), 1, "{name}");
         }
         assert_eq!(count("axess/a/src/commonness.rs", "mod utility;"), 0);
     }

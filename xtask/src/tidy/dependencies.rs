@@ -30,9 +30,7 @@ pub(super) fn check(project: &Project) -> Vec<Fault> {
     let documented = project.file(PAGE).map(first_column).unwrap_or_default();
     let mut faults = Vec::new();
     let mut known = Vec::new();
-    for file in project
-        .files()
-        .filter(|file| file.path == "Cargo.toml" || file.path.ends_with("/Cargo.toml"))
+    for file in project.files().filter(|file| file.path == "Cargo.toml" || file.path.ends_with("/Cargo.toml"))
     {
         let manifest: Manifest = match toml::from_str(&file.text) {
             Ok(manifest) => manifest,
@@ -96,10 +94,7 @@ mod tests {
         assert_eq!(faults(member, "| `serde` | why | what else |\n"), [""; 0]);
         let found = faults(member, "");
         assert_eq!(found.len(), 1);
-        assert!(
-            found[0].starts_with("Cargo.toml:2: `serde` is not argued for"),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("Cargo.toml:2: `serde` is not argued for"), "{found:?}");
         let found = faults(member, "| `serde` | why |\n| `rand` | why |\n");
         assert_eq!(found.len(), 1);
         assert!(found[0].starts_with(&format!("{PAGE}:2: `rand`")), "{found:?}");

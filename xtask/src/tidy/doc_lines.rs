@@ -8,9 +8,7 @@ use super::{
     tokens::{Token, item_end, matches_at},
 };
 
-const ITEMS: [&str; 10] = [
-    "fn", "struct", "enum", "trait", "mod", "const", "static", "type", "union", "use",
-];
+const ITEMS: [&str; 10] = ["fn", "struct", "enum", "trait", "mod", "const", "static", "type", "union", "use"];
 const QUALIFIERS: [&str; 4] = ["async", "const", "unsafe", "extern"];
 
 /// Ends of words after which a full stop does not end the sentence.
@@ -108,10 +106,7 @@ mod tests {
     use super::*;
 
     fn faults(text: &str) -> Vec<String> {
-        check(&Project::of(&[("axess/a/src/a.rs", text)]))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&Project::of(&[("axess/a/src/a.rs", text)])).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -127,11 +122,7 @@ mod tests {
             ("Returns the name. Never fails.", "more than one sentence"),
         ] {
             let found = faults(&format!("/// {line}\n///\n/// more\npub fn a() {{}}\n"));
-            assert_eq!(
-                found.len(),
-                usize::from(!expected.is_empty()),
-                "{line}: {found:?}"
-            );
+            assert_eq!(found.len(), usize::from(!expected.is_empty()), "{line}: {found:?}");
             assert!(
                 found
                     .iter()
@@ -153,16 +144,9 @@ mod tests {
             "pub type A = u8;",
         ] {
             assert_eq!(faults(&format!("/// bad\n{item}\n")).len(), 1, "{item}");
-            assert_eq!(
-                faults(&format!("macro! {{\n/// bad\n{item}\n}}")).len(),
-                1,
-                "{item} in a macro"
-            );
+            assert_eq!(faults(&format!("macro! {{\n/// bad\n{item}\n}}")).len(), 1, "{item} in a macro");
         }
-        assert_eq!(
-            faults("/// Good.\npub trait A {\n    /// bad\n    fn a();\n}\n").len(),
-            1
-        );
+        assert_eq!(faults("/// Good.\npub trait A {\n    /// bad\n    fn a();\n}\n").len(), 1);
     }
 
     #[test]

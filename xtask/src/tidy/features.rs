@@ -17,9 +17,7 @@ pub(super) fn check(project: &Project) -> Vec<Fault> {
     let mut faults = Vec::new();
     for feature in facade.features.keys() {
         if !documented.iter().any(|(_, name)| name == feature) {
-            let at = project
-                .file(&manifest)
-                .map_or(1, |file| file.line_of(&format!("{feature} = [")));
+            let at = project.file(&manifest).map_or(1, |file| file.line_of(&format!("{feature} = [")));
             let message = format!("feature `{feature}` is not documented (add a row for it to {PAGE})");
             faults.push(Fault::new(&manifest, at, message));
         }
@@ -59,9 +57,6 @@ mod tests {
             ]
         );
         let found = faults(r#"{"default": []}"#, page);
-        assert_eq!(
-            found,
-            ["docs/features.md:4: `a` is no feature of `axess` (take the row out)"]
-        );
+        assert_eq!(found, ["docs/features.md:4: `a` is no feature of `axess` (take the row out)"]);
     }
 }

@@ -14,11 +14,7 @@ pub(crate) struct Fault {
 impl Fault {
     /// Names a fault at a line (from 1) of a file.
     pub(crate) fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            message: message.into(),
-        }
+        Self { path: path.to_owned(), line, message: message.into() }
     }
 }
 
@@ -50,12 +46,7 @@ impl File {
         } else {
             (Vec::new(), None)
         };
-        Self {
-            path: path.to_owned(),
-            text,
-            tokens,
-            refusal,
-        }
+        Self { path: path.to_owned(), text, tokens, refusal }
     }
 
     /// True for a Rust source file.
@@ -75,10 +66,7 @@ impl File {
 
     /// Returns the first line (from 1) that holds `needle`, or 1.
     pub(crate) fn line_of(&self, needle: &str) -> usize {
-        self.text
-            .lines()
-            .position(|line| line.contains(needle))
-            .map_or(1, |index| index + 1)
+        self.text.lines().position(|line| line.contains(needle)).map_or(1, |index| index + 1)
     }
 }
 
@@ -99,20 +87,14 @@ impl Project {
                 files.push(File::new(&path, text));
             }
         }
-        Ok(Self {
-            files,
-            workspace: Some(Workspace::load()?),
-        })
+        Ok(Self { files, workspace: Some(Workspace::load()?) })
     }
 
     /// Builds a project from pairs of path and text, without packages.
     #[cfg(test)]
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         Self {
-            files: files
-                .iter()
-                .map(|(path, text)| File::new(path, (*text).to_owned()))
-                .collect(),
+            files: files.iter().map(|(path, text)| File::new(path, (*text).to_owned())).collect(),
             workspace: None,
         }
     }
@@ -150,11 +132,7 @@ impl Project {
             .iter()
             .filter_map(|file| {
                 let (line, why) = file.refusal.as_ref()?;
-                Some(Fault::new(
-                    &file.path,
-                    *line,
-                    format!("not readable as Rust: {why} (mend the syntax)"),
-                ))
+                Some(Fault::new(&file.path, *line, format!("not readable as Rust: {why} (mend the syntax)")))
             })
             .collect()
     }
@@ -171,10 +149,7 @@ mod tests {
 
     #[test]
     fn a_fault_reads_like_a_compiler_message() {
-        assert_eq!(
-            Fault::new("a/b.rs", 7, "no (yes)").to_string(),
-            "a/b.rs:7: no (yes)"
-        );
+        assert_eq!(Fault::new("a/b.rs", 7, "no (yes)").to_string(), "a/b.rs:7: no (yes)");
     }
 
     #[test]

@@ -16,10 +16,7 @@ struct Block<'a> {
 pub(super) fn check(project: &Project) -> Vec<Fault> {
     let mut faults = Vec::new();
     for file in project.files().filter(|file| file.path.ends_with(".md")) {
-        for block in blocks(file)
-            .iter()
-            .filter(|block| ["console", "sh"].contains(&block.language))
-        {
+        for block in blocks(file).iter().filter(|block| ["console", "sh"].contains(&block.language)) {
             commands(file, block, &mut faults);
         }
     }
@@ -83,10 +80,7 @@ mod tests {
     use super::*;
 
     fn faults(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Project::of(files))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&Project::of(files)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -96,10 +90,7 @@ mod tests {
             faults(&[("CONTRIBUTING.md", page)]),
             ["CONTRIBUTING.md:5: `cargo xtask tset` does not exist (see `cargo xtask help`)"]
         );
-        assert_eq!(
-            faults(&[("docs/a.md", "```text\ncargo xtask tset\n```\n")]),
-            [""; 0]
-        );
+        assert_eq!(faults(&[("docs/a.md", "```text\ncargo xtask tset\n```\n")]), [""; 0]);
     }
 
     #[test]

@@ -76,16 +76,10 @@ fn exceptions(project: &Project, sizes: &Sizes, faults: &mut Vec<Fault>) {
     let at = |entry: &Exception| project.file(LIST).map_or(1, |list| list.line_of(&entry.path));
     let all = sizes.file.iter().chain(&sizes.function);
     for entry in all.filter(|entry| entry.reason.trim().is_empty()) {
-        faults.push(Fault::new(
-            LIST,
-            at(entry),
-            "an exception without a reason (say why, or split it)",
-        ));
+        faults.push(Fault::new(LIST, at(entry), "an exception without a reason (say why, or split it)"));
     }
     for entry in &sizes.file {
-        let lines = project
-            .file(&entry.path)
-            .map_or(0, |file| file.text.lines().count());
+        let lines = project.file(&entry.path).map_or(0, |file| file.text.lines().count());
         if lines <= MAX_FILE_LINES {
             let message = format!("`{}` no longer needs an exception (take it out)", entry.path);
             faults.push(Fault::new(LIST, at(entry), message));
@@ -102,10 +96,7 @@ fn exceptions(project: &Project, sizes: &Sizes, faults: &mut Vec<Fault>) {
             .max();
         if longest.unwrap_or(0) <= MAX_FUNCTION_LINES {
             let name = entry.name.as_deref().unwrap_or("?");
-            let message = format!(
-                "`{name}` in `{}` no longer needs an exception (take it out)",
-                entry.path
-            );
+            let message = format!("`{name}` in `{}` no longer needs an exception (take it out)", entry.path);
             faults.push(Fault::new(LIST, at(entry), message));
         }
     }
@@ -115,18 +106,12 @@ fn exceptions(project: &Project, sizes: &Sizes, faults: &mut Vec<Fault>) {
 fn functions(file: &File) -> Vec<Measured> {
     let tokens = &file.tokens;
     let mut found = Vec::new();
-    for (at, token) in tokens
-        .iter()
-        .enumerate()
-        .filter(|(_, token)| token.is_ident("fn"))
-    {
+    for (at, token) in tokens.iter().enumerate().filter(|(_, token)| token.is_ident("fn")) {
         let Some(name) = tokens.get(at + 1).and_then(|next| next.ident()) else {
             continue;
         };
         let end = super::tokens::item_end(tokens, at);
-        let has_body = tokens
-            .iter()
-            .any(|open| open.opens(Delimiter::Brace) == Some(end));
+        let has_body = tokens.iter().any(|open| open.opens(Delimiter::Brace) == Some(end));
         if let Some(last) = tokens.get(end).filter(|_| has_body) {
             found.push(Measured {
                 line: token.line,
@@ -143,17 +128,11 @@ mod tests {
     use super::*;
 
     fn faults(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Project::of(files))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&Project::of(files)).iter().map(ToString::to_string).collect()
     }
 
     fn function_of(lines: usize) -> String {
-        format!(
-            "impl A {{\n    fn long(&self) {{\n{}    }}\n}}\n",
-            "        b();\n".repeat(lines - 2)
-        )
+        format!("impl A {{\n    fn long(&self) {{\n{}    }}\n}}\n", "        b();\n".repeat(lines - 2))
     }
 
     #[test]
@@ -174,10 +153,8 @@ mod tests {
 
     #[test]
     fn a_declaration_without_a_body_has_no_length() {
-        let text = format!(
-            "trait A {{\n    fn a();\n{}    fn b() {{}}\n}}\n",
-            "\n".repeat(MAX_FUNCTION_LINES)
-        );
+        let text =
+            format!("trait A {{\n    fn a();\n{}    fn b() {{}}\n}}\n", "\n".repeat(MAX_FUNCTION_LINES));
         assert_eq!(faults(&[("a.rs", &text)]), [""; 0]);
     }
 

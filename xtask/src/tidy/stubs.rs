@@ -10,14 +10,8 @@ const MARKS: [&str; 2] = [concat!("FIX", "ME"), concat!("X", "XX")];
 /// Macro calls and attributes that are refused, and what to do instead.
 const MACROS: [&str; 2] = ["todo", "unimplemented"];
 const ATTRIBUTES: [(&str, &str); 2] = [
-    (
-        "ignore",
-        "run it, or delete it; a test that lacks a program says so in the skip file",
-    ),
-    (
-        "non_exhaustive",
-        "a new variant breaks the caller's build on purpose: bump the version instead",
-    ),
+    ("ignore", "run it, or delete it; a test that lacks a program says so in the skip file"),
+    ("non_exhaustive", "a new variant breaks the caller's build on purpose: bump the version instead"),
 ];
 
 pub(super) fn check(project: &Project) -> Vec<Fault> {
@@ -48,28 +42,15 @@ fn marks(file: &File, faults: &mut Vec<Fault>) {
 
 fn code(file: &File, faults: &mut Vec<Fault>) {
     for (at, token) in file.tokens.iter().enumerate() {
-        for name in MACROS
-            .iter()
-            .filter(|name| matches_at(&file.tokens, at, &[name, "!"]))
-        {
-            faults.push(Fault::new(
-                &file.path,
-                token.line,
-                format!("`{name}!` (write the code)"),
-            ));
+        for name in MACROS.iter().filter(|name| matches_at(&file.tokens, at, &[name, "!"])) {
+            faults.push(Fault::new(&file.path, token.line, format!("`{name}!` (write the code)")));
         }
         if token.opens(Delimiter::Bracket).is_none() || !follows_hash(file, at) {
             continue;
         }
-        for (name, instead) in ATTRIBUTES
-            .iter()
-            .filter(|(name, _)| matches_at(&file.tokens, at + 1, &[name]))
+        for (name, instead) in ATTRIBUTES.iter().filter(|(name, _)| matches_at(&file.tokens, at + 1, &[name]))
         {
-            faults.push(Fault::new(
-                &file.path,
-                token.line,
-                format!("`#[{name}]` ({instead})"),
-            ));
+            faults.push(Fault::new(&file.path, token.line, format!("`#[{name}]` ({instead})")));
         }
     }
 }
@@ -84,10 +65,7 @@ mod tests {
     use super::*;
 
     fn faults(text: &str) -> Vec<String> {
-        check(&Project::of(&[("a.rs", text)]))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&Project::of(&[("a.rs", text)])).iter().map(ToString::to_string).collect()
     }
 
     #[test]

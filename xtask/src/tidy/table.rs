@@ -24,9 +24,6 @@ mod tests {
         let text =
             "# A\n\n| Name | Why |\n|---|---|\n| `one` | x |\n| `two`, three | x |\n| `four` | `five` |\n";
         let project = Project::of(&[("a.md", text)]);
-        assert_eq!(
-            first_column(project.file("a.md").unwrap()),
-            [(5, "one"), (7, "four")]
-        );
+        assert_eq!(first_column(project.file("a.md").unwrap()), [(5, "one"), (7, "four")]);
     }
 }

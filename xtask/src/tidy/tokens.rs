@@ -93,11 +93,7 @@ pub(crate) fn item_end(tokens: &[Token], start: usize) -> usize {
 fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
     for tree in stream {
         let line = tree.span().start().line;
-        let plain = |kind| Token {
-            kind,
-            line,
-            in_test: false,
-        };
+        let plain = |kind| Token { kind, line, in_test: false };
         match tree {
             TokenTree::Ident(ident) => tokens.push(plain(Kind::Ident(ident.to_string()))),
             TokenTree::Punct(punct) => tokens.push(plain(Kind::Punct(punct.as_char()))),
@@ -108,11 +104,7 @@ fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
                 flatten(group.stream(), tokens);
                 let close = tokens.len();
                 let close_line = group.span_close().end().line;
-                tokens.push(Token {
-                    kind: Kind::Close,
-                    line: close_line,
-                    in_test: false,
-                });
+                tokens.push(Token { kind: Kind::Close, line: close_line, in_test: false });
                 if let Some(token) = tokens.get_mut(open) {
                     token.kind = Kind::Open(group.delimiter(), close);
                 }
@@ -127,19 +119,15 @@ fn mark_tests(tokens: &mut [Token]) {
     while at < tokens.len() {
         let inner = matches_at(tokens, at, &["#", "!"]);
         let bracket = if inner { at + 2 } else { at + 1 };
-        let attribute = matches_at(tokens, at, &["#"])
-            .then(|| tokens.get(bracket)?.opens(Delimiter::Bracket))
-            .flatten();
+        let attribute =
+            matches_at(tokens, at, &["#"]).then(|| tokens.get(bracket)?.opens(Delimiter::Bracket)).flatten();
         let Some(close) = attribute else {
             at += 1;
             continue;
         };
         if is_cfg_test(tokens, bracket + 1) {
-            let last = if inner {
-                tokens.len()
-            } else {
-                item_end(tokens, after_attributes(tokens, close + 1))
-            };
+            let last =
+                if inner { tokens.len() } else { item_end(tokens, after_attributes(tokens, close + 1)) };
             for token in tokens.iter_mut().take(last + 1).skip(at) {
                 token.in_test = true;
             }
@@ -150,10 +138,7 @@ fn mark_tests(tokens: &mut [Token]) {
 
 fn after_attributes(tokens: &[Token], mut at: usize) -> usize {
     while matches_at(tokens, at, &["#"]) {
-        match tokens
-            .get(at + 1)
-            .and_then(|token| token.opens(Delimiter::Bracket))
-        {
+        match tokens.get(at + 1).and_then(|token| token.opens(Delimiter::Bracket)) {
             Some(close) => at = close + 1,
             None => break,
         }
@@ -205,15 +190,9 @@ mod tests {
     #[test]
     fn brackets_know_their_mate() {
         let tokens = tokenize("fn a() {\n  b([1]);\n}\n").unwrap();
-        let open = tokens
-            .iter()
-            .position(|token| token.opens(Delimiter::Brace).is_some())
-            .unwrap();
+        let open = tokens.iter().position(|token| token.opens(Delimiter::Brace).is_some()).unwrap();
         let close = tokens[open].opens(Delimiter::Brace).unwrap();
-        assert_eq!(
-            (tokens[open].line, tokens[close].line, close),
-            (1, 3, tokens.len() - 1)
-        );
+        assert_eq!((tokens[open].line, tokens[close].line, close), (1, 3, tokens.len() - 1));
         assert_eq!(item_end(&tokens, 0), close);
     }
 }

@@ -30,10 +30,7 @@ pub(super) fn check(project: &Project) -> Vec<Fault> {
                 let message = format!("`{path}` points outside the project (it must stand alone)");
                 faults.push(Fault::new(&file.path, index + 1, message));
             }
-            if CREDENTIALS
-                .iter()
-                .any(|(start, body)| holds_credential(line, start, *body))
-            {
+            if CREDENTIALS.iter().any(|(start, body)| holds_credential(line, start, *body)) {
                 let message = "this looks like a credential (revoke it; make test keys while the test runs)";
                 faults.push(Fault::new(&file.path, index + 1, message));
             }
@@ -49,10 +46,7 @@ pub(super) fn check(project: &Project) -> Vec<Fault> {
 fn holds_credential(line: &str, start: &str, body: usize) -> bool {
     line.match_indices(start).any(|(at, _)| {
         let rest = line.get(at + start.len()..).unwrap_or("");
-        rest.chars()
-            .take_while(|ch| ch.is_ascii_alphanumeric() || *ch == '_')
-            .count()
-            >= body
+        rest.chars().take_while(|ch| ch.is_ascii_alphanumeric() || *ch == '_').count() >= body
     })
 }
 
@@ -61,24 +55,13 @@ fn real_address(line: &str) -> Option<String> {
     let is_local = |ch: char| ch.is_ascii_alphanumeric() || "._+-".contains(ch);
     let is_domain = |ch: char| ch.is_alphanumeric() || ".-".contains(ch);
     line.match_indices('@').find_map(|(at, _)| {
-        let local: String = line
-            .get(..at)?
-            .chars()
-            .rev()
-            .take_while(|ch| is_local(*ch))
-            .collect();
-        let domain: String = line
-            .get(at + 1..)?
-            .chars()
-            .take_while(|ch| is_domain(*ch))
-            .collect();
+        let local: String = line.get(..at)?.chars().rev().take_while(|ch| is_local(*ch)).collect();
+        let domain: String = line.get(at + 1..)?.chars().take_while(|ch| is_domain(*ch)).collect();
         let domain = domain.trim_matches(['.', '-']).to_lowercase();
         let (_, top) = domain.rsplit_once('.')?;
         let is_name = top.chars().count() >= 2 && top.chars().all(char::is_alphabetic);
         let is_reserved = RESERVED_TOP.contains(&top)
-            || RESERVED_HOSTS
-                .iter()
-                .any(|host| domain == *host || domain.ends_with(&format!(".{host}")));
+            || RESERVED_HOSTS.iter().any(|host| domain == *host || domain.ends_with(&format!(".{host}")));
         let local: String = local.chars().rev().collect();
         (!local.is_empty() && is_name && !is_reserved).then(|| format!("{local}@{domain}"))
     })

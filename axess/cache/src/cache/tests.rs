@@ -21,10 +21,7 @@ fn an_entry_dies_exactly_at_its_ttl() {
     assert_eq!(cache.get(&1), Some(100));
     clock.advance(Duration::from_micros(1));
     assert_eq!(cache.get(&1), None);
-    assert!(
-        cache.is_empty(),
-        "an expired entry is dropped when it is asked for"
-    );
+    assert!(cache.is_empty(), "an expired entry is dropped when it is asked for");
 }
 
 #[test]

@@ -163,3 +163,57 @@ pub(super) fn network(ip: IpAddr) -> IpAddr {
         v4 @ IpAddr::V4(_) => v4,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axess_identity::AttemptId;
+
+    fn parts(n: u64) -> [u8; 10] {
+        let mut bytes = [0; 10];
+        bytes[..8].copy_from_slice(&n.to_be_bytes());
+        bytes
+    }
+
+    /// Attempt `n`: another account in another tenant from another address each time.
+    fn attempt(n: u64) -> AttemptRequest {
+        let seconds = i64::try_from(n).unwrap();
+        AttemptRequest {
+            attempt_id: AttemptId::from_parts(0, [0; 10]),
+            tenant_id: TenantId::from_parts(0, parts(n)),
+            user_id: UserId::from_parts(0, parts(n)),
+            factor: FactorKind::Password,
+            client_ip: Some(IpAddr::V4(u32::try_from(n).unwrap().into())),
+            at: DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds),
+            default_policy: LockoutPolicy::default(),
+        }
+    }
+
+    #[test]
+    fn strangers_cannot_make_any_table_grow_without_bound_or_push_out_a_fresh_lock() {
+        let (mut ledger, policy) = (Ledger::default(), LockoutPolicy::default());
+        let full = u64::try_from(MAX_COUNTERS).unwrap();
+        for n in 0..full - 1 {
+            ledger.reserve(&attempt(n), &policy).unwrap();
+        }
+        for _ in 0..3 {
+            ledger.reserve(&attempt(full), &policy).unwrap();
+        }
+        for n in full + 1..full + 10 {
+            ledger.reserve(&attempt(n), &policy).unwrap();
+        }
+        for size in [ledger.users.len(), ledger.tenants.len(), ledger.sources.len()] {
+            assert!(size < MAX_COUNTERS, "{size}");
+        }
+        assert!(ledger.reserve(&attempt(full), &policy).is_err(), "the lock is still there");
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_source() {
+        let source = |text: &str| network(text.parse().unwrap());
+        assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:1"));
+        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"), "one address in two notations");
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+    }
+}

@@ -122,7 +122,7 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
             Some(FactorPolicy::Password(config)) => config,
             _ => &self.password_config,
         };
-        config.clone().clamped()
+        config.clamped()
     }
 }
 

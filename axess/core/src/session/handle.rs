@@ -10,7 +10,7 @@ use crate::{authn::FactorStep, store::SessionOwner};
 use axess_identity::{FactorKind, HumanPrincipal, Principal, SessionId, TenantId, UserId};
 use chrono::{DateTime, Utc};
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, LazyLock, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -63,6 +63,9 @@ pub(super) struct RowRef {
     pub(super) created_at: DateTime<Utc>,
     pub(super) expires_at: DateTime<Utc>,
 }
+
+/// What a guest's session holds until something is written: one for all guests.
+static BLANK: LazyLock<Arc<SessionData>> = LazyLock::new(Arc::default);
 
 /// What the response must do with the session cookie.
 ///
@@ -221,28 +224,24 @@ impl SessionHandle {
     }
 
     /// A dead cookie is left alone: the browser may have got its successor meanwhile.
-    pub(super) fn guest(sessions: Sessions, context: RequestContext, dead: Option<SessionId>) -> Self {
-        Self::new(sessions, context, Live::guest(dead, CookieAction::Keep))
+    pub(super) fn take_up(&self, id: SessionId, stored: Option<(RowRef, Decoded)>) {
+        let mut live = self.live();
+        match stored {
+            Some((row, decoded)) => {
+                live.id = Some(row.id);
+                live.row = Some(row);
+                live.data = decoded.data;
+                live.stale = decoded.stale;
+            }
+            None => live.dead = Some(id),
+        }
     }
 
-    pub(super) fn loaded(sessions: Sessions, context: RequestContext, row: RowRef, decoded: Decoded) -> Self {
-        let live = Live {
-            id: Some(row.id),
-            row: Some(row),
-            dead: None,
-            data: decoded.data,
-            changes: Vec::new(),
-            stale: decoded.stale,
-            cookie: CookieAction::Keep,
-        };
-        Self::new(sessions, context, live)
-    }
-
-    fn new(sessions: Sessions, context: RequestContext, live: Live) -> Self {
+    pub(super) fn guest(sessions: Sessions, context: RequestContext) -> Self {
         Self(Arc::new(Shared {
             sessions,
             context,
-            live: Mutex::new(live),
+            live: Mutex::new(Live::guest(None, CookieAction::Keep)),
             gate: tokio::sync::Mutex::new(()),
             touched: AtomicBool::new(false),
         }))
@@ -295,7 +294,7 @@ impl SessionHandle {
 
 impl Live {
     pub(super) fn guest(dead: Option<SessionId>, cookie: CookieAction) -> Self {
-        let data = Arc::new(SessionData::default());
+        let data = Arc::clone(&BLANK);
         Self { id: None, row: None, dead, data, changes: Vec::new(), stale: false, cookie }
     }
 }

@@ -136,22 +136,22 @@ impl Sessions {
     /// # Errors
     ///
     /// [`SessionError::Store`] when the store or the registry fails: then nobody knows who the caller is.
-    pub fn open(
+    pub async fn open(
         &self,
         id: Option<SessionId>,
         context: RequestContext,
-    ) -> impl Future<Output = Result<SessionHandle, SessionError>> + Send {
-        // A block keeps one copy of the context, where an `async fn` would keep two.
-        async move {
-            let stored = match id {
-                Some(id) => self.reload(id).await?,
-                None => None,
-            };
-            Ok(match stored {
-                Some((row, decoded)) => SessionHandle::loaded(self.clone(), context, row, decoded),
-                None => SessionHandle::guest(self.clone(), context, id),
-            })
+    ) -> Result<SessionHandle, SessionError> {
+        let session = self.guest(context);
+        if let Some(id) = id {
+            session.load(id).await?;
         }
+        Ok(session)
+    }
+
+    /// Begins a guest session, which costs nothing until something is written.
+    #[must_use]
+    pub fn guest(&self, context: RequestContext) -> SessionHandle {
+        SessionHandle::guest(self.clone(), context)
     }
 
     /// Tells whether the session `id` is still stored, unexpired and authenticated.

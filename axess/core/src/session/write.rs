@@ -54,11 +54,14 @@ impl SessionHandle {
     /// with an error. A session that ended meanwhile is not an error: its changes are dropped and no cookie is issued.
     pub async fn finish(&self) -> Result<CookieAction, SessionError> {
         // Most requests only read: no other write can be under way that this one would have to wait for.
-        if !self.is_touched() && !self.is_due() {
-            return Ok(self.live().cookie);
+        if !self.is_touched() {
+            let live = self.live();
+            if !live.is_due() {
+                return Ok(live.cookie);
+            }
         }
         let _turn = self.0.gate.lock().await;
-        if self.is_due() {
+        if self.live().is_due() {
             // Boxed, so that a request that writes nothing does not carry the room for it.
             match Box::pin(self.write(None, false)).await {
                 Ok(_) | Err(SessionError::Ended) => {}
@@ -133,12 +136,6 @@ impl SessionHandle {
         }
         self.reset(None, if stored || ended { CookieAction::Remove } else { cookie });
         Ok(if ended { LogoutOutcome::Ended } else { LogoutOutcome::NothingToEnd })
-    }
-
-    /// Tells whether there is anything to write.
-    fn is_due(&self) -> bool {
-        let live = self.live();
-        !live.changes.is_empty() || live.stale
     }
 
     async fn write(&self, mut demand: Option<Demand>, rotate: bool) -> Result<Advance, SessionError> {
@@ -221,8 +218,9 @@ impl SessionHandle {
             return Ok(false);
         }
         self.adopt(data, base.changes, kept, reissue);
+        // As often as the cookie: an entry that kept its first expiry would end a session that is in use.
         if let (Some(registry), Some(owner)) = (&ports.registry, owner)
-            && (rotate || row.is_none())
+            && reissue
         {
             registry
                 .register(SessionEntry { id, owner, created_at: now, expires_at }, row.map(|row| row.id))
@@ -279,7 +277,13 @@ impl SessionHandle {
     fn reset(&self, dead: Option<SessionId>, cookie: CookieAction) {
         *self.live() = Live::guest(dead, cookie);
     }
+}
 
+impl Live {
+    /// Tells whether there is anything to write.
+    fn is_due(&self) -> bool {
+        self.stale || !self.changes.is_empty()
+    }
 }
 
 fn split(effects: Vec<Effect>, spent: Option<Input>, rotate: bool) -> (Vec<Moment>, bool, Option<Demand>) {

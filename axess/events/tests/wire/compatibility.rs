@@ -18,9 +18,7 @@ const V1_RECORDS: usize = 67;
 
 fn from_hex(line: &str) -> Vec<u8> {
     let digits = line.as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
+    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 /// Checks what was read from a fixture: each record is one of today's samples, and what was appended since is not
@@ -35,11 +33,7 @@ fn check_v1(read: &[AuthEventEnvelope]) {
 #[test]
 fn the_first_json_records_stay_readable() {
     let fixture = include_str!("../fixtures/v1/envelopes.jsonl").lines();
-    check_v1(
-        &fixture
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect::<Vec<_>>(),
-    );
+    check_v1(&fixture.map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>());
 }
 
 #[test]
@@ -55,17 +49,11 @@ fn a_json_reader_ignores_fields_it_does_not_know() {
         let mut json = serde_json::to_value(&envelope).unwrap();
         json["field_of_tomorrow"] = json!({ "nested": [1, null, "text"] });
         json["another"] = Value::Null;
-        assert_eq!(
-            serde_json::from_value::<AuthEventEnvelope>(json).unwrap(),
-            envelope
-        );
+        assert_eq!(serde_json::from_value::<AuthEventEnvelope>(json).unwrap(), envelope);
 
         let mut json = serde_json::to_value(&envelope.payload).unwrap();
         json["field_of_tomorrow"] = json!(1);
-        assert_eq!(
-            serde_json::from_value::<AuthEvent>(json).unwrap(),
-            envelope.payload
-        );
+        assert_eq!(serde_json::from_value::<AuthEvent>(json).unwrap(), envelope.payload);
     }
 }
 
@@ -97,10 +85,7 @@ fn a_json_reader_takes_null_as_absent() {
                 json[field] = Value::Null;
             }
         }
-        assert_eq!(
-            serde_json::from_value::<AuthEventEnvelope>(json).unwrap(),
-            envelope
-        );
+        assert_eq!(serde_json::from_value::<AuthEventEnvelope>(json).unwrap(), envelope);
     }
 }
 
@@ -120,13 +105,7 @@ fn an_event_of_tomorrow_is_refused_and_its_envelope_is_readable() {
 /// everything else; were the number wider, so would it.
 #[test]
 fn an_archived_event_is_a_number_and_a_pointer() {
-    assert_eq!(
-        (
-            size_of::<Archived<AuthEvent>>(),
-            align_of::<Archived<AuthEvent>>()
-        ),
-        (8, 4)
-    );
+    assert_eq!((size_of::<Archived<AuthEvent>>(), align_of::<Archived<AuthEvent>>()), (8, 4));
     for (n, event) in samples::full().iter().enumerate() {
         let bytes = rkyv::to_bytes::<rancor::Error>(event).unwrap();
         assert_eq!(usize::from(bytes[bytes.len() - 8]), n, "{}", event.wire_name());
@@ -144,30 +123,19 @@ fn a_number_of_tomorrow_is_refused() {
     let at = record.len() - 8;
     assert_eq!(record[at], 0, "the version of the envelope");
     record[at] = 1;
-    assert!(matches!(
-        AuthEventEnvelope::from_bytes(&record),
-        Err(WireError::Read(_))
-    ));
+    assert!(matches!(AuthEventEnvelope::from_bytes(&record), Err(WireError::Read(_))));
 }
 
 #[test]
 fn a_text_that_names_nothing_is_refused() {
     let mut envelopes = samples::envelopes().into_iter();
-    let envelope = envelopes
-        .find(|e| e.payload.wire_name() == "FactorVerified")
-        .unwrap();
+    let envelope = envelopes.find(|e| e.payload.wire_name() == "FactorVerified").unwrap();
     let mut record = envelope.to_bytes().unwrap();
     let at = record.windows(8).position(|w| w == b"password").unwrap();
     record[at] = b'P';
     let error = AuthEventEnvelope::from_bytes(&record).unwrap_err();
     assert_eq!(error.to_string(), "cannot read an audit record");
-    assert!(
-        error
-            .source()
-            .unwrap()
-            .to_string()
-            .contains("unknown factor kind")
-    );
+    assert!(error.source().unwrap().to_string().contains("unknown factor kind"));
 }
 
 #[test]
@@ -186,21 +154,14 @@ fn the_longest_event_fits_a_record_and_a_longer_input_is_refused() {
     assert_eq!(AuthEventEnvelope::from_bytes(&record).unwrap(), envelope);
 
     let too_long = vec![0; MAX_RECORD_BYTES + 1];
-    assert!(matches!(
-        AuthEventEnvelope::from_bytes(&too_long),
-        Err(WireError::TooLong)
-    ));
+    assert!(matches!(AuthEventEnvelope::from_bytes(&too_long), Err(WireError::TooLong)));
 }
 
 #[test]
 fn an_event_that_does_not_fit_a_record_is_not_written() {
-    let AuthEvent::LoginCompleted(login) = samples::full().swap_remove(3) else {
-        panic!("not a login")
-    };
-    let event = LoginCompleted {
-        factors_completed: vec![FactorKind::Password; MAX_RECORD_BYTES / 8 + 1],
-        ..login
-    };
+    let AuthEvent::LoginCompleted(login) = samples::full().swap_remove(3) else { panic!("not a login") };
+    let event =
+        LoginCompleted { factors_completed: vec![FactorKind::Password; MAX_RECORD_BYTES / 8 + 1], ..login };
     let envelope = AuthEventEnvelope::new(EventId::from_parts(0, [1; 10]), samples::moment(), event.into());
     assert!(matches!(envelope.to_bytes(), Err(WireError::TooLong)));
 }
@@ -208,9 +169,7 @@ fn an_event_that_does_not_fit_a_record_is_not_written() {
 #[test]
 fn both_formats_hold_the_same_time() {
     let fine = samples::moment() + TimeDelta::nanoseconds(789);
-    let event = PasswordChanged {
-        user_id: UserId::from_parts(0, [1; 10]),
-    };
+    let event = PasswordChanged { user_id: UserId::from_parts(0, [1; 10]) };
     let envelope = AuthEventEnvelope::new(EventId::from_parts(0, [1; 10]), fine, AuthEvent::from(event));
     assert_eq!(envelope.occurred_at, samples::moment());
     let json = serde_json::to_value(&envelope).unwrap();

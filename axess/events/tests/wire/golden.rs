@@ -11,19 +11,13 @@ use std::{collections::BTreeSet, fmt::Debug, fs, path::Path};
 
 /// Compares with a file under `tests/golden`. When they differ, what was written is left beside the build output.
 fn check_golden(name: &str, actual: &str) {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if fs::read_to_string(&golden).ok().as_deref() == Some(actual) {
         return;
     }
     let written = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&written, actual).unwrap();
-    panic!(
-        "{} is not what is written now: {}",
-        golden.display(),
-        written.display()
-    );
+    panic!("{} is not what is written now: {}", golden.display(), written.display());
 }
 
 fn lines(items: impl IntoIterator<Item = String>) -> String {
@@ -34,27 +28,19 @@ fn lines(items: impl IntoIterator<Item = String>) -> String {
 fn every_event_has_its_name_and_sample() {
     let names: Vec<_> = samples::full().iter().map(AuthEvent::wire_name).collect();
     assert_eq!(names, AuthEvent::ALL_NAMES);
-    assert_eq!(
-        names.iter().collect::<BTreeSet<_>>().len(),
-        names.len(),
-        "names are unique"
-    );
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "names are unique");
     check_golden("names.txt", &lines(names.into_iter().map(str::to_owned)));
 }
 
 #[test]
 fn every_event_is_written_as_ever() {
-    let json = samples::all()
-        .into_iter()
-        .map(|event| serde_json::to_string(&event).unwrap());
+    let json = samples::all().into_iter().map(|event| serde_json::to_string(&event).unwrap());
     check_golden("events.jsonl", &lines(json));
 }
 
 #[test]
 fn every_envelope_is_written_as_ever_in_json() {
-    let json = samples::envelopes()
-        .into_iter()
-        .map(|envelope| serde_json::to_string(&envelope).unwrap());
+    let json = samples::envelopes().into_iter().map(|envelope| serde_json::to_string(&envelope).unwrap());
     check_golden("envelopes.jsonl", &lines(json));
 }
 
@@ -75,10 +61,7 @@ fn every_event_survives_both_formats() {
         assert_eq!(event.event_type(), event.wire_name());
         assert_eq!(serde_json::from_value::<AuthEvent>(json).unwrap(), event);
         let bytes = rkyv::to_bytes::<rancor::Error>(&event).unwrap();
-        assert_eq!(
-            rkyv::from_bytes::<AuthEvent, rancor::Error>(&bytes).unwrap(),
-            event
-        );
+        assert_eq!(rkyv::from_bytes::<AuthEvent, rancor::Error>(&bytes).unwrap(), event);
     }
 }
 
@@ -86,10 +69,7 @@ fn every_event_survives_both_formats() {
 fn every_envelope_survives_both_formats() {
     for envelope in samples::envelopes() {
         let json = serde_json::to_string(&envelope).unwrap();
-        assert_eq!(
-            serde_json::from_str::<AuthEventEnvelope>(&json).unwrap(),
-            envelope
-        );
+        assert_eq!(serde_json::from_str::<AuthEventEnvelope>(&json).unwrap(), envelope);
         let bytes = envelope.to_bytes().unwrap();
         assert_eq!(AuthEventEnvelope::from_bytes(&bytes).unwrap(), envelope);
     }
@@ -163,10 +143,7 @@ fn the_closed_sets_of_a_login_are_as_ever() {
             (LogoutReason::UserInitiated, "user-initiated"),
             (LogoutReason::AdminRevoked, "admin-revoked"),
             (LogoutReason::SessionExpired, "session-expired"),
-            (
-                LogoutReason::CookieFingerprintMismatch,
-                "cookie-fingerprint-mismatch",
-            ),
+            (LogoutReason::CookieFingerprintMismatch, "cookie-fingerprint-mismatch"),
             (LogoutReason::IdpInitiated, "idp-initiated"),
             (LogoutReason::CredentialChanged, "credential-changed"),
             (LogoutReason::DeviceRevoked, "device-revoked"),
@@ -179,38 +156,20 @@ fn the_closed_sets_of_a_login_are_as_ever() {
 fn the_other_closed_sets_are_as_ever() {
     check_names(
         |value| value as u8,
-        &[
-            (LockoutScope::User, "User"),
-            (LockoutScope::Tenant, "Tenant"),
-            (LockoutScope::Ip, "IP"),
-        ],
+        &[(LockoutScope::User, "User"), (LockoutScope::Tenant, "Tenant"), (LockoutScope::Ip, "IP")],
     );
     check_names(
         |value| value as u8,
-        &[
-            (LockoutClearedBy::Timeout, "Timeout"),
-            (LockoutClearedBy::Admin, "Admin"),
-        ],
+        &[(LockoutClearedBy::Timeout, "Timeout"), (LockoutClearedBy::Admin, "Admin")],
+    );
+    check_names(|value| value as u8, &[(GrantedBy::User, "User"), (GrantedBy::Admin, "Admin")]);
+    check_names(
+        |value| value as u8,
+        &[(RevokedBy::User, "User"), (RevokedBy::Admin, "Admin"), (RevokedBy::System, "System")],
     );
     check_names(
         |value| value as u8,
-        &[(GrantedBy::User, "User"), (GrantedBy::Admin, "Admin")],
-    );
-    check_names(
-        |value| value as u8,
-        &[
-            (RevokedBy::User, "User"),
-            (RevokedBy::Admin, "Admin"),
-            (RevokedBy::System, "System"),
-        ],
-    );
-    check_names(
-        |value| value as u8,
-        &[
-            (PolicyAction::Warn, "Warn"),
-            (PolicyAction::Reauth, "Reauth"),
-            (PolicyAction::Revoke, "Revoke"),
-        ],
+        &[(PolicyAction::Warn, "Warn"), (PolicyAction::Reauth, "Reauth"), (PolicyAction::Revoke, "Revoke")],
     );
     check_names(
         |value| value as u8,

@@ -116,12 +116,7 @@ fn authentication() -> Vec<AuthEvent> {
             device_id: Some(device_id()),
         }
         .into(),
-        FactorVerified {
-            user_id: user_id(),
-            factor_kind: FactorKind::Password,
-            attempt_index: 0,
-        }
-        .into(),
+        FactorVerified { user_id: user_id(), factor_kind: FactorKind::Password, attempt_index: 0 }.into(),
         FactorFailed {
             user_id: Some(user_id()),
             factor_kind: FactorKind::Totp,
@@ -181,12 +176,7 @@ fn device() -> Vec<AuthEvent> {
             fingerprint_features: ["ua_family=firefox", "language=de"].into_iter().collect(),
         }
         .into(),
-        DeviceTrustGranted {
-            device_id: device_id(),
-            user_id: user_id(),
-            granted_by: GrantedBy::User,
-        }
-        .into(),
+        DeviceTrustGranted { device_id: device_id(), user_id: user_id(), granted_by: GrantedBy::User }.into(),
         DeviceRevoked {
             device_id: device_id(),
             user_id: user_id(),
@@ -194,12 +184,7 @@ fn device() -> Vec<AuthEvent> {
             reason: "refresh token reuse".into(),
         }
         .into(),
-        DevicePurged {
-            device_id: device_id(),
-            user_id: user_id(),
-            purged_at_age_days: 91,
-        }
-        .into(),
+        DevicePurged { device_id: device_id(), user_id: user_id(), purged_at_age_days: 91 }.into(),
         DeviceBindingAdded {
             device_id: device_id(),
             user_id: user_id(),
@@ -262,26 +247,10 @@ fn workload() -> Vec<AuthEvent> {
 
 fn tenant() -> Vec<AuthEvent> {
     vec![
-        TenantCreated {
-            operator_principal: "alice@ops".into(),
-            reason: "contract 17".into(),
-        }
-        .into(),
-        TenantSuspended {
-            operator_principal: "alice@ops".into(),
-            reason: "unpaid".into(),
-        }
-        .into(),
-        TenantUnsuspended {
-            operator_principal: "alice@ops".into(),
-            reason: "paid".into(),
-        }
-        .into(),
-        TenantDeleted {
-            operator_principal: "alice@ops".into(),
-            reason: "contract ended".into(),
-        }
-        .into(),
+        TenantCreated { operator_principal: "alice@ops".into(), reason: "contract 17".into() }.into(),
+        TenantSuspended { operator_principal: "alice@ops".into(), reason: "unpaid".into() }.into(),
+        TenantUnsuspended { operator_principal: "alice@ops".into(), reason: "paid".into() }.into(),
+        TenantDeleted { operator_principal: "alice@ops".into(), reason: "contract ended".into() }.into(),
     ]
 }
 
@@ -294,11 +263,7 @@ fn delegated() -> Vec<AuthEvent> {
             expires_at: Some(moment() + TimeDelta::days(90)),
         }
         .into(),
-        DelegatedCredentialUsed {
-            user_id: user_id(),
-            downstream: "calendar".into(),
-        }
-        .into(),
+        DelegatedCredentialUsed { user_id: user_id(), downstream: "calendar".into() }.into(),
         DelegatedConsentRevoked {
             user_id: user_id(),
             downstream: "calendar".into(),
@@ -335,12 +300,8 @@ fn administrative() -> Vec<AuthEvent> {
             reason: "erasure request".into(),
         }
         .into(),
-        PasswordReset {
-            user_id,
-            operator_principal: operator_principal.into(),
-            reason: "ticket 42".into(),
-        }
-        .into(),
+        PasswordReset { user_id, operator_principal: operator_principal.into(), reason: "ticket 42".into() }
+            .into(),
         FactorReset {
             user_id,
             factor_kind: FactorKind::Totp,

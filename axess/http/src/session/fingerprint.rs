@@ -124,13 +124,16 @@ impl Fingerprinter {
         let features = self.features(headers, ip);
         let hash = self.hasher.hash_one(features);
         let remembered = self.remembered.read().unwrap_or_else(PoisonError::into_inner);
-        let known = remembered.get(&hash).filter(|known| known.is(features)).map(|known| known.recognised.clone());
+        let known =
+            remembered.get(&hash).filter(|known| known.is(features)).map(|known| known.recognised.clone());
         drop(remembered);
         if let Some(recognised) = known {
             return recognised;
         }
-        let recognised =
-            Recognised { digest: self.tag(features, &self.current), user_agent: plain_text(features.user_agent) };
+        let recognised = Recognised {
+            digest: self.tag(features, &self.current),
+            user_agent: plain_text(features.user_agent),
+        };
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
@@ -195,7 +198,8 @@ impl Remembered {
 
 fn plain_text(value: &[u8]) -> Option<Arc<str>> {
     let plain = |byte: &u8| *byte == b'\t' || matches!(byte, b' '..=b'~');
-    let text = std::str::from_utf8(value).ok().filter(|text| !text.is_empty() && text.as_bytes().iter().all(plain));
+    let text =
+        std::str::from_utf8(value).ok().filter(|text| !text.is_empty() && text.as_bytes().iter().all(plain));
     text.map(Arc::from)
 }
 

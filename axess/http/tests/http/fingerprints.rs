@@ -166,7 +166,7 @@ async fn tolerated(config: FingerprintConfig, first: [&str; 3], second: [&str; 3
 
 #[tokio::test]
 async fn ordinary_changes_are_tolerated_and_another_browser_is_not() {
-    let home = [FIREFOX, "de-CH,de;q=0.9,en;q=0.8", "192.0.2.7"];
+    let home = [FIREFOX, "de,de-CH;q=0.9,en;q=0.8", "192.0.2.7"];
     let default = FingerprintConfig::default();
     let network = FingerprintConfig { ip_prefix: true, ..default };
     let nothing = FingerprintConfig { user_agent: false, language: false, ip_prefix: false };

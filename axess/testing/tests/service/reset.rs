@@ -2,6 +2,7 @@ use crate::fixtures::{RIGHT, WRONG, events, live_sessions, logged_in, other_than
 use axess_core::{
     authn::{AuthnError, FactorOutcome, PasswordResetOutcome},
     delivery::MailPurpose,
+    service::Operator,
     session::{CookieAction, SessionHandle},
     store::{IdentityAdmin, UserChange},
 };
@@ -123,6 +124,18 @@ async fn an_accepted_code_must_be_used_within_the_hour() {
     let session = suite.reopen(&session).await;
     let error = suite.service.complete_password_reset(&session, NEW).await.unwrap_err();
     assert!(matches!(error, AuthnError::NotAuthenticating), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_code_is_worth_nothing_once_its_account_is_suspended() {
+    let suite = TestSuite::default();
+    let session = suite.session().await;
+    suite.service.begin_password_reset(&session, USER, TENANT).await.unwrap();
+    let code = suite.mail.next_code().await;
+    let (owner, by) = (suite.owner().await, Operator { name: "ops".into(), reason: "left".into() });
+    suite.service.suspend_user(&suite.sessions, owner.tenant_id, owner.user_id, &by).await.unwrap();
+    let outcome = suite.service.verify_password_reset(&session, code).await.unwrap();
+    assert_eq!(outcome, PasswordResetOutcome::InvalidCode);
 }
 
 #[tokio::test]

@@ -44,7 +44,8 @@ fn the_program_computes_codes_like_a_phone() {
     let printed = String::from_utf8(code_of(&["code", secret]).stdout).unwrap();
     assert!([before, phone.code()].contains(&printed.trim().to_owned()), "{printed}");
     assert_eq!(printed.len(), 7);
-    for wrong in [&["code"][..], &["code", "not base32!"], &["serve"], &["code", secret, "x"]] {
+    for wrong in [&["code"][..], &["code", "not base32!"], &["code", ""], &["serve"], &["code", secret, "x"]]
+    {
         let output = code_of(wrong);
         assert!(!output.status.success() && output.stdout.is_empty(), "{wrong:?}");
     }

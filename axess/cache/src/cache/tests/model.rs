@@ -73,11 +73,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn run(capacity: usize, steps: Vec<Step>) {
     let (cache, clock) = cache(capacity);
-    let mut model = Model {
-        capacity,
-        age: 0,
-        entries: Vec::new(),
-    };
+    let mut model = Model { capacity, age: 0, entries: Vec::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for step in steps {
         match step.clone() {

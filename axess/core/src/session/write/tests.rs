@@ -541,6 +541,21 @@ async fn a_session_the_registry_does_not_know_is_refused() {
 }
 
 #[tokio::test]
+async fn a_session_in_use_does_not_run_out_in_the_registry() {
+    let registry = MemorySessionRegistry::new();
+    let world = World::with(|sessions| sessions.with_registry(Arc::new(registry.clone())));
+    let id = world.authenticated().await;
+    for day in 0..10 {
+        world.clock.advance(13 * HOUR);
+        let session = world.open(id).await;
+        assert!(session.is_authenticated(), "day {day}");
+        session.finish().await.unwrap();
+    }
+    world.clock.advance(24 * HOUR);
+    assert!(!registry.is_valid(id, world.clock.now()).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_session_in_a_ceremony_counts_among_its_users_only_if_it_was_theirs() {
     let world = World::new();
     let SessionOwner { tenant_id, user_id } = OWNER;

@@ -30,38 +30,20 @@ fn account() -> Vec<AuthEvent> {
     let user_id = user_id();
     vec![
         PasswordChanged { user_id }.into(),
-        PasswordResetRequested {
-            user_id: Some(user_id),
-        }
-        .into(),
+        PasswordResetRequested { user_id: Some(user_id) }.into(),
         PasswordResetCompleted { user_id }.into(),
-        FactorEnrolled {
-            user_id,
-            factor_kind: FactorKind::Fido2,
-            credential_ref: Some("laptop key".into()),
-        }
-        .into(),
+        FactorEnrolled { user_id, factor_kind: FactorKind::Fido2, credential_ref: Some("laptop key".into()) }
+            .into(),
         FactorRemoved {
             user_id,
             factor_kind: FactorKind::EmailOtp,
             credential_ref: Some("old address".into()),
         }
         .into(),
-        RecoveryCodeUsed {
-            user_id,
-            codes_left: 9,
-        }
-        .into(),
-        SignupStarted {
-            user_id: Some(user_id),
-        }
-        .into(),
+        RecoveryCodeUsed { user_id, codes_left: 9 }.into(),
+        SignupStarted { user_id: Some(user_id) }.into(),
         SignupCompleted { user_id }.into(),
-        EmailCodeSent {
-            user_id: Some(user_id),
-            purpose: EmailCodePurpose::PasswordReset,
-        }
-        .into(),
+        EmailCodeSent { user_id: Some(user_id), purpose: EmailCodePurpose::PasswordReset }.into(),
         EmailVerified { user_id }.into(),
     ]
 }
@@ -81,16 +63,8 @@ fn shell() -> Vec<AuthEvent> {
             policy_action: PolicyAction::Revoke,
         }
         .into(),
-        CsrfRejected {
-            route: "/transfer".into(),
-            failure_reason: CsrfFailureReason::WrongOrigin,
-        }
-        .into(),
-        RateLimitRejected {
-            route: "/login".into(),
-            key_kind: "peer-ip+user-id".into(),
-        }
-        .into(),
+        CsrfRejected { route: "/transfer".into(), failure_reason: CsrfFailureReason::WrongOrigin }.into(),
+        RateLimitRejected { route: "/login".into(), key_kind: "peer-ip+user-id".into() }.into(),
         AuthzProviderFailed {
             principal_uid: format!("User::\"{}\"", user_id()).into(),
             action: "Action::\"read\"".into(),

@@ -55,7 +55,9 @@ pub struct Instrumented<S, P> {
 }
 
 impl<S, P> Instrumented<S, P> {
-    /// Wraps `inner`. Give several stores clones of one probe to see their calls as one sequence.
+    /// Wraps `inner`.
+    ///
+    /// Give several stores clones of one probe to see their calls as one sequence.
     pub fn new(inner: S, probe: P) -> Self {
         Self { inner, probe }
     }

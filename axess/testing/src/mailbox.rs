@@ -13,7 +13,9 @@ use std::{
 /// How often the runtime gets a turn before a mail is taken to be missing.
 const PATIENCE: usize = 1_000;
 
-/// Keeps the mails a service sends. Clones share the box.
+/// Keeps the mails a service sends.
+///
+/// Clones share the box.
 ///
 /// The service sends in the background, so the box must be read inside the runtime that the service runs in.
 ///

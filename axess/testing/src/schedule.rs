@@ -77,8 +77,9 @@ pub fn run<T>(seed: u64, tasks: Vec<Task<'_, T>>) -> Vec<T> {
     fault(seed, "the tasks come to no end")
 }
 
-/// Runs `check` with the seeds `0..count`, or only with the one in the environment variable `AXESS_SEED`. When a check
-/// panics, prints the seed to set.
+/// Runs `check` with the seeds `0..count`, or only with the one in the environment variable `AXESS_SEED`.
+///
+/// When a check panics, prints the seed to set.
 ///
 /// # Panics
 ///

@@ -25,8 +25,10 @@ pub const EMAIL: &str = "alice@example.com";
 /// The key of stand-in ids: the same in every suite, so that runs can be repeated.
 const STAND_IN_KEY: [u8; 32] = [0x5a; 32];
 
-/// A whole authentication service on mocks: a clock that stands still, seeded randomness, everything in memory, cheap
-/// password hashes computed on the spot, and a mail box.
+/// A whole authentication service on mocks.
+///
+/// The clock stands still, randomness is seeded, everything is in memory, password hashes are cheap and computed on the
+/// spot, and mail lands in a box.
 ///
 /// There is one account, [`USER`] in [`TENANT`] with [`PASSWORD`] and the verified address [`EMAIL`].
 ///

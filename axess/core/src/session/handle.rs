@@ -1,7 +1,7 @@
 mod changes;
 
 use super::{
-    AuthState, Change, RequestContext, Sessions, WorkflowKind,
+    AuthState, Change, RequestContext, SessionError, Sessions, WorkflowKind,
     codec::Decoded,
     data::{Ceremony, SessionData},
     transition::is_stale,
@@ -181,6 +181,19 @@ impl SessionHandle {
         }))
     }
 
+    /// Turns a guest session that nothing happened to into the stored session `id`, as [`Sessions::open`] does.
+    ///
+    /// It stays a guest's when there is no such session (any more).
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::NotAllowed`] when something happened to it; [`SessionError::Store`] when the store or the registry
+    /// fails.
+    pub async fn load(&self, id: SessionId) -> Result<(), SessionError> {
+        let stored = self.0.sessions.reload(id).await?;
+        self.live().take_up(id, stored)
+    }
+
     /// Returns what is known about the request.
     #[must_use]
     pub fn context(&self) -> &RequestContext {
@@ -224,19 +237,6 @@ impl SessionHandle {
     }
 
     /// A dead cookie is left alone: the browser may have got its successor meanwhile.
-    pub(super) fn take_up(&self, id: SessionId, stored: Option<(RowRef, Decoded)>) {
-        let mut live = self.live();
-        match stored {
-            Some((row, decoded)) => {
-                live.id = Some(row.id);
-                live.row = Some(row);
-                live.data = decoded.data;
-                live.stale = decoded.stale;
-            }
-            None => live.dead = Some(id),
-        }
-    }
-
     pub(super) fn guest(sessions: Sessions, context: RequestContext) -> Self {
         Self(Arc::new(Shared {
             sessions,
@@ -296,6 +296,22 @@ impl Live {
     pub(super) fn guest(dead: Option<SessionId>, cookie: CookieAction) -> Self {
         let data = Arc::clone(&BLANK);
         Self { id: None, row: None, dead, data, changes: Vec::new(), stale: false, cookie }
+    }
+
+    fn take_up(&mut self, id: SessionId, stored: Option<(RowRef, Decoded)>) -> Result<(), SessionError> {
+        if self.id.is_some() || self.row.is_some() || self.dead.is_some() || !self.changes.is_empty() {
+            return Err(SessionError::NotAllowed);
+        }
+        match stored {
+            None => self.dead = Some(id),
+            Some((row, decoded)) => {
+                self.id = Some(row.id);
+                self.row = Some(row);
+                self.data = decoded.data;
+                self.stale = decoded.stale;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -147,8 +147,9 @@ impl CsrfConfig {
         Ok(self)
     }
 
-    /// Says whether the site is for HTTPS only, which is the default: so is the CSRF cookie, and no `http` origin is the
-    /// request's own target.
+    /// Says whether the site is for HTTPS only, which is the default.
+    ///
+    /// Then the CSRF cookie is too, and no `http` origin is the request's own target.
     ///
     /// Without it the cookie is called `csrf`, else `__Host-csrf`.
     #[must_use]

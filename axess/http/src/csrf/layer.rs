@@ -54,8 +54,9 @@ pub struct CsrfService<S> {
 }
 
 pin_project! {
-    /// The response future of an allowed request: the inner response, plus the CSRF cookie when it is due, and never cached
-    /// when it may show a token.
+    /// Resolves to the inner response, plus the CSRF cookie when it is due.
+    ///
+    /// A response that may show a token is never cached.
     ///
     /// ```
     /// use axess_http::{CsrfConfig, CsrfFuture, CsrfLayer};

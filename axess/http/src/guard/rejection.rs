@@ -95,8 +95,16 @@ impl From<AuthnError> for AuthnRejection {
 impl IntoResponse for AuthnRejection {
     fn into_response(self) -> Response {
         let error = self.0;
-        if !matches!(error.fault(), Fault::Caller) {
-            tracing::error!(error = &error as &dyn std::error::Error, "an authentication verb failed");
+        let cause = &error as &dyn std::error::Error;
+        match error.fault() {
+            // A client can bring these about at will; they must not fill the error log.
+            Fault::Caller | Fault::Misuse => {
+                tracing::debug!(error = cause, "an authentication verb was refused")
+            }
+            Fault::Overload => tracing::warn!(error = cause, "an authentication verb was refused"),
+            Fault::Configuration | Fault::Backend => {
+                tracing::error!(error = cause, "an authentication verb failed")
+            }
         }
         match error {
             AuthnError::NotAuthenticated => problem::unauthenticated("authentication_required"),

@@ -53,8 +53,9 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
 
     methods! { get "GET" post "POST" put "PUT" patch "PATCH" delete "DELETE" }
 
-    /// Routes everything `method_router` answers for `path` behind one guard, its fallback included; the manifest shows
-    /// `ANY`.
+    /// Routes everything `method_router` answers for `path` behind one guard, its fallback included.
+    ///
+    /// The manifest shows `ANY`.
     ///
     /// # Panics
     ///

@@ -26,7 +26,9 @@ pub struct RateQuota {
     tolerance: TimeDelta,
 }
 
-/// What a bucket says to one request. Its state is `new_tat` afterwards, whatever it says.
+/// What a bucket says to one request.
+///
+/// Its state is `new_tat` afterwards, whatever it says.
 ///
 /// ```
 /// use axess_http::{GcraDecision, RateQuota, gcra_decide};

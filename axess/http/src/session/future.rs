@@ -2,10 +2,7 @@ use axess_core::session::SessionHandle;
 use axum::response::Response;
 use std::{
     pin::Pin,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll},
     time::Duration,
 };
@@ -30,11 +27,11 @@ type Inner<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
 /// ```
 pub struct SessionFuture<E: Send + 'static> {
     inner: Option<Inner<E>>,
-    session: Arc<OnceLock<SessionHandle>>,
+    session: Option<SessionHandle>,
 }
 
 impl<E: Send + 'static> SessionFuture<E> {
-    pub(super) fn new(inner: Inner<E>, session: Arc<OnceLock<SessionHandle>>) -> Self {
+    pub(super) fn new(inner: Inner<E>, session: Option<SessionHandle>) -> Self {
         Self { inner: Some(inner), session }
     }
 }
@@ -59,9 +56,7 @@ impl<E: Send + 'static> Future for SessionFuture<E> {
 impl<E: Send + 'static> Drop for SessionFuture<E> {
     fn drop(&mut self) {
         let Some(inner) = self.inner.take() else { return };
-        let Some(session) = self.session.get().filter(|session| session.is_touched()).cloned() else {
-            return;
-        };
+        let Some(session) = self.session.take().filter(SessionHandle::is_touched) else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if DETACHED.fetch_add(1, Ordering::AcqRel) >= MAX_DETACHED {
             DETACHED.fetch_sub(1, Ordering::AcqRel);

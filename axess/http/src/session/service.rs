@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, header};
 use std::{
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     task::{Context, Poll},
 };
 use tower::Service;
@@ -57,16 +57,16 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> SessionFuture<S::Error> {
+    fn call(&mut self, mut request: Request) -> SessionFuture<S::Error> {
         // The clone is the one that was polled ready; a fresh one takes its place.
         let next = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, next);
-        let slot = Arc::new(OnceLock::new());
         let Some(shell) = self.shell.clone() else {
-            return SessionFuture::new(Box::pin(async { Ok(problem::internal()) }), slot);
+            return SessionFuture::new(Box::pin(async { Ok(problem::internal()) }), None);
         };
-        let running = serve(shell, inner, request, Arc::clone(&slot));
-        SessionFuture::new(Box::pin(running), slot)
+        let seen = shell.look_at(&mut request);
+        let session = seen.session.clone();
+        SessionFuture::new(Box::pin(serve(shell, inner, request, seen)), Some(session))
     }
 }
 
@@ -75,20 +75,19 @@ fn serve<S>(
     shell: Arc<Shell>,
     mut inner: S,
     mut request: Request,
-    slot: Arc<OnceLock<SessionHandle>>,
+    seen: Seen,
 ) -> impl Future<Output = Result<Response, S::Error>>
 where
     S: Service<Request>,
     S::Response: IntoResponse,
 {
-    let Seen { id, reissue, ip, context } = shell.look_at(&mut request);
+    let Seen { id, reissue, ip, session } = seen;
     async move {
-        let session = match shell.sessions.open(id, context).await {
-            Ok(session) => session,
-            Err(error) => return Ok(shell.store_failed(&error)),
-        };
-        // One request has one session: the slot is empty. From here on, what is written is finished.
-        let _ = slot.set(session.clone());
+        if let Some(id) = id
+            && let Err(error) = session.load(id).await
+        {
+            return Ok(shell.store_failed(&error));
+        }
         match shell.compare(&session, request.headers(), ip) {
             Browser::Same => {}
             Browser::SameByOldKey => session.rebind_fingerprint(),
@@ -113,12 +112,12 @@ where
     }
 }
 
-/// What a request says about itself.
+/// What a request says about itself, and its session, which is yet to be loaded.
 struct Seen {
     id: Option<SessionId>,
     reissue: bool,
     ip: Option<IpAddr>,
-    context: RequestContext,
+    session: SessionHandle,
 }
 
 impl Shell {
@@ -147,15 +146,13 @@ impl Shell {
             fingerprint: Some(browser.digest),
         };
         request.extensions_mut().insert(client);
-        Seen { id, reissue, ip: client.ip, context }
+        Seen { id, reissue, ip: client.ip, session: self.sessions.guest(context) }
     }
 
     /// Compares this request's browser with the one the session is bound to.
     fn compare(&self, session: &SessionHandle, headers: &HeaderMap, ip: Option<IpAddr>) -> Browser {
         match (session.fingerprint(), session.context().fingerprint) {
-            (Some(bound), Some(digest)) if session.is_stored() => {
-                self.fingerprinter.compare(&bound, &digest, headers, ip)
-            }
+            (Some(bound), Some(digest)) => self.fingerprinter.compare(&bound, &digest, headers, ip),
             _ => Browser::Same,
         }
     }

@@ -7,7 +7,9 @@ pub type CountingBackend<B> = Instrumented<B, CallLog>;
 /// A session store that logs its calls.
 pub type CountingSessionStore<S> = Instrumented<S, CallLog>;
 
-/// The names of the storage verbs that were called, in order. Clones share the log.
+/// The names of the storage verbs that were called, in order.
+///
+/// Clones share the log.
 ///
 /// ```
 /// use axess_testing::CallLog;

@@ -10,7 +10,9 @@ pub type FaultyBackend<B> = Instrumented<B, FaultPlan>;
 /// A session store that fails on plan.
 pub type FaultyStore<S> = Instrumented<S, FaultPlan>;
 
-/// Which storage calls fail, and how. Clones share the count of calls.
+/// Which storage calls fail, and how.
+///
+/// Clones share the count of calls.
 ///
 /// ```
 /// use axess_core::store::StoreErrorKind;

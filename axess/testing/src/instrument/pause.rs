@@ -5,7 +5,9 @@ use axess_core::store::StoreError;
 /// A store that pauses before and after each call, so that a seeded run interleaves the calls of its tasks.
 pub type Yielding<S> = Instrumented<S, YieldPoints>;
 
-/// Lets other tasks go first, before and after each storage call. For [`schedule::run`](crate::schedule::run).
+/// Lets other tasks go first, before and after each storage call.
+///
+/// For [`schedule::run`](crate::schedule::run).
 ///
 /// ```
 /// use axess_core::memory::InMemorySessionStore;

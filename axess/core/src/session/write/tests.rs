@@ -20,6 +20,9 @@ use std::{
     time::Duration,
 };
 
+mod lifetime;
+mod merge;
+
 const OWNER: SessionOwner =
     SessionOwner { tenant_id: TenantId::from_parts(0, [1; 10]), user_id: UserId::from_parts(0, [2; 10]) };
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -198,27 +201,6 @@ async fn a_request_writes_once_and_only_when_it_changed_something() {
 }
 
 #[tokio::test]
-async fn a_lost_write_is_merged_with_what_won() {
-    let world = World::new();
-    let id = world.stored().await;
-    let (one, two) = (world.open(id).await, world.open(id).await);
-    one.set_custom("one", &1).unwrap();
-    one.set_custom("shared", &1).unwrap();
-    one.remove_custom("first");
-    two.set_custom("two", &2).unwrap();
-    two.set_custom("shared", &2).unwrap();
-    one.finish().await.unwrap();
-    world.store.calls();
-    two.finish().await.unwrap();
-    assert_eq!(world.store.calls(), ["save", "load", "save"]);
-    for session in [two, world.open(id).await] {
-        let keys = ["one", "two", "shared", "first"].map(|key| custom(&session, key));
-        assert_eq!(keys, [Some(1), Some(2), Some(2), None], "the later writer has the last word on one key");
-    }
-    assert_eq!(world.row(id).await.unwrap().version, 3);
-}
-
-#[tokio::test]
 async fn an_ended_session_stays_ended_whatever_is_written_later() {
     let world = World::new();
     for rotated in [false, true] {
@@ -303,184 +285,6 @@ async fn dropping_authentication_keeps_the_rest() {
 }
 
 #[tokio::test]
-async fn the_lifetime_slides_when_half_of_it_is_over_and_the_cookie_with_it() {
-    let world = World::new();
-    let id = world.stored().await;
-    let began = world.clock.now();
-    world.clock.advance(12 * HOUR);
-    let session = world.open(id).await;
-    assert_eq!(session.finish().await.unwrap(), CookieAction::Keep);
-    assert_eq!(world.store.calls(), ["load"], "exactly half is left");
-
-    world.clock.advance(Duration::from_secs(1));
-    let session = world.open(id).await;
-    let expires_at = began + TimeDelta::hours(36) + TimeDelta::seconds(1);
-    assert_eq!(session.finish().await.unwrap(), CookieAction::Issue { id, expires_at });
-    assert_eq!(world.store.calls(), ["load", "save"]);
-    assert_eq!(world.row(id).await.unwrap().expires_at, expires_at);
-
-    world.clock.advance(24 * HOUR);
-    assert!(world.open(id).await.is_guest() && !world.open(id).await.is_stored(), "unused, it is over");
-}
-
-#[tokio::test]
-async fn the_cookie_is_told_again_only_when_its_promise_is_half_a_lifetime_behind() {
-    let world = World::new();
-    let id = world.stored().await;
-    // Writes move the row's end each time, the cookie's only now and then: at hours 0, 14 and 28.
-    for hour in 1..=30 {
-        world.clock.advance(HOUR);
-        if hour % 7 != 0 {
-            continue;
-        }
-        let session = world.open(id).await;
-        session.set_custom("hour", &hour).unwrap();
-        let action = session.finish().await.unwrap();
-        assert_eq!(issued(action), [14, 28].contains(&hour), "hour {hour}");
-        let expires_at = world.row(id).await.unwrap().expires_at;
-        assert_eq!(expires_at, world.clock.now() + TimeDelta::hours(24));
-    }
-}
-
-#[tokio::test]
-async fn nothing_extends_the_absolute_lifetime() {
-    let world = World::with(|sessions| sessions.with_absolute_ttl(2 * HOUR));
-    let began = world.clock.now();
-    let end = began + TimeDelta::hours(2);
-    let id = world.authenticated().await;
-    assert_eq!(world.row(id).await.unwrap().expires_at, end);
-    world.clock.advance(HOUR + HOUR / 2);
-    let session = world.open(id).await;
-    assert_eq!(session.finish().await.unwrap(), CookieAction::Keep);
-    assert_eq!(world.store.calls(), ["load"], "less than half is left, but nothing can be gained");
-    session.regenerate().await.unwrap();
-    let id = session.session_id();
-    assert_eq!(session.finish().await.unwrap(), CookieAction::Issue { id, expires_at: end });
-    world.clock.advance(HOUR / 2 - Duration::from_secs(1));
-    assert!(world.open(id).await.is_authenticated());
-    world.clock.advance(Duration::from_secs(1));
-    assert!(world.open(id).await.is_guest());
-}
-
-#[tokio::test]
-async fn a_shortened_absolute_lifetime_holds_for_sessions_that_exist() {
-    let world = World::new();
-    let id = world.authenticated().await;
-    world.clock.advance(2 * HOUR);
-    let strict = world.sessions.clone().with_absolute_ttl(HOUR);
-    assert!(!strict.is_live(id).await.unwrap());
-    assert!(world.store.inner.is_empty(), "and are ended in the store as well");
-}
-
-#[tokio::test]
-async fn a_clock_set_back_neither_ends_nor_prolongs_a_session() {
-    let world = World::new();
-    let id = world.authenticated().await;
-    let expires_at = world.row(id).await.unwrap().expires_at;
-    world.clock.jump(TimeDelta::hours(-3));
-    let session = world.open(id).await;
-    assert!(session.is_authenticated());
-    assert_eq!(session.finish().await.unwrap(), CookieAction::Keep);
-    assert_eq!(world.store.calls(), ["load"]);
-    assert_eq!(world.row(id).await.unwrap().expires_at, expires_at);
-}
-
-#[tokio::test]
-async fn custom_data_is_limited_in_keys_and_bytes() {
-    let world = World::new();
-    let session = world.visitor().await;
-    for n in 0..MAX_CUSTOM_KEYS {
-        session.set_custom(&n.to_string(), &0).unwrap();
-    }
-    let error = session.set_custom("one more", &0).unwrap_err();
-    assert!(matches!(error, SessionError::CustomDataTooLarge));
-    assert_eq!(custom(&session, "one more"), None);
-    session.set_custom("7", &1).unwrap();
-    session.remove_custom("8");
-    session.set_custom("one more", &0).unwrap();
-
-    let session = world.visitor().await;
-    // A JSON string has two quotes; the key counts as well.
-    let fits = "x".repeat(MAX_CUSTOM_BYTES - 2 - 3);
-    session.set_custom("key", &fits).unwrap();
-    assert!(session.set_custom("key", &format!("{fits}x")).is_err());
-    assert!(session.set_custom("k", &"").is_err());
-    session.set_custom("key", &fits.to_uppercase()).unwrap();
-    session.finish().await.unwrap();
-    let again = world.open(session.session_id()).await;
-    assert_eq!(again.get_custom::<String>("key").unwrap(), Some(fits.to_uppercase()));
-}
-
-#[tokio::test]
-async fn a_merge_never_outgrows_the_limit() {
-    let world = World::new();
-    let id = world.stored().await;
-    let (one, two) = (world.open(id).await, world.open(id).await);
-    let half = "x".repeat(MAX_CUSTOM_BYTES / 2);
-    one.set_custom("one", &half).unwrap();
-    two.set_custom("two", &half).unwrap();
-    two.set_custom("small", &2).unwrap();
-    one.finish().await.unwrap();
-    two.finish().await.unwrap();
-    let session = world.open(id).await;
-    assert_eq!(session.get_custom::<String>("one").unwrap(), Some(half));
-    assert_eq!(session.get_custom::<String>("two").unwrap(), None, "came second and does not fit");
-    assert_eq!(custom(&session, "small"), Some(2));
-}
-
-#[tokio::test]
-async fn a_session_that_is_always_overtaken_gives_up_in_the_end() {
-    let world = World::new();
-    let id = world.stored().await;
-    let session = world.open(id).await;
-    world.store.calls();
-    world.store.loses.store(true, Ordering::SeqCst);
-    session.set_custom("mine", &1).unwrap();
-    assert!(matches!(session.finish().await, Err(SessionError::Contended)));
-    let calls = world.store.calls();
-    assert_eq!(calls.iter().filter(|call| **call == "save").count(), MAX_RETRIES);
-    world.store.loses.store(false, Ordering::SeqCst);
-    session.finish().await.unwrap();
-    assert_eq!(custom(&world.open(id).await, "mine"), Some(1), "the change is still there to be written");
-}
-
-#[tokio::test]
-async fn a_change_that_no_longer_applies_is_not_committed() {
-    let world = World::new();
-    let id = world.stored().await;
-    let SessionOwner { tenant_id, user_id } = OWNER;
-    let start = |total_steps| Change::StartWorkflow {
-        tenant_id,
-        user_id,
-        kind: WorkflowKind::Custom("tour".into()),
-        total_steps,
-    };
-    assert!(world.open(id).await.commit(start(2)).await.unwrap());
-    let (one, two) = (world.open(id).await, world.open(id).await);
-    assert!(one.commit(Change::AdvanceWorkflow).await.unwrap());
-    two.set_custom("kept", &1).unwrap();
-    assert!(!two.commit(Change::AdvanceWorkflow).await.unwrap(), "the last step was taken meanwhile");
-    assert_eq!(two.state(), one.state());
-    two.finish().await.unwrap();
-    assert_eq!(custom(&world.open(id).await, "kept"), Some(1), "a refusal costs no other change");
-    assert!(matches!(one.advance(Input::PrivilegeChanged).await.unwrap(), Advance::Refused));
-}
-
-#[tokio::test]
-async fn an_id_that_exists_already_is_not_taken_over() {
-    let world = World::new();
-    let twin = world.sessions.clone().with_rng(Arc::new(MockRng::new(1)));
-    let first = world.stored().await;
-    let session = twin.open(None, RequestContext::default()).await.unwrap();
-    assert_eq!(session.session_id(), first, "the same draw");
-    session.set_custom("first", &2).unwrap();
-    assert!(issued(session.finish().await.unwrap()));
-    assert_ne!(session.session_id(), first);
-    assert_eq!(custom(&world.open(first).await, "first"), Some(1));
-    assert_eq!(custom(&world.open(session.session_id()).await, "first"), Some(2));
-}
-
-#[tokio::test]
 async fn a_row_under_an_old_key_is_sealed_anew_by_the_next_request() {
     let old = SessionCrypto::new([1; 32]).unwrap();
     let rotated = SessionCrypto::new([2; 32]).unwrap().with_previous_key([1; 32]).unwrap();
@@ -538,21 +342,6 @@ async fn a_session_the_registry_does_not_know_is_refused() {
     assert_eq!(registry.invalidate_user(OWNER, None).await.unwrap(), 1);
     assert!(world.open(id).await.is_guest(), "nor may it be resumed out of a ceremony");
     assert!(world.store.inner.is_empty());
-}
-
-#[tokio::test]
-async fn a_session_in_use_does_not_run_out_in_the_registry() {
-    let registry = MemorySessionRegistry::new();
-    let world = World::with(|sessions| sessions.with_registry(Arc::new(registry.clone())));
-    let id = world.authenticated().await;
-    for day in 0..10 {
-        world.clock.advance(13 * HOUR);
-        let session = world.open(id).await;
-        assert!(session.is_authenticated(), "day {day}");
-        session.finish().await.unwrap();
-    }
-    world.clock.advance(24 * HOUR);
-    assert!(!registry.is_valid(id, world.clock.now()).await.unwrap());
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@
 //! 1. [`begin_login`](AuthnService::begin_login) finds account, tenant and method in one round trip. What cannot log in
 //!    gets a stand-in id derived from what was typed, and takes exactly the same way from here on.
 //! 2. [`verify_factor`](AuthnService::verify_factor) reserves the attempt on all lockout levers, reads the user's
-//!    factor, verifies the credential, spends it by a conditional write if it works once, and settles the attempt.
-//! 3. The verifier's proof goes into the state machine; the session is written under a new id; the event is recorded;
-//!    only then does the caller learn the outcome.
+//!    factor, verifies the credential, and spends it by a conditional write if it works once.
+//! 3. The verifier's proof goes into the state machine; the session is written under a new id; the event is recorded; the
+//!    attempt is settled, which also tells whether the account was suspended meanwhile; only then does the caller learn
+//!    the outcome.
 
 mod admin;
 mod begin;

@@ -1,6 +1,6 @@
 use crate::{
     lockout::{Locked, LockoutCounter},
-    store::{AttemptOutcome, AttemptRecord, AttemptRequest, Lockout, Settled},
+    store::{AttemptOutcome, AttemptRecord, AttemptRequest, Lockout},
 };
 use axess_identity::{FactorKind, LockoutPolicy, TenantId, UserId};
 use chrono::{DateTime, Utc};
@@ -50,7 +50,7 @@ impl Ledger {
         request: &AttemptRequest,
         outcome: AttemptOutcome,
         policy: &LockoutPolicy,
-    ) -> Settled {
+    ) -> Vec<Lockout> {
         self.remember(request, outcome);
         let source_key = request.client_ip.map(network);
         let user = self.users.get_mut(&user_key(request));
@@ -64,10 +64,10 @@ impl Ledger {
             }
             tenant.into_iter().for_each(|counter| counter.release(&policy.per_tenant));
             source.into_iter().for_each(|counter| counter.release(&policy.per_ip));
-            return Settled::default();
+            return Vec::new();
         }
         if outcome == AttemptOutcome::Locked {
-            return Settled::default();
+            return Vec::new();
         }
         let lock = |counter: Option<&mut LockoutCounter>, max| {
             counter.and_then(|counter| counter.locked(max, request.at))
@@ -82,7 +82,7 @@ impl Ledger {
         if let (Some(ip), Some(Locked { until })) = (source_key, lock(source, u32::MAX)) {
             triggered.push(Lockout::Ip { ip, until });
         }
-        Settled { triggered }
+        triggered
     }
 
     pub(super) fn clear(&mut self, tenant_id: TenantId, user_id: UserId) {

@@ -107,7 +107,8 @@ impl IdentityAuthnLog for InMemoryBackend {
         let policy = tables
             .lockout_policy(request.tenant_id, request.user_id)
             .unwrap_or(request.default_policy.clone());
-        Ok(tables.ledger.settle(&request, outcome, &policy))
+        let active = tables.is_active(&request);
+        Ok(Settled { active, triggered: tables.ledger.settle(&request, outcome, &policy) })
     }
 
     async fn clear_lockout(&self, tenant_id: TenantId, user_id: UserId) -> Result<(), StoreError> {
@@ -304,14 +305,18 @@ impl Tables {
         .cloned()
     }
 
+    fn is_active(&self, request: &AttemptRequest) -> bool {
+        let tenant = self.tenants.get(&request.tenant_id);
+        let user = self.users.get(&(request.tenant_id, request.user_id));
+        tenant.is_some_and(|tenant| tenant.status.admits_logins())
+            && user.is_some_and(|user| user.status.admits_logins())
+    }
+
     fn reserve(&mut self, request: &AttemptRequest) -> Reservation {
         let policy = self
             .lockout_policy(request.tenant_id, request.user_id)
             .unwrap_or_else(|| request.default_policy.clone());
-        let tenant_active =
-            self.tenants.get(&request.tenant_id).is_some_and(|tenant| tenant.status.admits_logins());
-        let user = self.users.get(&(request.tenant_id, request.user_id));
-        let active = tenant_active && user.is_some_and(|user| user.status.admits_logins());
+        let active = self.is_active(request);
         match self.ledger.reserve(request, &policy) {
             Ok(()) => Reservation::Granted { active },
             Err(locked) => Reservation::Locked { until: locked.until },

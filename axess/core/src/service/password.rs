@@ -48,6 +48,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         match self.prove(session, &attempt, reservation, &credential).await? {
             Proof::Wrong => return Ok(PasswordChangeOutcome::InvalidCredential),
             Proof::Locked { until } => return Ok(PasswordChangeOutcome::Locked { until }),
+            Proof::Right(_) if !self.accept(&attempt).await? => return Err(AuthnError::NotAuthenticated),
             Proof::Right(_) => {}
         }
         let judged = self.judge(owner.tenant_id, owner.user_id, Some(&current), &new.into()).await?;

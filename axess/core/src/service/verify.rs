@@ -4,7 +4,7 @@ use crate::{
     session::{Advance, AuthState, Change, Input, SessionHandle},
     store::{AttemptOutcome, AttemptRequest, FactorStore, IdentityAuthnLog, Lockout, Reservation},
 };
-use axess_events::authentication::FactorFailureReason;
+use axess_events::authentication::{FactorFailureReason, LogoutReason};
 use axess_factors::Verified;
 use axess_identity::{AttemptId, FactorKind, TenantId, UserId};
 use chrono::{DateTime, Utc};
@@ -50,7 +50,23 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         credential: FactorCredential,
     ) -> Result<FactorOutcome, AuthnError> {
         match self.prove(session, &attempt, reservation, &credential).await? {
-            Proof::Right(proof) => self.move_on(session, proof).await,
+            Proof::Right(proof) => {
+                // Written first, settled second: an account that is suspended meanwhile is either found inactive here,
+                // or its suspension finds the session and ends it.
+                let moved = self.move_on(session, proof).await;
+                match self.accept(&attempt).await {
+                    Ok(true) => moved,
+                    Ok(false) => {
+                        self.end_session(session, LogoutReason::AdminRevoked).await?;
+                        Ok(FactorOutcome::InvalidCredential)
+                    }
+                    Err(error) => {
+                        // Nobody knows whether the account may still log in, so it may not.
+                        session.clear().await?;
+                        Err(error)
+                    }
+                }
+            }
             Proof::Wrong => {
                 self.count_in_session(session, &attempt)?;
                 Ok(FactorOutcome::InvalidCredential)
@@ -62,8 +78,9 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         }
     }
 
-    /// Checks a credential under a reservation and settles the attempt: what every verb that takes a credential shares.
+    /// Checks a credential under a reservation: what every verb that takes a credential shares.
     ///
+    /// A refused attempt is settled here; a right one by [`AuthnService::accept`], when its consequence is stored.
     /// A locked attempt does the same reads and the same password work as any other, and throws the result away.
     pub(super) async fn prove(
         &self,
@@ -96,11 +113,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             return Ok(Proof::Locked { until });
         }
         match checked {
-            Checked::Passed(proof) if active => {
-                self.identity.settle_attempt(attempt.clone(), AttemptOutcome::Success).await?;
-                self.metrics.factor_verified(&attempt.factor);
-                Ok(Proof::Right(proof))
-            }
+            Checked::Passed(proof) if active => Ok(Proof::Right(proof)),
             Checked::Passed(_) => {
                 self.failed(session, attempt, active, FactorFailureReason::UnknownAccount).await
             }
@@ -109,6 +122,13 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
                 self.failed(session, attempt, active, why).await
             }
         }
+    }
+
+    /// Settles a right attempt; tells whether the account may still log in.
+    pub(super) async fn accept(&self, attempt: &AttemptRequest) -> Result<bool, AuthnError> {
+        let settled = self.identity.settle_attempt(attempt.clone(), AttemptOutcome::Success).await?;
+        self.metrics.factor_verified(&attempt.factor);
+        Ok(settled.active)
     }
 
     async fn failed(

@@ -15,23 +15,25 @@ pub const MAX_CUSTOM_KEYS: usize = 256;
 static NOTHING_PENDING: Ceremony = Ceremony { prepared: None, email_code: None, totp: None, signup: None };
 
 /// Everything that is stored for a session. Only this crate reads or writes it; stores see bytes.
+///
+/// Names are short where every request reads them: checking their text is most of the work of decoding.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct SessionData {
-    #[serde(default)]
+    #[serde(rename = "a", default, with = "stored::State")]
     pub(crate) auth_state: AuthState,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) custom: BTreeMap<String, Value>,
     /// Boxed because most sessions have none, and every request moves a session.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     ceremony: Option<Box<Ceremony>>,
     /// The keyed digest of the browser that the session was created or last rotated in.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "stored::digest")]
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none", with = "stored::digest")]
     pub(crate) fingerprint: Option<[u8; 32]>,
     /// The digest of another browser that was reported already.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "stored::digest")]
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none", with = "stored::digest")]
     pub(crate) foreign: Option<[u8; 32]>,
     /// Until when the browser was last told to keep the cookie, in Unix seconds.
-    #[serde(default)]
+    #[serde(rename = "u", default)]
     pub(crate) cookie_until: i64,
 }
 

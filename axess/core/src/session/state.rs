@@ -1,4 +1,4 @@
-use super::{WorkflowState, stored};
+use super::WorkflowState;
 use crate::authn::FactorStep;
 use axess_identity::{FactorKind, TenantId, UserId};
 use axess_strings::SharedStr;
@@ -53,12 +53,10 @@ pub enum AuthState {
         /// Their tenant.
         tenant_id: TenantId,
         /// When the latest proof was given.
-        #[serde(with = "stored::time")]
         authn_time: DateTime<Utc>,
         /// Every factor proved in this session.
         factors_completed: Vec<FactorKind>,
         /// A step-up in progress; meanwhile the session keeps its old level.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         step_up: Option<StepUp>,
     },
     /// A ceremony that must be finished before the user counts as logged in (again).

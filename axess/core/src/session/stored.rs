@@ -1,9 +1,71 @@
-//! The stored form of types whose usual form is slow to read back with every request.
-//!
-//! In a text format (where people read) they keep their usual form.
+//! The stored form of what every request reads back: short names, bytes as bytes, times as numbers.
+
+use super::{AuthState, StepUp, WorkflowState};
+use crate::authn::FactorStep;
+use axess_identity::{FactorKind, TenantId, UserId};
+use axess_strings::SharedStr;
+use chrono::{
+    DateTime, Utc,
+    serde::{ts_nanoseconds, ts_nanoseconds_option},
+};
+use serde::{Deserialize, Serialize};
+
+/// [`AuthState`] as stored.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "AuthState")]
+pub(super) enum State {
+    #[serde(rename = "g")]
+    Guest,
+    #[serde(rename = "i")]
+    Identifying {
+        #[serde(rename = "u")]
+        user_id: UserId,
+        #[serde(rename = "t")]
+        tenant_id: TenantId,
+    },
+    #[serde(rename = "l")]
+    Authenticating {
+        #[serde(rename = "u")]
+        user_id: UserId,
+        #[serde(rename = "t")]
+        tenant_id: TenantId,
+        #[serde(rename = "m")]
+        method_name: SharedStr,
+        #[serde(rename = "r")]
+        remaining: Vec<FactorStep>,
+        #[serde(rename = "c")]
+        completed: Vec<FactorKind>,
+        #[serde(rename = "n")]
+        attempt_count: u32,
+        #[serde(rename = "a", default, with = "ts_nanoseconds_option")]
+        last_attempt: Option<DateTime<Utc>>,
+    },
+    #[serde(rename = "a")]
+    Authenticated {
+        #[serde(rename = "u")]
+        user_id: UserId,
+        #[serde(rename = "t")]
+        tenant_id: TenantId,
+        #[serde(rename = "a", with = "ts_nanoseconds")]
+        authn_time: DateTime<Utc>,
+        #[serde(rename = "f")]
+        factors_completed: Vec<FactorKind>,
+        #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+        step_up: Option<StepUp>,
+    },
+    #[serde(rename = "w")]
+    PendingWorkflow {
+        #[serde(rename = "u")]
+        user_id: UserId,
+        #[serde(rename = "t")]
+        tenant_id: TenantId,
+        #[serde(rename = "w")]
+        workflow: WorkflowState,
+    },
+}
 
 /// A digest as one byte string instead of 32 numbers.
-pub(crate) mod digest {
+pub(super) mod digest {
     use serde::{Deserialize, Deserializer, Serializer, de};
     use std::fmt;
 
@@ -40,28 +102,6 @@ pub(crate) mod digest {
                 }
             }
             deserializer.deserialize_bytes(Visitor)
-        }
-    }
-}
-
-/// A time as nanoseconds since the Unix epoch, which is exact, instead of text.
-pub(crate) mod time {
-    use chrono::{DateTime, Utc, serde::ts_nanoseconds};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            time.serialize(serializer)
-        } else {
-            ts_nanoseconds::serialize(time, serializer)
-        }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
-        if deserializer.is_human_readable() {
-            DateTime::deserialize(deserializer)
-        } else {
-            ts_nanoseconds::deserialize(deserializer)
         }
     }
 }

@@ -102,7 +102,7 @@ pub struct AttemptRecord {
     pub at: DateTime<Utc>,
 }
 
-/// What settling an attempt changed.
+/// What settling an attempt found and changed.
 ///
 /// ```
 /// use axess_core::store::Settled;
@@ -110,6 +110,9 @@ pub struct AttemptRecord {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settled {
+    /// Whether the account exists and may log in at the moment of settling. A login is settled after its session was
+    /// written, so that of a login and a suspension racing each other one always sees the other.
+    pub active: bool,
     /// The locks that this failure brought about.
     pub triggered: Vec<Lockout>,
 }

@@ -51,6 +51,7 @@ async fn a_guest_without_a_cookie_needs_no_store() {
     let site = Site::new().await;
     site.store.fail_loads(usize::MAX);
     assert_eq!(site.browser().get("/read").await.status, StatusCode::OK);
+    assert_eq!(site.store.loads_to_fail(), usize::MAX, "nobody asked it");
 }
 
 #[tokio::test]

@@ -103,8 +103,15 @@ impl<L: IdentityLookup> IdentityAuthnLog for NoopAuthnLog<L> {
         Ok((subject, Reservation::Granted { active }))
     }
 
-    async fn settle_attempt(&self, _: AttemptRequest, _: AttemptOutcome) -> Result<Settled, StoreError> {
-        Ok(Settled::default())
+    /// Counts nothing; still reads the account, as [`IdentityAuthnLog::reserve_attempt`] does.
+    async fn settle_attempt(
+        &self,
+        request: AttemptRequest,
+        _: AttemptOutcome,
+    ) -> Result<Settled, StoreError> {
+        let user = self.0.get_user(request.tenant_id, request.user_id).await?;
+        let active = user.is_some_and(|user| user.status.admits_logins());
+        Ok(Settled { active, triggered: Vec::new() })
     }
 
     async fn clear_lockout(&self, _: TenantId, _: UserId) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::fixtures::password;
 use axess_clock::Clock;
-use axess_core::{authn::LogoutOutcome, session::SessionError, store::SessionStore};
+use axess_core::{authn::LogoutOutcome, service::Operator, session::SessionError, store::SessionStore};
 
 fn row_exists(world: &World, id: SessionId) -> bool {
     alone(world.suite.store.load(id, world.suite.clock.now())).unwrap().is_some()
@@ -181,4 +181,27 @@ fn writes_through_clones_of_one_handle_are_all_kept() {
             }
         });
     });
+}
+
+/// A login is settled after its session is written: either it finds its account suspended, or the suspension finds the
+/// session.
+#[test]
+fn a_suspension_ends_a_login_it_races() {
+    let mut endings = Endings::default();
+    for_each_seed(SEEDS, |seed| {
+        let world = World::with_password(seed);
+        let id = world.begun();
+        let owner = alone(world.suite.owner());
+        let operator = Operator { name: "ops@example.com".into(), reason: "race".into() };
+        let suspend = task(async {
+            let done =
+                world.service.suspend_user(&world.sessions, owner.tenant_id, owner.user_id, &operator).await;
+            done.unwrap();
+            "suspended"
+        });
+        let seen = world.run(vec![task(log_in(&world, id)), suspend]);
+        assert_eq!(world.live(), 0, "{seen:?}");
+        endings.saw(seen[0]);
+    });
+    endings.must_include(&[r#""right""#, r#""wrong""#]);
 }

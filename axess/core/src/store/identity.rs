@@ -204,7 +204,8 @@ storage_trait! {
         /// it found ([`LoginSubject::attempt`]) in one round trip.
         async fn reserve_login(tenant: TenantSlug, identifier: Identifier, stand_in: AttemptRequest) -> Result<(LoginSubject, Reservation), StoreError>;
         /// Settles a reserved attempt and appends it to the log. Success clears the account's count for this factor and
-        /// gives back the tenant's and the address's; `Abandoned` gives back all three.
+        /// gives back the tenant's and the address's; `Abandoned` gives back all three. In the same step it reads whether
+        /// the account may log in now.
         async fn settle_attempt(request: AttemptRequest, outcome: AttemptOutcome) -> Result<Settled, StoreError>;
         /// Clears the locks and counts of one account, for every factor.
         async fn clear_lockout(tenant_id: TenantId, user_id: UserId) -> Result<(), StoreError>;

@@ -8,3 +8,9 @@ async fn settings(user: Authenticated, stale: Fresh<86400>) {
 }
 
 fn main() {}
+
+// A type is printed with its full path while another one has its name: whatever else is linked changes nothing.
+mod same_names {
+    pub struct Authenticated;
+    pub struct Fresh;
+}

@@ -11,3 +11,9 @@ fn forge_proof(subject: Subject) -> Verified {
 }
 
 fn main() {}
+
+// A type is printed with its full path while another one has its name: whatever else is linked changes nothing.
+mod same_names {
+    pub struct Authenticated;
+    pub struct Verified;
+}

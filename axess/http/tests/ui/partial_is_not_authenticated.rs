@@ -7,3 +7,9 @@ async fn second_step(login: Partial) {
 }
 
 fn main() {}
+
+// A type is printed with its full path while another one has its name: whatever else is linked changes nothing.
+mod same_names {
+    pub struct Authenticated;
+    pub struct Partial;
+}

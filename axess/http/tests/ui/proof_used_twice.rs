@@ -5,3 +5,8 @@ fn twice(proof: Verified) -> (Verified, Verified) {
 }
 
 fn main() {}
+
+// A type is printed with its full path while another one has its name: whatever else is linked changes nothing.
+mod same_names {
+    pub struct Verified;
+}

@@ -192,9 +192,8 @@ impl SessionHandle {
         if rotate || row.is_none() {
             data.fingerprint = self.0.context.fingerprint;
         }
-        // The browser is told again when the id is new or the promise made to it is more than half a lifetime behind.
-        let behind = expires_at.timestamp() - data.cookie_until > ports.ttl.num_seconds() / 2;
-        let reissue = rotate || row.is_none() || behind;
+        let told = data.cookie_until;
+        let reissue = rotate || row.is_none() || self.0.sessions.cookie_is_due(told, expires_at, now);
         if reissue {
             data.cookie_until = expires_at.timestamp();
         }

@@ -99,3 +99,24 @@ async fn a_session_in_use_does_not_run_out_in_the_registry() {
     world.clock.advance(24 * HOUR);
     assert!(!registry.is_valid(id, world.clock.now()).await.unwrap());
 }
+
+#[tokio::test]
+async fn the_cookie_never_runs_out_before_its_session() {
+    // The cap leaves less than half a lifetime to be gained: the browser must be told of it all the same.
+    let world = World::with(|sessions| sessions.with_ttl(10 * HOUR).with_absolute_ttl(14 * HOUR));
+    let end = world.clock.now() + TimeDelta::hours(14);
+    let id = world.authenticated().await;
+    world.clock.advance(6 * HOUR);
+    assert_eq!(world.open(id).await.finish().await.unwrap(), CookieAction::Issue { id, expires_at: end });
+
+    // A write shortly before the half is over moves the row but not the cookie; reading later must still renew both.
+    let world = World::with(|sessions| sessions.with_ttl(10 * HOUR));
+    let id = world.authenticated().await;
+    world.clock.advance(4 * HOUR);
+    let session = world.open(id).await;
+    session.set_custom("k", &1).unwrap();
+    assert_eq!(session.finish().await.unwrap(), CookieAction::Keep);
+    world.clock.advance(2 * HOUR);
+    let expires_at = world.clock.now() + TimeDelta::hours(10);
+    assert_eq!(world.open(id).await.finish().await.unwrap(), CookieAction::Issue { id, expires_at });
+}

@@ -4,6 +4,7 @@
 mod http {
     mod at_rest;
     mod browser;
+    mod chromium;
     mod compile_fail;
     mod cookies;
     mod curl;

@@ -44,7 +44,7 @@ pub(crate) fn find_cookie<'h>(headers: &'h HeaderMap, name: &str) -> CookieLooku
         if bytes > MAX_COOKIE_HEADER_BYTES {
             return CookieLookup::Refused(CookieRefusal::TooLarge);
         }
-        for pair in header.as_bytes().split(|byte| *byte == b';') {
+        for pair in pairs_of(header.as_bytes()) {
             pairs += 1;
             if pairs > MAX_COOKIE_PAIRS {
                 return CookieLookup::Refused(CookieRefusal::TooLarge);
@@ -64,4 +64,18 @@ pub(crate) fn find_cookie<'h>(headers: &'h HeaderMap, name: &str) -> CookieLooku
             Err(_) => CookieLookup::Refused(CookieRefusal::Invalid),
         },
     }
+}
+
+/// Splits a `Cookie` header at its semicolons.
+fn pairs_of(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        let all = rest?;
+        let (pair, after) = match memchr::memchr(b';', all) {
+            Some(at) => (all.get(..at)?, all.get(at + 1..)),
+            None => (all, None),
+        };
+        rest = after;
+        Some(pair)
+    })
 }

@@ -3,7 +3,7 @@ use axess_identity::SigningKey;
 use http::{HeaderMap, header};
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hash, Hasher, RandomState},
     net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -86,7 +86,7 @@ pub(super) enum Browser {
 }
 
 /// What a request shows of its browser, as sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Features<'h> {
     user_agent: &'h [u8],
     language: &'h [u8],
@@ -185,6 +185,17 @@ impl Fingerprinter {
         let language = primary_language(&String::from_utf8_lossy(features.language));
         let network = features.network.map(|ip| ip.to_string()).unwrap_or_default();
         key.tag(&[agent.as_bytes(), language.as_bytes(), network.as_bytes()])
+    }
+}
+
+impl Hash for Features<'_> {
+    /// Leaves out what would only keep different lists of texts apart: the features are compared as well.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.user_agent);
+        state.write(self.language);
+        if let Some(network) = self.network {
+            network.hash(state);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! 1. Build the three sites, each with the same routes; log in and store a value through their own routes.
 //! 2. Check every case's answer, and that forged and missing cookies are refused: a wrong setup is not worth timing.
-//! 3. Time all cases in turn, many rounds in one process; a case's cost is the median of its rounds' means.
+//! 3. Time all cases in turn, many rounds in one process; a case's cost is the median over the rounds.
 //! 4. Print the table and the ratio, and write both as JSON.
 //!
 //! Arguments that are no options select cases by part of their name.
@@ -18,7 +18,7 @@ mod report;
 mod rounds;
 mod theirs;
 
-use rounds::{Timing, time_all};
+use rounds::Timings;
 use std::process::ExitCode;
 
 /// Why a measurement did not happen.
@@ -51,7 +51,7 @@ fn measure(wanted: &[String]) -> Result<(), Fault> {
         for case in &mut cases {
             case.check().await?;
         }
-        Ok::<Vec<Timing>, Fault>(time_all(&mut cases).await)
+        Ok::<Timings, Fault>(Timings::of(&mut cases).await)
     }))?;
     report::print(&timings);
     println!("\nwritten to {}", report::write(&timings)?.display());

@@ -2,7 +2,7 @@
 
 use crate::{
     Fault,
-    rounds::{REQUESTS, ROUNDS, Timing},
+    rounds::{REQUESTS, ROUNDS, Timings},
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -15,24 +15,30 @@ pub(crate) const THEIRS: &str = "axum-login: authenticated";
 const AIM: f64 = 0.50;
 
 /// Prints one line per case, and the headline when both sides of it were measured.
-pub(crate) fn print(timings: &[Timing]) {
-    println!("\n{ROUNDS} rounds of {REQUESTS} requests; ns per request, medians of the rounds' means\n");
+pub(crate) fn print(timings: &Timings) {
+    println!("\n{ROUNDS} rounds of {REQUESTS} requests; ns per request, medians over the rounds\n");
     println!("{:<26} {:>9} {:>9} {:>9} {:>14}", "case", "ns", "spread", "added", "of axum-login");
-    for timing in timings {
-        let share = share(timings, timing).map_or_else(String::new, |share| format!("{share:.2}"));
-        let added = added(timings, timing.name).map_or_else(String::new, |added| format!("{added:.0}"));
-        println!("{:<26} {:>9.0} {:>9.0} {added:>9} {share:>14}", timing.name, timing.median, timing.spread);
-    }
-    if let (Some(ours), Some(theirs)) = (added(timings, OURS), added(timings, THEIRS)) {
+    for name in timings.names() {
+        let cell = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.0}"));
         println!(
-            "\nauthenticated: axess adds {ours:.0} ns, axum-login adds {theirs:.0} ns, ratio {:.2} (aim: at most {AIM:.2})",
-            ours / theirs
+            "{name:<26} {:>9} {:>9} {:>9} {:>14}",
+            cell(timings.median(name)),
+            cell(timings.spread(name)),
+            cell(added(timings, name)),
+            share(timings, name).map_or_else(String::new, |share| format!("{share:.2}")),
+        );
+    }
+    let headline = (added(timings, OURS), added(timings, THEIRS), share(timings, OURS));
+    if let (Some(ours), Some(theirs), Some(ratio)) = headline {
+        println!(
+            "\nauthenticated: axess adds {ours:.0} ns, axum-login adds {theirs:.0} ns, \
+             ratio {ratio:.2} (aim: at most {AIM:.2})"
         );
     }
 }
 
 /// Writes the results into the build folder and returns where.
-pub(crate) fn write(timings: &[Timing]) -> Result<PathBuf, Fault> {
+pub(crate) fn write(timings: &Timings) -> Result<PathBuf, Fault> {
     // Cargo keeps a folder for benchmarks directly inside the build folder.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().ok_or("the build folder has no name")?;
     let folder = target.join("axess-bench");
@@ -42,38 +48,33 @@ pub(crate) fn write(timings: &[Timing]) -> Result<PathBuf, Fault> {
     Ok(file)
 }
 
-fn as_json(timings: &[Timing]) -> Value {
-    let cases: Vec<Value> = timings
-        .iter()
-        .map(|timing| {
-            json!({
-                "name": timing.name,
-                "ns_per_request": timing.median,
-                "spread_ns": timing.spread,
-                "added_ns": added(timings, timing.name),
-                "of_axum_login": share(timings, timing),
-            })
+fn as_json(timings: &Timings) -> Value {
+    let case = |name| {
+        json!({
+            "name": name,
+            "ns_per_request": timings.median(name),
+            "spread_ns": timings.spread(name),
+            "added_ns": added(timings, name),
+            "of_axum_login": share(timings, name),
         })
-        .collect();
-    let ratio = added(timings, OURS).zip(added(timings, THEIRS)).map(|(ours, theirs)| ours / theirs);
+    };
     json!({
         "benchmark": "request",
         "rounds": ROUNDS,
         "requests_per_round": REQUESTS,
-        "cases": cases,
-        "authenticated_ratio": ratio,
+        "cases": timings.names().map(case).collect::<Vec<_>>(),
+        "authenticated_ratio": share(timings, OURS),
         "aim": AIM,
     })
 }
 
-/// What a case costs more than bare axum, in nanoseconds.
-fn added(timings: &[Timing], name: &str) -> Option<f64> {
-    let median = |name: &str| timings.iter().find(|timing| timing.name == name).map(|timing| timing.median);
-    Some(median(name)? - median(BARE)?).filter(|_| name != BARE)
+/// What a case costs more than bare axum.
+fn added(timings: &Timings, name: &str) -> Option<f64> {
+    timings.added(name, BARE).filter(|_| name != BARE)
 }
 
 /// What one of our cases adds, as a share of what the same case adds with axum-login.
-fn share(timings: &[Timing], ours: &Timing) -> Option<f64> {
-    let kind = ours.name.strip_prefix("axess: ")?;
-    Some(added(timings, ours.name)? / added(timings, &format!("axum-login: {kind}"))?)
+fn share(timings: &Timings, name: &str) -> Option<f64> {
+    let kind = name.strip_prefix("axess: ")?;
+    timings.share(name, &format!("axum-login: {kind}"), BARE)
 }

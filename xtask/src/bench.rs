@@ -12,7 +12,6 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             .args(args)
             .current_dir(&workspace.workspace_root),
     )?;
-    let results = workspace.target_directory.join("criterion");
-    println!("results, and what the next run is compared with: {}", results.display());
+    println!("results: {}", workspace.target_directory.join("axess-bench").display());
     Ok(())
 }

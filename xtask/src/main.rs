@@ -53,12 +53,7 @@ const COMMANDS: &[Command] = &[
         about: "the third-party programs the tests talk to",
         run: peers::run,
     },
-    Command {
-        name: "bench",
-        usage: "[ARGS for criterion]",
-        about: "run the request benchmarks",
-        run: bench::run,
-    },
+    Command { name: "bench", usage: "[CASE]", about: "run the request benchmarks", run: bench::run },
     Command { name: "ci", usage: "", about: "everything that must pass before a change lands", run: ci::run },
 ];
 

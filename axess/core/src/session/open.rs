@@ -221,14 +221,15 @@ impl Sessions {
             tracing::warn!(session = ?id, "ended a session whose stored form cannot be read");
             return None;
         };
-        decoded.stale |= self.cookie_is_due(decoded.data.cookie_until, self.expiry(created_at, now), now);
+        decoded.stale |= self.cookie_is_due(decoded.data.cookie_until, created_at, now);
         Some((RowRef { id, lineage, version, created_at, expires_at }, decoded))
     }
 
     /// Tells whether the browser should be told of a later end: less than half a lifetime of what it was told is left,
     /// and there is more to be had.
-    pub(super) fn cookie_is_due(&self, told: i64, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-        told - now.timestamp() < self.0.ttl.num_seconds() / 2 && expires_at.timestamp() > told
+    pub(super) fn cookie_is_due(&self, told: i64, created_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let half_over = told - now.timestamp() < self.0.ttl.num_seconds() / 2;
+        half_over && self.expiry(created_at, now).timestamp() > told
     }
 
     /// Returns when a session that began at `created_at` ends by itself if it is written `now`.

@@ -193,7 +193,7 @@ impl SessionHandle {
             data.fingerprint = self.0.context.fingerprint;
         }
         let told = data.cookie_until;
-        let reissue = rotate || row.is_none() || self.0.sessions.cookie_is_due(told, expires_at, now);
+        let reissue = rotate || row.is_none() || self.0.sessions.cookie_is_due(told, created_at, now);
         if reissue {
             data.cookie_until = expires_at.timestamp();
         }

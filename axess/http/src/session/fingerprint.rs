@@ -3,7 +3,7 @@ use axess_identity::SigningKey;
 use http::{HeaderMap, header};
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, Hash, Hasher, RandomState},
+    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher},
     net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -62,9 +62,8 @@ pub(super) struct Fingerprinter {
     config: FingerprintConfig,
     current: MacKey,
     previous: Vec<MacKey>,
-    /// Browsers by a keyed hash of their features, so that looking one up copies nothing.
-    remembered: RwLock<HashMap<u64, Remembered>>,
-    hasher: RandomState,
+    /// Browsers by a hash of their features, so that looking one up copies nothing.
+    remembered: RwLock<HashMap<u64, Remembered, BuildHasherDefault<Mixer>>>,
 }
 
 /// What is recorded of a request's browser.
@@ -115,14 +114,13 @@ impl Fingerprinter {
             current: derive(current)?,
             previous: previous.iter().map(derive).collect::<Result<_, _>>()?,
             remembered: RwLock::default(),
-            hasher: RandomState::new(),
         })
     }
 
     /// Returns what is recorded of the browser behind a request.
     pub(super) fn recognise(&self, headers: &HeaderMap, ip: Option<IpAddr>) -> Recognised {
         let features = self.features(headers, ip);
-        let hash = self.hasher.hash_one(features);
+        let hash = BuildHasherDefault::<Mixer>::new().hash_one(features);
         let remembered = self.remembered.read().unwrap_or_else(PoisonError::into_inner);
         let known =
             remembered.get(&hash).filter(|known| known.is(features)).map(|known| known.recognised.clone());
@@ -196,6 +194,31 @@ impl Hash for Features<'_> {
         if let Some(network) = self.network {
             network.hash(state);
         }
+    }
+}
+
+/// A hash for a table in which a collision costs time and nothing else: features are compared before they count.
+#[derive(Debug, Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        self.write_u64(u64::from_le_bytes(last));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // The golden ratio in 64 bits, odd: every bit of the word reaches the upper half, which then comes down.
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -24,15 +24,24 @@ use tower::Service;
 /// fn is_clone<T: Clone>() {}
 /// is_clone::<axess_http::SessionService<axum::Router>>();
 /// ```
-#[derive(Clone)]
 pub struct SessionService<S> {
-    inner: S,
+    /// What each request's own service is cloned from.
+    source: Arc<S>,
+    /// The service of the next request, once it was asked whether it is ready.
+    next: Option<S>,
     shell: Option<Arc<Shell>>,
 }
 
 impl<S> SessionService<S> {
     pub(super) fn new(inner: S, shell: Option<Arc<Shell>>) -> Self {
-        Self { inner, shell }
+        Self { source: Arc::new(inner), next: None, shell }
+    }
+}
+
+impl<S> Clone for SessionService<S> {
+    /// Shares the service inside: axum clones a route's layers with every request.
+    fn clone(&self) -> Self {
+        Self { source: Arc::clone(&self.source), next: None, shell: self.shell.clone() }
     }
 }
 
@@ -54,13 +63,11 @@ where
     type Future = SessionFuture<S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+        self.next.get_or_insert_with(|| S::clone(&self.source)).poll_ready(context)
     }
 
     fn call(&mut self, mut request: Request) -> SessionFuture<S::Error> {
-        // The clone is the one that was polled ready; a fresh one takes its place.
-        let next = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, next);
+        let inner = self.next.take().unwrap_or_else(|| S::clone(&self.source));
         let Some(shell) = self.shell.clone() else {
             return SessionFuture::new(Box::pin(async { Ok(problem::internal()) }), None);
         };

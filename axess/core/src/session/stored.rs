@@ -4,7 +4,10 @@ use super::{AuthState, StepUp, WorkflowState};
 use crate::authn::FactorStep;
 use axess_identity::{FactorKind, TenantId, UserId};
 use axess_strings::SharedStr;
-use chrono::{DateTime, Utc, serde::ts_nanoseconds_option};
+use chrono::{
+    DateTime, Utc,
+    serde::{ts_nanoseconds, ts_nanoseconds_option},
+};
 use serde::{Deserialize, Serialize};
 
 /// [`AuthState`] as stored.
@@ -37,12 +40,17 @@ pub(super) enum State {
         #[serde(rename = "a", default, with = "ts_nanoseconds_option")]
         last_attempt: Option<DateTime<Utc>>,
     },
-    #[serde(rename = "a", with = "authenticated")]
+    #[serde(rename = "a")]
     Authenticated {
+        #[serde(rename = "u")]
         user_id: UserId,
+        #[serde(rename = "t")]
         tenant_id: TenantId,
+        #[serde(rename = "a", with = "ts_nanoseconds")]
         authn_time: DateTime<Utc>,
+        #[serde(rename = "f")]
         factors_completed: Vec<FactorKind>,
+        #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
         step_up: Option<StepUp>,
     },
     #[serde(rename = "w")]
@@ -54,56 +62,6 @@ pub(super) enum State {
         #[serde(rename = "w")]
         workflow: WorkflowState,
     },
-}
-
-/// The state most requests are in, as a list. It may only ever grow at its end: a reader ignores what it does not know,
-/// and must have a default for what is missing.
-mod authenticated {
-    use super::{DateTime, FactorKind, StepUp, TenantId, UserId, Utc};
-    use serde::{
-        Deserializer, Serialize, Serializer,
-        de::{self, IgnoredAny},
-        ser,
-    };
-    use std::fmt;
-
-    type Fields = (UserId, TenantId, DateTime<Utc>, Vec<FactorKind>, Option<StepUp>);
-
-    pub(super) fn serialize<S: Serializer>(
-        user_id: &UserId,
-        tenant_id: &TenantId,
-        authn_time: &DateTime<Utc>,
-        factors_completed: &[FactorKind],
-        step_up: &Option<StepUp>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let nanos = authn_time.timestamp_nanos_opt();
-        let nanos = nanos.ok_or_else(|| ser::Error::custom("a time beyond the year 2262"))?;
-        (user_id, tenant_id, nanos, factors_completed, step_up).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Fields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an authenticated state")
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Fields, A::Error> {
-                let missing = |at| de::Error::invalid_length(at, &"at least 4 elements");
-                let user_id = list.next_element()?.ok_or_else(|| missing(0))?;
-                let tenant_id = list.next_element()?.ok_or_else(|| missing(1))?;
-                let nanos = list.next_element()?.ok_or_else(|| missing(2))?;
-                let factors_completed = list.next_element()?.ok_or_else(|| missing(3))?;
-                let step_up = list.next_element()?.flatten();
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok((user_id, tenant_id, DateTime::from_timestamp_nanos(nanos), factors_completed, step_up))
-            }
-        }
-        deserializer.deserialize_seq(Visitor)
-    }
 }
 
 /// A digest as one byte string instead of 32 numbers.

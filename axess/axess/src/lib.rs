@@ -69,7 +69,7 @@ pub mod middleware {
     pub mod ratelimit {
         pub use axess_http::{
             Admission, BucketKey, BucketStore, KeyExtractor, KeyExtractorFn, MemoryBuckets, RateLimitConfig,
-            RateLimitConfigBuilder, RateLimitLayer, RateLimitRejection, RateLimitStore,
+            RateLimitConfigBuilder, RateLimitLayer, RateLimitRejection,
         };
     }
     pub use ratelimit::*;

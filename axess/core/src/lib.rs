@@ -9,9 +9,13 @@
 pub mod audit;
 pub mod authn;
 pub mod delivery;
+pub mod device;
+pub mod envelope;
 pub mod lockout;
 pub mod memory;
 pub mod metrics;
+pub mod ratelimit;
+pub mod refresh;
 pub mod service;
 pub mod session;
 pub mod store;

@@ -1,5 +1,9 @@
 //! The pure lockout machine: one counter per lever and key, advanced under the store's own atomicity.
 
+mod levers;
+
+pub use levers::Lever;
+
 use axess_identity::LockoutScale;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;

@@ -20,8 +20,9 @@ mod transition;
 mod workflow;
 mod write;
 
+pub use crate::envelope::EnvelopeKeyError;
 pub use context::RequestContext;
-pub use crypto::{EnvelopeKeyError, SessionCrypto};
+pub use crypto::SessionCrypto;
 pub use data::{MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS};
 pub use error::SessionError;
 pub use handle::{CookieAction, SessionHandle};

@@ -8,21 +8,48 @@
 //! that reads, decides and writes in three steps breaks the promises made to users.
 
 mod attempt;
+mod audit_log;
+mod bucket;
+mod delegated;
+mod device;
 mod error;
 mod factor;
 mod identity;
+mod key_value;
+mod lease;
+mod outbox;
+mod owner;
+mod refresh;
 mod registry;
+mod replay;
 mod session;
+mod sid;
+mod tenant_idp;
 mod twin;
 
 pub use attempt::{AttemptOutcome, AttemptRecord, AttemptRequest, Lockout, Reservation, Settled};
+pub use audit_log::{AuditQuery, AuditRow, AuditScope, AuditStore, DynAuditStore};
+pub use bucket::{DynRateLimitBuckets, RateLimitBuckets};
+pub use delegated::{
+    DelegatedCredentialStore, DelegatedRow, DynDelegatedCredentialStore, MAX_DOWNSTREAM_BYTES,
+};
+pub use device::{DeviceStore, DynDeviceStore, Registered, Swept, TrustChange};
 pub use error::{StoreError, StoreErrorKind};
 pub use factor::{DynFactorStore, Expected, FactorStore, ScopedFactor, Stored};
 pub use identity::{
     DynIdentityAdmin, DynIdentityAuthnLog, DynIdentityLookup, IdentityAdmin, IdentityAuthnLog,
     IdentityLookup, IdentityStore, LoginSubject, NewUser, NoopAuthnLog, Page, TenantBootstrap, UserChange,
 };
+pub use key_value::{Store, StoreFuture};
+pub use lease::{DynLeaderLock, LeaderLock, Lease};
+pub use outbox::{AuditOutbox, DynAuditOutbox, OutboxDepth, OutboxEntry, OutboxRecord};
+pub use owner::Owner;
+pub use refresh::{DynRefreshTokenStore, IssueOutcome, RefreshTokenStore, RevokedTokens, RotateOutcome};
 pub use registry::{DynSessionRegistry, SessionEntry, SessionRegistry};
+pub use replay::{Claim, DynJtiReplayStore, JtiReplayStore, ReplayKey};
 pub use session::{
-    DynSessionStore, ROTATION_MEMORY, SaveOutcome, SessionOwner, SessionRow, SessionStore, SessionSummary,
+    DynSessionStore, ROTATION_MEMORY, SaveOutcome, ScanCursor, ScanPage, SessionRow, SessionStore,
+    SessionSummary,
 };
+pub use sid::{DynSidStore, SidBinding, SidStore};
+pub use tenant_idp::{DynTenantIdpStore, IdpProtocol, TenantIdp, TenantIdpStore};

@@ -14,20 +14,20 @@
 //! subscriber gets.
 
 mod config;
-mod gcra;
 mod key;
 mod layer;
-mod memory;
 mod store;
 #[cfg(test)]
 mod tests;
 
-pub use config::{
-    MAX_RATE_REQUESTS, MAX_RATE_WINDOW, MIN_RATE_WINDOW, OnEvaluate, OnRateLimit, RateLimitConfig,
-    RateLimitConfigBuilder, RateLimitRejection,
+pub use axess_core::{
+    memory::{MAX_MEMORY_BUCKETS, MemoryBuckets},
+    ratelimit::{
+        Admission, BucketKey, GcraDecision, MAX_RATE_REQUESTS, MAX_RATE_WINDOW, MIN_RATE_WINDOW, RateQuota,
+        gcra_decide,
+    },
 };
-pub use gcra::{GcraDecision, RateQuota, gcra_decide};
-pub use key::{BucketKey, KeyExtractor, KeyExtractorFn};
+pub use config::{OnEvaluate, OnRateLimit, RateLimitConfig, RateLimitConfigBuilder, RateLimitRejection};
+pub use key::{KeyExtractor, KeyExtractorFn};
 pub use layer::{RateLimitLayer, RateLimitService};
-pub use memory::{MAX_MEMORY_BUCKETS, MemoryBuckets};
-pub use store::{Admission, BucketStore, RateLimitStore};
+pub use store::BucketStore;

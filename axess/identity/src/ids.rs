@@ -66,6 +66,16 @@ uuid_id! {
     pub struct RefreshTokenId;
 }
 
+uuid_id! {
+    /// Names one family of refresh tokens: all that descend from one login.
+    ///
+    /// ```
+    /// use axess_identity::TokenFamilyId;
+    /// assert_ne!(TokenFamilyId::from_parts(0, [0; 10]), TokenFamilyId::from_parts(1, [0; 10]));
+    /// ```
+    pub struct TokenFamilyId;
+}
+
 macro_rules! generate {
     ($($name:ident),*) => {$(
         impl $name {
@@ -79,4 +89,4 @@ macro_rules! generate {
     )*};
 }
 
-generate!(UserId, TenantId, DeviceId, EventId, AttemptId, RefreshTokenId);
+generate!(UserId, TenantId, DeviceId, EventId, AttemptId, RefreshTokenId, TokenFamilyId);

@@ -22,10 +22,12 @@ pub use factor_kind::{
     FactorKind, FederatedProvider, ParseFactorKindError, ParseProviderNameError, ProviderName,
 };
 pub use identifier::{Identifier, IdentifierError, MAX_IDENTIFIER_CHARS};
-pub use ids::{AttemptId, DeviceId, EventId, RefreshTokenId, TenantId, UserId};
+pub use ids::{AttemptId, DeviceId, EventId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
 pub use lockout::{BackoffPolicy, LockoutPolicy, LockoutScale};
 pub use principal::{HumanPrincipal, Principal, WorkloadPrincipal};
-pub use secrets::{EnvelopeKey, OtpCode, OtpSeed, Password, PasswordHash, Pepper, RecoveryCode, SigningKey};
+pub use secrets::{
+    EnvelopeKey, OtpCode, OtpSeed, Password, PasswordHash, Pepper, RecoveryCode, SigningKey, TokenSecret,
+};
 pub use session_id::{ParseSessionIdError, SessionId};
 pub use spiffe::{Issuer, SpiffeIdError, TrustDomain, WorkloadId};
 pub use tenant::{Tenant, TenantSlug, TenantSlugError, TenantStatus};

@@ -31,6 +31,16 @@ secret_text! {
     pub struct RecoveryCode;
 }
 
+secret_text! {
+    /// A bearer token as its holder presents it: a refresh token, or an access token of somewhere else.
+    ///
+    /// ```
+    /// use axess_identity::TokenSecret;
+    /// assert_eq!(format!("{:?}", TokenSecret::from("axr_...")), "TokenSecret([redacted])");
+    /// ```
+    pub struct TokenSecret;
+}
+
 secret_bytes! {
     /// The shared secret of a TOTP or HOTP authenticator.
     ///

@@ -6,7 +6,7 @@ use axess_core::{
     memory::{InMemoryBackend, InMemorySessionStore},
     service::AuthnService,
     session::{CookieAction, RequestContext, SessionHandle, Sessions},
-    store::{Expected, FactorStore, IdentityLookup, SaveOutcome, SessionOwner, SessionStore},
+    store::{Expected, FactorStore, IdentityLookup, Owner, SaveOutcome, SessionStore},
 };
 use axess_factors::{Argon2idParams, KdfPool, PasswordHasher, PepperRing};
 use axess_identity::{Identifier, LockoutPolicy, SessionId, User};
@@ -168,9 +168,9 @@ impl TestSuite {
     }
 
     /// Returns whose sessions those of [`USER`] are.
-    pub async fn owner(&self) -> SessionOwner {
+    pub async fn owner(&self) -> Owner {
         let user = self.user(USER, TENANT).await;
-        SessionOwner { tenant_id: user.tenant_id, user_id: user.user_id }
+        Owner { tenant_id: user.tenant_id, user_id: user.user_id }
     }
 
     /// Stores a factor of [`USER`], in place of what was there.

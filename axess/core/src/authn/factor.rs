@@ -1,3 +1,5 @@
+mod stored;
+
 use axess_factors::{EmailOtpConfig, HmacAlgorithm, HotpConfig, PasswordConfig, RecoveryCodes, TotpConfig};
 use axess_identity::{FactorKind, PasswordHash};
 use chrono::{DateTime, Utc};

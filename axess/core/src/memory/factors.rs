@@ -42,12 +42,7 @@ impl FactorStore for InMemoryBackend {
         let mut tables = self.lock();
         let key = (tenant_id, user_id, config.kind());
         let version = tables.factors.get(&key).map(|stored| stored.version);
-        let stands = match expected {
-            Expected::Absent => version.is_none(),
-            Expected::Version(expected) => version == Some(expected),
-            Expected::Any => true,
-        };
-        if !stands {
+        if !expected.admits(version) {
             return Ok(SaveOutcome::Conflict);
         }
         let version = version.unwrap_or(0).saturating_add(1);

@@ -1,4 +1,4 @@
-use crate::store::{SessionEntry, SessionOwner, SessionRegistry, StoreError};
+use crate::store::{Owner, SessionEntry, SessionRegistry, StoreError};
 use axess_identity::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
 use std::{
@@ -42,7 +42,9 @@ impl MemorySessionRegistry {
 impl SessionRegistry for MemorySessionRegistry {
     async fn register(&self, entry: SessionEntry, replaces: Option<SessionId>) -> Result<(), StoreError> {
         let mut entries = self.lock();
-        if let Some(old) = replaces {
+        if let Some(old) = replaces
+            && entries.get(&old).is_some_and(|known| known.owner == entry.owner)
+        {
             entries.remove(&old);
         }
         // Writing is rare next to reading: the moment to forget what has expired.
@@ -51,18 +53,18 @@ impl SessionRegistry for MemorySessionRegistry {
         Ok(())
     }
 
-    async fn deregister(&self, id: SessionId) -> Result<(), StoreError> {
-        self.lock().remove(&id);
+    async fn deregister(&self, owner: Owner, id: SessionId) -> Result<(), StoreError> {
+        self.invalidate(|entry| entry.owner == owner && entry.id == id);
         Ok(())
     }
 
-    async fn is_valid(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        Ok(self.lock().get(&id).is_some_and(|entry| entry.expires_at > now))
+    async fn is_valid(&self, owner: Owner, id: SessionId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        Ok(self.lock().get(&id).is_some_and(|entry| entry.owner == owner && entry.expires_at > now))
     }
 
     async fn find_for_user(
         &self,
-        owner: SessionOwner,
+        owner: Owner,
         now: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<SessionEntry>, StoreError> {
@@ -77,11 +79,19 @@ impl SessionRegistry for MemorySessionRegistry {
         Ok(found)
     }
 
-    async fn invalidate_user(&self, owner: SessionOwner, keep: Option<SessionId>) -> Result<u64, StoreError> {
+    async fn invalidate_user(&self, owner: Owner, keep: Option<SessionId>) -> Result<u64, StoreError> {
         Ok(self.invalidate(|entry| entry.owner == owner && Some(entry.id) != keep))
     }
 
     async fn invalidate_tenant(&self, tenant_id: TenantId) -> Result<u64, StoreError> {
         Ok(self.invalidate(|entry| entry.owner.tenant_id == tenant_id))
+    }
+
+    async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {
+        let mut entries = self.lock();
+        let expired = entries.values().filter(|entry| entry.expires_at <= now).map(|entry| entry.id);
+        let expired: Vec<_> = expired.take(limit).collect();
+        expired.iter().for_each(|id| _ = entries.remove(id));
+        Ok(u64::try_from(expired.len()).unwrap_or(u64::MAX))
     }
 }

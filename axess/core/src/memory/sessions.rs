@@ -1,6 +1,6 @@
 use crate::store::{
-    ROTATION_MEMORY, SaveOutcome, SessionOwner, SessionRow, SessionStore, SessionSummary, StoreError,
-    StoreErrorKind,
+    Owner, ROTATION_MEMORY, SaveOutcome, ScanCursor, ScanPage, SessionRow, SessionStore, SessionSummary,
+    StoreError, StoreErrorKind,
 };
 use axess_identity::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
@@ -35,7 +35,7 @@ pub struct InMemorySessionStore {
 #[derive(Debug, Default)]
 struct Table {
     rows: HashMap<SessionId, SessionRow>,
-    by_owner: HashMap<SessionOwner, HashSet<SessionId>>,
+    by_owner: HashMap<Owner, HashSet<SessionId>>,
     by_lineage: HashMap<SessionId, SessionId>,
     rotated: HashMap<SessionId, (SessionId, DateTime<Utc>)>,
     rotations: VecDeque<(DateTime<Utc>, SessionId)>,
@@ -141,7 +141,7 @@ impl SessionStore for InMemorySessionStore {
 
     async fn find_sessions_for_user(
         &self,
-        owner: SessionOwner,
+        owner: Owner,
         now: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<SessionSummary>, StoreError> {
@@ -156,7 +156,7 @@ impl SessionStore for InMemorySessionStore {
         Ok(found)
     }
 
-    async fn end_for_user(&self, owner: SessionOwner, keep: Option<SessionId>) -> Result<u64, StoreError> {
+    async fn end_for_user(&self, owner: Owner, keep: Option<SessionId>) -> Result<u64, StoreError> {
         let mut table = self.write();
         let ids: Vec<_> = table.by_owner.get(&owner).into_iter().flatten().copied().collect();
         Ok(table.take_all(ids.into_iter().filter(|id| Some(*id) != keep)))
@@ -167,6 +167,22 @@ impl SessionStore for InMemorySessionStore {
         let owners = table.by_owner.iter().filter(|(owner, _)| owner.tenant_id == tenant_id);
         let ids: Vec<_> = owners.flat_map(|(_, ids)| ids.iter().copied()).collect();
         Ok(table.take_all(ids))
+    }
+
+    async fn scan(
+        &self,
+        after: Option<ScanCursor>,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<ScanPage, StoreError> {
+        let after = after.and_then(|cursor| <[u8; 16]>::try_from(cursor.0).ok()).map(SessionId::from_bytes);
+        let table = self.read();
+        let mut ids: Vec<_> = table.rows.keys().filter(|id| after.is_none_or(|after| **id > after)).collect();
+        ids.sort_unstable();
+        let next = ids.get(limit.max(1)..).filter(|rest| !rest.is_empty());
+        let next = next.and_then(|_| ids.get(limit.max(1) - 1)).map(|id| ScanCursor(id.as_bytes().to_vec()));
+        let rows = ids.into_iter().take(limit.max(1)).filter_map(|id| table.rows.get(id));
+        Ok(ScanPage { rows: rows.filter(|row| row.expires_at > now).cloned().collect(), next })
     }
 
     async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {

@@ -4,7 +4,7 @@ use super::AuthnService;
 use crate::{
     authn::AuthnError,
     session::Sessions,
-    store::{FactorStore, IdentityAdmin, SaveOutcome, SessionOwner, TenantBootstrap, UserChange},
+    store::{FactorStore, IdentityAdmin, Owner, SaveOutcome, TenantBootstrap, UserChange},
 };
 use axess_events::{
     Actor, AuthEvent, AuthEventEnvelope,
@@ -169,7 +169,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         tenant_id: TenantId,
         user_id: UserId,
     ) -> Result<u64, AuthnError> {
-        let ended = sessions.end_for_user(SessionOwner { tenant_id, user_id }, None).await?;
+        let ended = sessions.end_for_user(Owner { tenant_id, user_id }, None).await?;
         for _ in 0..ended {
             self.metrics.session_invalidated();
         }

@@ -11,7 +11,7 @@ use crate::{
     authn::{AuthnError, FactorConfig, PasswordResetOutcome},
     delivery::MailPurpose,
     session::{Change, SessionHandle, WorkflowKind},
-    store::{FactorStore, IdentityAuthnLog, SaveOutcome, SessionOwner},
+    store::{FactorStore, IdentityAuthnLog, Owner, SaveOutcome},
 };
 use axess_events::{
     AuthEvent,
@@ -110,7 +110,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         if self.factors.save_factor(tenant_id, user_id, config, expected).await? == SaveOutcome::Conflict {
             return Err(AuthnError::SessionEnded);
         }
-        session.sessions().end_for_user(SessionOwner { tenant_id, user_id }, None).await?;
+        session.sessions().end_for_user(Owner { tenant_id, user_id }, None).await?;
         self.identity.clear_lockout(tenant_id, user_id).await?;
         let completed = PasswordResetCompleted { user_id };
         self.emit(session, Some(tenant_id), AuthEvent::PasswordResetCompleted(completed))?;

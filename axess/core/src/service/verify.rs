@@ -191,6 +191,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             factor,
             client_ip: session.context().client_ip,
             at,
+            trusted_device: None,
             default_policy: self.lockout_policy.clone(),
         }
     }

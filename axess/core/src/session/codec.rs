@@ -50,8 +50,8 @@ pub(crate) fn decode(id: &SessionId, payload: &[u8], crypto: Option<&SessionCryp
     match (form, crypto) {
         (PLAIN, None) => migrate(version, body, false),
         (SEALED, Some(crypto)) => {
-            let (plain, old_key) = crypto.open(id, version, body)?;
-            migrate(version, &plain, old_key)
+            let opened = crypto.open(id, version, body)?;
+            migrate(version, &opened.plain, opened.stale)
         }
         _ => None,
     }

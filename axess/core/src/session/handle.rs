@@ -6,7 +6,7 @@ use super::{
     data::{Ceremony, SessionData},
     transition::is_stale,
 };
-use crate::{authn::FactorStep, store::SessionOwner};
+use crate::{authn::FactorStep, store::Owner};
 use axess_identity::{FactorKind, HumanPrincipal, Principal, SessionId, TenantId, UserId};
 use chrono::{DateTime, Utc};
 use std::sync::{
@@ -141,7 +141,7 @@ impl SessionHandle {
 
     /// Returns the authenticated user and tenant.
     #[must_use]
-    pub fn owner(&self) -> Option<SessionOwner> {
+    pub fn owner(&self) -> Option<Owner> {
         self.with_state(owner_of)
     }
 
@@ -317,19 +317,19 @@ impl Live {
 
 /// Returns the user whose sessions a row counts among: also while a ceremony interrupts an authenticated session, which
 /// must not outlive the end of all sessions of its user only to be resumed afterwards.
-pub(super) fn row_owner(state: &AuthState) -> Option<SessionOwner> {
+pub(super) fn row_owner(state: &AuthState) -> Option<Owner> {
     match state {
         AuthState::PendingWorkflow { user_id, tenant_id, workflow } if workflow.resume.is_some() => {
-            Some(SessionOwner { tenant_id: *tenant_id, user_id: *user_id })
+            Some(Owner { tenant_id: *tenant_id, user_id: *user_id })
         }
         other => owner_of(other),
     }
 }
 
-pub(super) fn owner_of(state: &AuthState) -> Option<SessionOwner> {
+pub(super) fn owner_of(state: &AuthState) -> Option<Owner> {
     match state {
         AuthState::Authenticated { user_id, tenant_id, .. } => {
-            Some(SessionOwner { tenant_id: *tenant_id, user_id: *user_id })
+            Some(Owner { tenant_id: *tenant_id, user_id: *user_id })
         }
         _ => None,
     }

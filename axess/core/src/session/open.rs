@@ -3,7 +3,7 @@ use super::{
     codec::{self, Decoded},
     handle::{RowRef, row_owner},
 };
-use crate::store::{self, SessionOwner, SessionRow};
+use crate::store::{self, Owner, SessionRow};
 use axess_clock::{Clock, SystemClock};
 use axess_identity::{SessionId, TenantId};
 use axess_rng::{SecureRng, SystemRng};
@@ -171,11 +171,7 @@ impl Sessions {
     /// # Errors
     ///
     /// [`SessionError::Store`] when either fails; what was ended before stays ended.
-    pub async fn end_for_user(
-        &self,
-        owner: SessionOwner,
-        keep: Option<SessionId>,
-    ) -> Result<u64, SessionError> {
+    pub async fn end_for_user(&self, owner: Owner, keep: Option<SessionId>) -> Result<u64, SessionError> {
         if let Some(registry) = &self.0.registry {
             registry.invalidate_user(owner, keep).await?;
         }
@@ -199,10 +195,10 @@ impl Sessions {
         let now = self.0.clock.now();
         let Some(row) = self.0.store.load(id, now).await? else { return Ok(None) };
         let found = self.admit(row, now);
-        let owned = found.as_ref().is_some_and(|(_, decoded)| row_owner(&decoded.data.auth_state).is_some());
-        let counts = match self.0.registry.as_ref().filter(|_| owned) {
-            Some(registry) => registry.is_valid(id, now).await?,
-            None => found.is_some(),
+        let owner = found.as_ref().and_then(|(_, decoded)| row_owner(&decoded.data.auth_state));
+        let counts = match (&self.0.registry, owner) {
+            (Some(registry), Some(owner)) => registry.is_valid(owner, id, now).await?,
+            _ => found.is_some(),
         };
         if !counts {
             self.0.store.end(id, now).await?;

@@ -120,10 +120,11 @@ impl SessionHandle {
     pub async fn clear(&self) -> Result<LogoutOutcome, SessionError> {
         self.touch();
         let _turn = self.0.gate.lock().await;
-        let (id, stored, cookie) = {
+        let (id, stored, owner, cookie) = {
             let live = self.live();
             // A request may come with an id that was rotated away meanwhile: its successor ends too.
-            (live.row.map(|row| row.id).or(live.dead), live.row.is_some(), live.cookie)
+            let id = live.row.map(|row| row.id).or(live.dead);
+            (id, live.row.is_some(), row_owner(&live.data.auth_state), live.cookie)
         };
         let Some(id) = id else {
             self.reset(None, cookie);
@@ -131,8 +132,8 @@ impl SessionHandle {
         };
         let ports = &self.0.sessions.0;
         let ended = ports.store.end(id, ports.clock.now()).await? > 0;
-        if let Some(registry) = &ports.registry {
-            registry.deregister(id).await?;
+        if let (Some(registry), Some(owner)) = (&ports.registry, owner) {
+            registry.deregister(owner, id).await?;
         }
         self.reset(None, if stored || ended { CookieAction::Remove } else { cookie });
         Ok(if ended { LogoutOutcome::Ended } else { LogoutOutcome::NothingToEnd })

@@ -1,4 +1,4 @@
-use axess_identity::{AttemptId, FactorKind, LockoutPolicy, TenantId, UserId};
+use axess_identity::{AttemptId, DeviceId, FactorKind, LockoutPolicy, TenantId, UserId};
 use chrono::{DateTime, Utc};
 use std::net::IpAddr;
 
@@ -13,6 +13,7 @@ use std::net::IpAddr;
 ///     user_id: UserId::from_parts(0, [2; 10]),
 ///     factor: FactorKind::Password,
 ///     client_ip: None,
+///     trusted_device: None,
 ///     at: chrono::DateTime::UNIX_EPOCH,
 ///     default_policy: LockoutPolicy::default(),
 /// };
@@ -30,6 +31,11 @@ pub struct AttemptRequest {
     pub factor: FactorKind,
     /// Where the attempt comes from.
     pub client_ip: Option<IpAddr>,
+    /// The device it comes from, if that device proved itself and the account trusts it.
+    ///
+    /// Such an attempt is counted by account, factor and device alone: neither strangers' guesses at the account nor a
+    /// throttled tenant or address lock the owner out, and a stolen device has as few tries as anybody.
+    pub trusted_device: Option<DeviceId>,
     /// When it happens.
     pub at: DateTime<Utc>,
     /// The policy when no scope has its own.

@@ -48,6 +48,18 @@ pub enum Expected {
     Any,
 }
 
+impl Expected {
+    /// Tells whether a conditional write may happen on a record with this version (`None`: there is none).
+    #[must_use]
+    pub fn admits(self, version: Option<u64>) -> bool {
+        match self {
+            Self::Absent => version.is_none(),
+            Self::Version(expected) => version == Some(expected),
+            Self::Any => true,
+        }
+    }
+}
+
 storage_trait! {
     /// Keeps what users enrolled, and the policies for it.
     ///

@@ -1,15 +1,15 @@
-use super::{SessionOwner, StoreError, twin::storage_trait};
+use super::{Owner, StoreError, twin::storage_trait};
 use axess_identity::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
 
 /// One live, authenticated session as the registry knows it.
 ///
 /// ```
-/// use axess_core::store::{SessionEntry, SessionOwner};
+/// use axess_core::store::{SessionEntry, Owner};
 /// use axess_identity::{SessionId, TenantId, UserId};
 /// let entry = SessionEntry {
 ///     id: SessionId::from_bytes([1; 16]),
-///     owner: SessionOwner { tenant_id: TenantId::from_parts(0, [0; 10]), user_id: UserId::from_parts(0, [1; 10]) },
+///     owner: Owner { tenant_id: TenantId::from_parts(0, [0; 10]), user_id: UserId::from_parts(0, [1; 10]) },
 ///     created_at: chrono::DateTime::UNIX_EPOCH,
 ///     expires_at: chrono::DateTime::UNIX_EPOCH,
 /// };
@@ -20,7 +20,7 @@ pub struct SessionEntry {
     /// The session.
     pub id: SessionId,
     /// Whose it is.
-    pub owner: SessionOwner,
+    pub owner: Owner,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
     /// When it ends by itself.
@@ -35,25 +35,27 @@ storage_trait! {
     /// With a registry configured, an authenticated session that is not in it is refused (fail closed).
     ///
     /// ```
-    /// use axess_core::{memory::MemorySessionRegistry, store::{SessionRegistry, StoreError}};
+    /// use axess_core::{memory::MemorySessionRegistry, store::{Owner, SessionRegistry, StoreError}};
     /// use axess_identity::SessionId;
-    /// # async fn example() -> Result<(), StoreError> {
+    /// # async fn example(owner: Owner) -> Result<(), StoreError> {
     /// let registry = MemorySessionRegistry::new();
-    /// assert!(!registry.is_valid(SessionId::from_bytes([0; 16]), chrono::DateTime::UNIX_EPOCH).await?);
+    /// assert!(!registry.is_valid(owner, SessionId::from_bytes([0; 16]), chrono::DateTime::UNIX_EPOCH).await?);
     /// # Ok(()) }
     /// ```
     pub trait SessionRegistry / DynSessionRegistry for [DynSessionRegistry] {
-        /// Adds a session; with `replaces`, atomically takes that one's place.
+        /// Adds a session; with `replaces`, atomically takes the place of that session of the same owner.
         async fn register(entry: SessionEntry, replaces: Option<SessionId>) -> Result<(), StoreError>;
-        /// Removes a session; unknown ids are fine.
-        async fn deregister(id: SessionId) -> Result<(), StoreError>;
-        /// Tells whether the session is registered and has not expired at `now`.
-        async fn is_valid(id: SessionId, now: DateTime<Utc>) -> Result<bool, StoreError>;
+        /// Removes a session; an unknown one is fine.
+        async fn deregister(owner: Owner, id: SessionId) -> Result<(), StoreError>;
+        /// Tells whether the session is registered for this owner and has not expired at `now`.
+        async fn is_valid(owner: Owner, id: SessionId, now: DateTime<Utc>) -> Result<bool, StoreError>;
         /// Lists the valid sessions of one user, newest first, at most `limit`.
-        async fn find_for_user(owner: SessionOwner, now: DateTime<Utc>, limit: usize) -> Result<Vec<SessionEntry>, StoreError>;
+        async fn find_for_user(owner: Owner, now: DateTime<Utc>, limit: usize) -> Result<Vec<SessionEntry>, StoreError>;
         /// Invalidates every session of one user except `keep`, and returns how many.
-        async fn invalidate_user(owner: SessionOwner, keep: Option<SessionId>) -> Result<u64, StoreError>;
+        async fn invalidate_user(owner: Owner, keep: Option<SessionId>) -> Result<u64, StoreError>;
         /// Invalidates every session of one tenant, and returns how many.
         async fn invalidate_tenant(tenant_id: TenantId) -> Result<u64, StoreError>;
+        /// Deletes at most `limit` entries that expired before `now`, and returns how many.
+        async fn cleanup_expired(now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError>;
     }
 }

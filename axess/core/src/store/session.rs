@@ -1,5 +1,5 @@
-use super::{StoreError, twin::storage_trait};
-use axess_identity::{SessionId, TenantId, UserId};
+use super::{Owner, StoreError, twin::storage_trait};
+use axess_identity::{SessionId, TenantId};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -34,29 +34,13 @@ pub struct SessionRow {
     /// Counts the writes of this row, from 1. Compare-and-swap is on this number.
     pub version: u64,
     /// Whose session it is, once someone is authenticated.
-    pub owner: Option<SessionOwner>,
+    pub owner: Option<Owner>,
     /// The encoded session.
     pub payload: Bytes,
     /// When the lineage began.
     pub created_at: DateTime<Utc>,
     /// When the row stops being valid.
     pub expires_at: DateTime<Utc>,
-}
-
-/// The user a session belongs to.
-///
-/// ```
-/// use axess_core::store::SessionOwner;
-/// use axess_identity::{TenantId, UserId};
-/// let owner = SessionOwner { tenant_id: TenantId::from_parts(0, [0; 10]), user_id: UserId::from_parts(0, [0; 10]) };
-/// assert_eq!(owner, owner.clone());
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SessionOwner {
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// The user.
-    pub user_id: UserId,
 }
 
 /// What a user may see of one of their sessions.
@@ -79,6 +63,30 @@ pub struct SessionSummary {
     pub created_at: DateTime<Utc>,
     /// When it ends by itself.
     pub expires_at: DateTime<Utc>,
+}
+
+/// Where a scan goes on; only the store that gave it can read it.
+///
+/// ```
+/// use axess_core::store::ScanCursor;
+/// assert_eq!(ScanCursor(vec![1]), ScanCursor(vec![1]));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanCursor(pub Vec<u8>);
+
+/// One page of a scan.
+///
+/// ```
+/// use axess_core::store::ScanPage;
+/// let last = ScanPage { rows: vec![], next: None };
+/// assert!(last.next.is_none());
+/// ```
+#[derive(Debug, Clone)]
+pub struct ScanPage {
+    /// The rows of this page; a page in the middle may be empty.
+    pub rows: Vec<SessionRow>,
+    /// Where the next page begins; `None` after the last one.
+    pub next: Option<ScanCursor>,
 }
 
 /// Whether a conditional write happened.
@@ -127,11 +135,14 @@ storage_trait! {
         /// It needs no version: ending a session always wins.
         async fn end(id: SessionId, now: DateTime<Utc>) -> Result<u64, StoreError>;
         /// Lists the live sessions of one user, newest first, at most `limit`.
-        async fn find_sessions_for_user(owner: SessionOwner, now: DateTime<Utc>, limit: usize) -> Result<Vec<SessionSummary>, StoreError>;
+        async fn find_sessions_for_user(owner: Owner, now: DateTime<Utc>, limit: usize) -> Result<Vec<SessionSummary>, StoreError>;
         /// Ends every session of one user except `keep`, and returns how many rows were deleted.
-        async fn end_for_user(owner: SessionOwner, keep: Option<SessionId>) -> Result<u64, StoreError>;
+        async fn end_for_user(owner: Owner, keep: Option<SessionId>) -> Result<u64, StoreError>;
         /// Ends every session of one tenant, and returns how many rows were deleted.
         async fn end_for_tenant(tenant_id: TenantId) -> Result<u64, StoreError>;
+        /// Reads rows, about `limit` at a time, in no particular order: for maintenance, such as sealing everything under a new
+        /// key. A row that exists throughout the scan is seen at least once.
+        async fn scan(after: Option<ScanCursor>, now: DateTime<Utc>, limit: usize) -> Result<ScanPage, StoreError>;
         /// Deletes at most `limit` rows that expired before `now`, and returns how many.
         async fn cleanup_expired(now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError>;
     }

@@ -2,15 +2,6 @@ use super::{BucketStore, KeyExtractor, RateQuota};
 use axess_clock::{Clock, SystemClock};
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
-/// The largest burst.
-pub const MAX_RATE_REQUESTS: u32 = 1_000_000;
-
-/// The shortest window.
-pub const MIN_RATE_WINDOW: Duration = Duration::from_millis(1);
-
-/// The longest window: 30 days.
-pub const MAX_RATE_WINDOW: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
 /// Called for every refused request: the place to audit it and to count it.
 pub type OnRateLimit = Arc<dyn Fn(&RateLimitRejection) + Send + Sync>;
 

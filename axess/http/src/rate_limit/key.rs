@@ -1,6 +1,6 @@
+use super::BucketKey;
 use crate::{client_ip::client_ip_of, session_facts::session_facts};
 use http::request::Parts;
-use sha2::{Digest, Sha256};
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr},
@@ -57,17 +57,6 @@ pub trait KeyExtractorFn: Send + Sync {
     fn key(&self, parts: &Parts) -> Option<String>;
 }
 
-/// The name of one bucket: a digest, so that it has one size whatever it was made of and carries no personal data.
-///
-/// ```
-/// use axess_http::BucketKey;
-/// let (login, api) = (BucketKey::new("login", "user:1"), BucketKey::new("api", "user:1"));
-/// assert_ne!(login, api, "limiters do not share buckets");
-/// assert_eq!(login.as_bytes().len(), 16);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BucketKey([u8; 16]);
-
 impl KeyExtractor {
     /// Makes a [`Custom`](Self::Custom) extractor of a closure.
     #[must_use]
@@ -94,18 +83,17 @@ impl KeyExtractor {
 
     /// Returns the bucket of a request in the limiter called `limiter`.
     pub(super) fn bucket(&self, limiter: &str, parts: &Parts) -> BucketKey {
-        let mut digest = Sha256::new();
-        absorb(&mut digest, "limiter", limiter);
-        self.absorb_into(&mut digest, parts);
-        BucketKey::finish(digest)
+        let mut values = vec![("limiter", limiter.to_owned())];
+        self.collect_into(&mut values, parts);
+        BucketKey::digest(values.iter().map(|(tag, value)| (*tag, value.as_str())))
     }
 
-    fn absorb_into(&self, digest: &mut Sha256, parts: &Parts) {
+    fn collect_into(&self, values: &mut Vec<(&'static str, String)>, parts: &Parts) {
         let facts = || session_facts(&parts.extensions);
         let key = match self {
             Self::Composite(keys) if !keys.is_empty() => {
-                absorb(digest, "composite", &keys.len().to_string());
-                return keys.iter().for_each(|key| key.absorb_into(digest, parts));
+                values.push(("composite", keys.len().to_string()));
+                return keys.iter().for_each(|key| key.collect_into(values, parts));
             }
             Self::Global => Some(String::new()),
             Self::SessionId => facts().session_id.map(|id| id.to_string()),
@@ -115,13 +103,13 @@ impl KeyExtractor {
             Self::Custom(extractor) => extractor.key(parts),
             Self::PeerIp | Self::ForwardedIp | Self::ClientIp | Self::Composite(_) => None,
         };
-        match key {
-            Some(key) => absorb(digest, self.kind(), &key),
+        values.push(match key {
+            Some(key) => (self.kind(), key),
             None => {
                 let ip = client_ip_of(&parts.extensions).ip.map(subscriber);
-                absorb(digest, "ip", &ip.map_or_else(String::new, |ip| ip.to_string()));
+                ("ip", ip.map_or_else(String::new, |ip| ip.to_string()))
             }
-        }
+        });
     }
 }
 
@@ -134,46 +122,12 @@ where
     }
 }
 
-impl BucketKey {
-    /// Names the bucket of `key` in the limiter called `limiter`.
-    #[must_use]
-    pub fn new(limiter: &str, key: &str) -> Self {
-        let mut digest = Sha256::new();
-        absorb(&mut digest, "limiter", limiter);
-        absorb(&mut digest, "key", key);
-        Self::finish(digest)
-    }
-
-    /// Returns the 16 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    fn finish(digest: Sha256) -> Self {
-        let mut name = [0; 16];
-        // Half of SHA-256: two keys share a bucket with a chance of 2^-128.
-        for (byte, full) in name.iter_mut().zip(digest.finalize()) {
-            *byte = full;
-        }
-        Self(name)
-    }
-}
-
 impl fmt::Debug for KeyExtractor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Composite(keys) => f.debug_tuple("Composite").field(keys).finish(),
             other => f.write_str(other.kind()),
         }
-    }
-}
-
-/// Adds a tagged value with its length, so that no two lists of values read the same.
-fn absorb(digest: &mut Sha256, tag: &str, value: &str) {
-    for part in [tag, value] {
-        digest.update((part.len() as u64).to_be_bytes());
-        digest.update(part.as_bytes());
     }
 }
 

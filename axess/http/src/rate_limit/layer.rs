@@ -1,4 +1,4 @@
-use super::{Admission, BucketKey, RateLimitConfig, RateLimitRejection, RateLimitStore};
+use super::{Admission, BucketKey, RateLimitConfig, RateLimitRejection, store::Buckets};
 use crate::client_ip::client_ip_of;
 use axum::{body::Body, extract::MatchedPath};
 use futures_util::future::BoxFuture;
@@ -57,15 +57,15 @@ pub struct RateLimitService<S> {
 #[derive(Debug)]
 struct Shared {
     config: RateLimitConfig,
-    store: Arc<dyn RateLimitStore>,
+    buckets: Buckets,
 }
 
 impl RateLimitLayer {
     /// Creates the layer.
     #[must_use]
     pub fn new(config: RateLimitConfig) -> Self {
-        let store = config.store.clone().into_dyn();
-        Self { shared: Arc::new(Shared { config, store }) }
+        let buckets = config.store.clone().into_buckets();
+        Self { shared: Arc::new(Shared { config, buckets }) }
     }
 }
 
@@ -113,7 +113,7 @@ impl Shared {
             on_evaluate();
         }
         let now = self.config.clock.now();
-        self.store.admit(key, self.config.quota, now).await
+        self.buckets.admit(key, self.config.quota, now).await
     }
 
     fn refuse(&self, parts: &Parts, retry_after: Duration) -> Response<Body> {

@@ -1,51 +1,12 @@
-use super::{BucketKey, MemoryBuckets, RateQuota};
+use super::{Admission, BucketKey, MemoryBuckets, RateQuota};
+use axess_core::store::DynRateLimitBuckets;
 use chrono::{DateTime, Utc};
-use futures_util::future::BoxFuture;
-use std::{fmt, sync::Arc, time::Duration};
-
-/// Keeps the buckets of rate limiters and decides each request atomically.
-///
-/// The answer is never an error: a store that depends on something remote answers from a [`MemoryBuckets`] of its own
-/// while that is away, so an outage neither lifts the limits nor stops the service. Deciding is
-/// [`gcra_decide`](super::gcra_decide) on the stored state, or the same arithmetic where the state lives; the new state is
-/// stored after a refusal too.
-///
-/// ```
-/// use axess_http::{Admission, BucketKey, MemoryBuckets, RateLimitStore, RateQuota};
-/// use std::{sync::Arc, time::Duration};
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let store: Arc<dyn RateLimitStore> = Arc::new(MemoryBuckets::default());
-/// let (key, quota) = (BucketKey::new("login", "alice"), RateQuota::new(1, Duration::from_secs(60)));
-/// let now = chrono::DateTime::UNIX_EPOCH;
-/// assert_eq!(store.admit(key, quota, now).await, Admission::Admitted);
-/// assert!(matches!(store.admit(key, quota, now).await, Admission::Refused { .. }));
-/// # }
-/// ```
-pub trait RateLimitStore: Send + Sync + fmt::Debug {
-    /// Counts one request against the bucket `key` at `now`.
-    fn admit(&self, key: BucketKey, quota: RateQuota, now: DateTime<Utc>) -> BoxFuture<'_, Admission>;
-}
-
-/// Says whether a request may go on.
-///
-/// ```
-/// use axess_http::Admission;
-/// use std::time::Duration;
-/// let refused = Admission::Refused { retry_after: Duration::from_millis(1_500) };
-/// assert_ne!(refused, Admission::Admitted);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    /// It was counted and may go on.
-    Admitted,
-    /// It was not counted and may not go on.
-    Refused {
-        /// The time until a request would be admitted; never zero.
-        retry_after: Duration,
-    },
-}
+use std::{fmt, sync::Arc};
 
 /// Says where the buckets of a limiter live.
+///
+/// A shared store that cannot be reached is replaced, for as long as that lasts, by a table in this process: an outage
+/// neither lifts the limits nor stops the service.
 ///
 /// ```
 /// use axess_http::{BucketStore, MemoryBuckets, RateLimitConfig};
@@ -55,16 +16,23 @@ pub enum Admission {
 /// let reset = RateLimitConfig::builder().name("reset").store(store).build();
 /// # let _ = (login, reset);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum BucketStore {
     /// In this process. Several instances each admit the full quota.
     InMemory(Arc<MemoryBuckets>),
+    /// In Valkey or Redis, for all instances together.
+    Valkey(Arc<dyn DynRateLimitBuckets>),
+    /// In a database, for all instances together.
+    Sql(Arc<dyn DynRateLimitBuckets>),
 }
 
 impl BucketStore {
-    pub(super) fn into_dyn(self) -> Arc<dyn RateLimitStore> {
+    pub(super) fn into_buckets(self) -> Buckets {
         match self {
-            Self::InMemory(buckets) => buckets,
+            Self::InMemory(local) => Buckets { shared: None, local },
+            Self::Valkey(shared) | Self::Sql(shared) => {
+                Buckets { shared: Some(shared), local: Arc::default() }
+            }
         }
     }
 }
@@ -72,5 +40,45 @@ impl BucketStore {
 impl Default for BucketStore {
     fn default() -> Self {
         Self::InMemory(Arc::default())
+    }
+}
+
+impl fmt::Debug for BucketStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InMemory(buckets) => f.debug_tuple("InMemory").field(buckets).finish(),
+            Self::Valkey(_) => f.write_str("Valkey"),
+            Self::Sql(_) => f.write_str("Sql"),
+        }
+    }
+}
+
+/// The shared buckets, if any, and the local ones that stand in for them.
+pub(super) struct Buckets {
+    shared: Option<Arc<dyn DynRateLimitBuckets>>,
+    local: Arc<MemoryBuckets>,
+}
+
+impl Buckets {
+    pub(super) async fn admit(&self, key: BucketKey, quota: RateQuota, now: DateTime<Utc>) -> Admission {
+        let Some(shared) = &self.shared else {
+            return self.local.admit_now(key, quota, now);
+        };
+        match shared.admit(key, quota, now).await {
+            Ok(admission) => admission,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "rate limits are counted in this process: their shared store failed"
+                );
+                self.local.admit_now(key, quota, now)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Buckets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buckets").field("shared", &self.shared.is_some()).finish_non_exhaustive()
     }
 }

@@ -3,7 +3,8 @@
 use axess_core::{
     memory::InMemorySessionStore,
     store::{
-        SaveOutcome, SessionOwner, SessionRow, SessionStore, SessionSummary, StoreError, StoreErrorKind,
+        Owner, SaveOutcome, ScanCursor, ScanPage, SessionRow, SessionStore, SessionSummary, StoreError,
+        StoreErrorKind,
     },
 };
 use axess_identity::{SessionId, TenantId};
@@ -152,19 +153,28 @@ impl SessionStore for ProbeStore {
 
     async fn find_sessions_for_user(
         &self,
-        owner: SessionOwner,
+        owner: Owner,
         now: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<SessionSummary>, StoreError> {
         self.inner.find_sessions_for_user(owner, now, limit).await
     }
 
-    async fn end_for_user(&self, owner: SessionOwner, keep: Option<SessionId>) -> Result<u64, StoreError> {
+    async fn end_for_user(&self, owner: Owner, keep: Option<SessionId>) -> Result<u64, StoreError> {
         self.inner.end_for_user(owner, keep).await
     }
 
     async fn end_for_tenant(&self, tenant_id: TenantId) -> Result<u64, StoreError> {
         self.inner.end_for_tenant(tenant_id).await
+    }
+
+    async fn scan(
+        &self,
+        after: Option<ScanCursor>,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<ScanPage, StoreError> {
+        self.inner.scan(after, now, limit).await
     }
 
     async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {

@@ -9,7 +9,7 @@ use axess_core::{
     metrics::AuthnMetrics,
     service::AuthnService,
     session::WorkflowKind,
-    store::{Expected, FactorStore, IdentityLookup, SaveOutcome, SessionOwner},
+    store::{Expected, FactorStore, IdentityLookup, Owner, SaveOutcome},
 };
 use axess_factors::{Argon2idParams, KdfPool, PasswordHasher, PepperRing, TotpConfig};
 use axess_http::{AuthSession, AuthnRejection, SessionLayer};
@@ -47,7 +47,7 @@ pub(super) struct Site {
     pub(super) counts: Arc<Counts>,
     pub(super) service: Service,
     authenticator: TotpConfig,
-    bob: SessionOwner,
+    bob: Owner,
 }
 
 /// What the session layer counted.
@@ -109,7 +109,7 @@ impl Site {
             counts: Arc::default(),
             service: Arc::new(service),
             authenticator,
-            bob: SessionOwner { tenant_id: user.tenant_id, user_id: user.user_id },
+            bob: Owner { tenant_id: user.tenant_id, user_id: user.user_id },
         }
     }
 
@@ -194,7 +194,7 @@ impl Site {
     }
 
     /// Who `bob` is.
-    pub(super) fn bob_as_owner(&self) -> SessionOwner {
+    pub(super) fn bob_as_owner(&self) -> Owner {
         self.bob
     }
 }

@@ -5,9 +5,9 @@ use axess_core::{
     authn::{AuthnScope, FactorConfig, FactorPolicy, Method},
     store::{
         AttemptOutcome, AttemptRecord, AttemptRequest, Expected, FactorStore, IdentityAdmin,
-        IdentityAuthnLog, IdentityLookup, LoginSubject, NewUser, Page, Reservation, SaveOutcome,
-        ScopedFactor, SessionEntry, SessionOwner, SessionRegistry, SessionRow, SessionStore, SessionSummary,
-        Settled, StoreError, TenantBootstrap, UserChange,
+        IdentityAuthnLog, IdentityLookup, LoginSubject, NewUser, Owner, Page, Reservation, SaveOutcome,
+        ScanCursor, ScanPage, ScopedFactor, SessionEntry, SessionRegistry, SessionRow, SessionStore,
+        SessionSummary, Settled, StoreError, TenantBootstrap, UserChange,
     },
 };
 use axess_identity::{
@@ -74,17 +74,19 @@ instrument! {
         save(row: SessionRow) -> SaveOutcome;
         cycle(old: SessionId, expected: u64, row: SessionRow, now: DateTime<Utc>) -> SaveOutcome;
         end(id: SessionId, now: DateTime<Utc>) -> u64;
-        find_sessions_for_user(owner: SessionOwner, now: DateTime<Utc>, limit: usize) -> Vec<SessionSummary>;
-        end_for_user(owner: SessionOwner, keep: Option<SessionId>) -> u64;
+        find_sessions_for_user(owner: Owner, now: DateTime<Utc>, limit: usize) -> Vec<SessionSummary>;
+        end_for_user(owner: Owner, keep: Option<SessionId>) -> u64;
         end_for_tenant(tenant_id: TenantId) -> u64;
+        scan(after: Option<ScanCursor>, now: DateTime<Utc>, limit: usize) -> ScanPage;
         cleanup_expired(now: DateTime<Utc>, limit: usize) -> u64;
     }
     SessionRegistry {
         register(entry: SessionEntry, replaces: Option<SessionId>) -> ();
-        deregister(id: SessionId) -> ();
-        is_valid(id: SessionId, now: DateTime<Utc>) -> bool;
-        find_for_user(owner: SessionOwner, now: DateTime<Utc>, limit: usize) -> Vec<SessionEntry>;
-        invalidate_user(owner: SessionOwner, keep: Option<SessionId>) -> u64;
+        deregister(owner: Owner, id: SessionId) -> ();
+        is_valid(owner: Owner, id: SessionId, now: DateTime<Utc>) -> bool;
+        find_for_user(owner: Owner, now: DateTime<Utc>, limit: usize) -> Vec<SessionEntry>;
+        invalidate_user(owner: Owner, keep: Option<SessionId>) -> u64;
         invalidate_tenant(tenant_id: TenantId) -> u64;
+        cleanup_expired(now: DateTime<Utc>, limit: usize) -> u64;
     }
 }

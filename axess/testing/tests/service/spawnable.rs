@@ -5,7 +5,7 @@ use axess_core::{
     memory::InMemoryBackend,
     service::{AuthnService, NewSignup, Operator},
     session::{SessionHandle, Sessions},
-    store::{SessionOwner, TenantBootstrap},
+    store::{Owner, TenantBootstrap},
 };
 use axess_identity::FactorKind;
 
@@ -41,11 +41,11 @@ fn ceremonies(service: &Service, session: &SessionHandle, signup: NewSignup) {
 fn operators(
     service: &Service,
     sessions: &Sessions,
-    owner: SessionOwner,
+    owner: Owner,
     by: &Operator,
     bootstrap: TenantBootstrap,
 ) {
-    let SessionOwner { tenant_id, user_id } = owner;
+    let Owner { tenant_id, user_id } = owner;
     send(service.suspend_user(sessions, tenant_id, user_id, by));
     send(service.unsuspend_user(tenant_id, user_id, by));
     send(service.erase_user(sessions, tenant_id, user_id, by));
@@ -55,7 +55,7 @@ fn operators(
     send(service.unsuspend_tenant(tenant_id, by));
 }
 
-fn sessions(sessions: &Sessions, session: &SessionHandle, owner: SessionOwner) {
+fn sessions(sessions: &Sessions, session: &SessionHandle, owner: Owner) {
     send(sessions.open(None, Default::default()));
     send(sessions.is_live(session.session_id()));
     send(sessions.end_for_user(owner, None));

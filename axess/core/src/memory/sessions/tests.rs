@@ -11,11 +11,8 @@ fn id(n: u8) -> SessionId {
     SessionId::from_bytes([n; 16])
 }
 
-fn owner(tenant: u8, user: u8) -> SessionOwner {
-    SessionOwner {
-        tenant_id: TenantId::from_parts(0, [tenant; 10]),
-        user_id: UserId::from_parts(0, [user; 10]),
-    }
+fn owner(tenant: u8, user: u8) -> Owner {
+    Owner { tenant_id: TenantId::from_parts(0, [tenant; 10]), user_id: UserId::from_parts(0, [user; 10]) }
 }
 
 /// A row of version 1 that begins a lineage at second 0 and expires at second 1000.
@@ -31,7 +28,7 @@ fn row(n: u8) -> SessionRow {
     }
 }
 
-fn owned(n: u8, by: SessionOwner) -> SessionRow {
+fn owned(n: u8, by: Owner) -> SessionRow {
     SessionRow { owner: Some(by), created_at: at(i64::from(n)), ..row(n) }
 }
 
@@ -49,7 +46,7 @@ async fn rotate(store: &InMemorySessionStore, old: u8, new: u8, lineage: u8, now
     assert_eq!(store.cycle(id(old), 1, row, at(now)).await.unwrap(), SaveOutcome::Saved);
 }
 
-async fn ids(store: &InMemorySessionStore, by: SessionOwner, now: i64, limit: usize) -> Vec<SessionId> {
+async fn ids(store: &InMemorySessionStore, by: Owner, now: i64, limit: usize) -> Vec<SessionId> {
     let found = store.find_sessions_for_user(by, at(now), limit).await.unwrap();
     found.into_iter().map(|summary| summary.id).collect()
 }

@@ -5,7 +5,7 @@ use crate::{
     session::{
         AuthState, MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, RequestContext, SessionCrypto, Sessions, WorkflowKind,
     },
-    store::{SessionOwner, SessionRegistry, SessionStore, SessionSummary, StoreError},
+    store::{Owner, ScanCursor, ScanPage, SessionRegistry, SessionStore, SessionSummary, StoreError},
 };
 use axess_clock::{Clock, MockClock};
 use axess_factors::{Subject, Verified};
@@ -23,8 +23,8 @@ use std::{
 mod lifetime;
 mod merge;
 
-const OWNER: SessionOwner =
-    SessionOwner { tenant_id: TenantId::from_parts(0, [1; 10]), user_id: UserId::from_parts(0, [2; 10]) };
+const OWNER: Owner =
+    Owner { tenant_id: TenantId::from_parts(0, [1; 10]), user_id: UserId::from_parts(0, [2; 10]) };
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A store that notes its calls and, when told to, loses every conditional write.
@@ -82,19 +82,28 @@ impl SessionStore for Watched {
 
     async fn find_sessions_for_user(
         &self,
-        owner: SessionOwner,
+        owner: Owner,
         now: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<SessionSummary>, StoreError> {
         self.inner.find_sessions_for_user(owner, now, limit).await
     }
 
-    async fn end_for_user(&self, owner: SessionOwner, keep: Option<SessionId>) -> Result<u64, StoreError> {
+    async fn end_for_user(&self, owner: Owner, keep: Option<SessionId>) -> Result<u64, StoreError> {
         self.inner.end_for_user(owner, keep).await
     }
 
     async fn end_for_tenant(&self, tenant_id: TenantId) -> Result<u64, StoreError> {
         self.inner.end_for_tenant(tenant_id).await
+    }
+
+    async fn scan(
+        &self,
+        after: Option<ScanCursor>,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<ScanPage, StoreError> {
+        self.inner.scan(after, now, limit).await
     }
 
     async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {
@@ -153,7 +162,7 @@ impl World {
 }
 
 async fn log_in(session: &SessionHandle) {
-    let SessionOwner { tenant_id, user_id } = OWNER;
+    let Owner { tenant_id, user_id } = OWNER;
     let method = Method::password();
     assert!(session.record(Change::BeginLogin { tenant_id, user_id, method }));
     let subject = Subject { user_id, attempt: AttemptId::from_parts(0, [0; 10]) };
@@ -347,7 +356,7 @@ async fn a_session_the_registry_does_not_know_is_refused() {
 #[tokio::test]
 async fn a_session_in_a_ceremony_counts_among_its_users_only_if_it_was_theirs() {
     let world = World::new();
-    let SessionOwner { tenant_id, user_id } = OWNER;
+    let Owner { tenant_id, user_id } = OWNER;
     let kind = || WorkflowKind::Custom("tour".into());
     let visitor = world.visitor().await;
     visitor.set_pending_workflow(tenant_id, user_id, kind(), 1).unwrap();
@@ -363,7 +372,7 @@ async fn a_session_in_a_ceremony_counts_among_its_users_only_if_it_was_theirs() 
 #[tokio::test]
 async fn a_login_in_progress_is_not_the_users_session_yet() {
     let world = World::new();
-    let SessionOwner { tenant_id, user_id } = OWNER;
+    let Owner { tenant_id, user_id } = OWNER;
     let session = world.visitor().await;
     let method = Method {
         name: "two steps".into(),

@@ -97,7 +97,7 @@ async fn a_session_in_use_does_not_run_out_in_the_registry() {
         session.finish().await.unwrap();
     }
     world.clock.advance(24 * HOUR);
-    assert!(!registry.is_valid(id, world.clock.now()).await.unwrap());
+    assert!(!registry.is_valid(OWNER, id, world.clock.now()).await.unwrap());
 }
 
 #[tokio::test]

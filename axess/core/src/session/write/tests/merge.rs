@@ -86,7 +86,7 @@ async fn a_session_that_is_always_overtaken_gives_up_in_the_end() {
 async fn a_change_that_no_longer_applies_is_not_committed() {
     let world = World::new();
     let id = world.stored().await;
-    let SessionOwner { tenant_id, user_id } = OWNER;
+    let Owner { tenant_id, user_id } = OWNER;
     let start = |total_steps| Change::StartWorkflow {
         tenant_id,
         user_id,

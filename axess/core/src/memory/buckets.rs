@@ -1,6 +1,8 @@
-use super::{Admission, BucketKey, GcraDecision, RateLimitStore, RateQuota, gcra_decide};
+use crate::{
+    ratelimit::{Admission, BucketKey, GcraDecision, RateQuota, gcra_decide},
+    store::{RateLimitBuckets, StoreError},
+};
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::{BoxFuture, FutureExt, ready};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -26,7 +28,7 @@ const SHED_FRACTION: usize = 16;
 /// last, also when limiters of different quotas share the table.
 ///
 /// ```
-/// use axess_http::MemoryBuckets;
+/// use axess_core::memory::MemoryBuckets;
 /// let buckets = MemoryBuckets::with_capacity(1_000);
 /// assert!(buckets.capacity() >= 1_000);
 /// assert!(buckets.is_empty());
@@ -95,9 +97,28 @@ impl MemoryBuckets {
     }
 }
 
-impl RateLimitStore for MemoryBuckets {
-    fn admit(&self, key: BucketKey, quota: RateQuota, now: DateTime<Utc>) -> BoxFuture<'_, Admission> {
-        ready(self.admit_now(key, quota, now)).boxed()
+impl RateLimitBuckets for MemoryBuckets {
+    async fn admit(
+        &self,
+        key: BucketKey,
+        quota: RateQuota,
+        now: DateTime<Utc>,
+    ) -> Result<Admission, StoreError> {
+        Ok(self.admit_now(key, quota, now))
+    }
+
+    async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {
+        let mut left = limit;
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let full: Vec<_> =
+                shard.iter().filter(|(_, bucket)| bucket.tat <= now).map(|(key, _)| *key).collect();
+            for key in full.into_iter().take(left) {
+                shard.remove(&key);
+                left -= 1;
+            }
+        }
+        Ok(u64::try_from(limit - left).unwrap_or(u64::MAX))
     }
 }
 
@@ -139,3 +160,6 @@ fn shed(shard: &mut Shard, now: DateTime<Utc>, at_least: usize) {
         shard.remove(&key);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,13 @@
 use super::*;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+fn at(nanos: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_nanos(1_767_225_600_000_000_000) + TimeDelta::nanoseconds(nanos)
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
 
 fn key(i: usize) -> BucketKey {
     BucketKey::new("table", &i.to_string())
@@ -96,8 +104,7 @@ async fn concurrent_requests_admit_exactly_the_quota() {
             let table = Arc::clone(&table);
             tokio::spawn(async move {
                 tokio::task::yield_now().await;
-                let store: &dyn RateLimitStore = &*table;
-                store.admit(key(1), quota, at(0)).await
+                table.admit(key(1), quota, at(0)).await.unwrap()
             })
         })
         .collect();

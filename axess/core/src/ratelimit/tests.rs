@@ -1,5 +1,15 @@
 use super::*;
+use crate::memory::MemoryBuckets;
+use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
+
+fn at(nanos: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_nanos(1_767_225_600_000_000_000) + TimeDelta::nanoseconds(nanos)
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
 
 /// Sends requests at the given times and returns those that were admitted.
 fn admitted(quota: &RateQuota, times: impl IntoIterator<Item = i64>) -> Vec<i64> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// left alone for one window is full again.
 ///
 /// ```
-/// use axess_http::RateQuota;
+/// use axess_core::ratelimit::RateQuota;
 /// use std::time::Duration;
 /// let quota = RateQuota::new(10, Duration::from_secs(60));
 /// assert_eq!(quota.max_requests(), 10);
@@ -31,7 +31,7 @@ pub struct RateQuota {
 /// Its state is `new_tat` afterwards, whatever it says.
 ///
 /// ```
-/// use axess_http::{GcraDecision, RateQuota, gcra_decide};
+/// use axess_core::ratelimit::{GcraDecision, RateQuota, gcra_decide};
 /// use std::time::Duration;
 /// let now = chrono::DateTime::UNIX_EPOCH;
 /// let quota = RateQuota::new(1, Duration::from_secs(5));
@@ -87,7 +87,7 @@ impl RateQuota {
         self.window.to_std().unwrap_or_default()
     }
 
-    pub(super) fn window_delta(&self) -> TimeDelta {
+    pub(crate) fn window_delta(&self) -> TimeDelta {
         self.window
     }
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask`: checks, tests, demonstrates and measures the workspace.
 //!
-//! Does not know about: any library crate of the workspace. It reads their files and runs cargo.
+//! Does not know about: any library crate of the workspace but `axess-peers`. It reads their files and runs cargo.
 //!
 //! One command, one file. A command is a function from its arguments to success or one message for the person at
 //! the terminal.
@@ -32,7 +32,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "test",
         usage: "",
-        about: "install the peers, then run every test and doctest",
+        about: "install and start the peers, then run every test and doctest",
         run: test::run,
     },
     Command {
@@ -49,8 +49,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "peers",
-        usage: "install | start --upstream PORT | stop | status",
-        about: "the third-party programs the tests talk to",
+        usage: "install | start [--upstream PORT] | stop | status",
+        about: "the third-party programs and servers the tests talk to",
         run: peers::run,
     },
     Command { name: "bench", usage: "[CASE]", about: "run the request benchmarks", run: bench::run },

@@ -1,9 +1,11 @@
 //! Running other programs: every command is echoed before it runs and its output is never captured silently.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
+
+pub(crate) use axess_peers::find_program;
 
 use crate::Outcome;
 
@@ -35,23 +37,9 @@ pub(crate) fn output_of(command: &mut Command) -> Result<String, String> {
     String::from_utf8(output.stdout).map_err(|_| format!("`{line}` did not answer in UTF-8"))
 }
 
-/// Finds a program on the search path, and where Debian keeps servers.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin")])
-        .map(|dir| dir.join(name))
-        .find(|file| is_executable(file))
-}
-
 /// True in continuous integration, where a missing tool or a skipped test is a failure.
 pub(crate) fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
-}
-
-fn is_executable(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 fn shown(command: &Command) -> String {
@@ -81,16 +69,5 @@ mod tests {
     #[test]
     fn output_is_returned() {
         assert_eq!(output_of(Command::new("echo").arg("hello")).unwrap(), "hello\n");
-    }
-
-    #[test]
-    fn only_executables_are_found() {
-        assert!(find_program("sh").is_some());
-        assert_eq!(find_program("no-such-program-here"), None);
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("plain");
-        std::fs::write(&file, "").unwrap();
-        assert!(!is_executable(&file));
-        assert!(!is_executable(dir.path()));
     }
 }

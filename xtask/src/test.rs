@@ -1,15 +1,19 @@
-//! `cargo xtask test`: every test of the workspace, with the programs the tests talk to.
+//! `cargo xtask test`: every test of the workspace, with the programs and servers the tests talk to.
 
 use std::{
-    path::Path,
     process::{Command, Stdio},
     time::Instant,
 };
+
+use axess_peers::Server;
 
 use crate::{Outcome, no_arguments, peers, process, workspace::Workspace};
 
 /// The variable that names the skip file. A test that lacks a program it needs appends one line, `name: reason`.
 const SKIP_FILE: &str = "AXESS_SKIP_FILE";
+
+/// Environment variables of the tests.
+type Variables = Vec<(String, String)>;
 
 pub(crate) fn run(args: &[String]) -> Outcome {
     no_arguments("test", args)?;
@@ -25,7 +29,11 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         .and_then(|()| std::fs::write(&skip_file, ""))
         .map_err(|error| format!("{}: {error}", skip_file.display()))?;
 
-    let tests = tests(&workspace, &skip_file).and_then(|()| doctests(&workspace, &skip_file));
+    let servers = peers::start_servers();
+    let mut variables: Variables = servers.iter().flat_map(Server::variables).collect();
+    variables.push((SKIP_FILE.to_owned(), skip_file.display().to_string()));
+    let tests = tests(&workspace, &variables).and_then(|()| doctests(&workspace, &variables));
+    drop(servers);
     let skips =
         std::fs::read_to_string(&skip_file).map_err(|error| format!("{}: {error}", skip_file.display()))?;
     let skipped = report(&skips);
@@ -35,9 +43,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 }
 
 /// Unit and integration tests, under nextest where it is installed.
-fn tests(workspace: &Workspace, skip_file: &Path) -> Outcome {
+fn tests(workspace: &Workspace, variables: &Variables) -> Outcome {
     let scope = ["--workspace", "--all-features", "--no-fail-fast"];
-    let mut command = cargo(workspace, skip_file);
+    let mut command = cargo(workspace, variables);
     if has_nextest() {
         command.args(["nextest", "run"]).args(scope);
     } else {
@@ -46,14 +54,15 @@ fn tests(workspace: &Workspace, skip_file: &Path) -> Outcome {
     process::run(&mut command)
 }
 
-fn doctests(workspace: &Workspace, skip_file: &Path) -> Outcome {
+fn doctests(workspace: &Workspace, variables: &Variables) -> Outcome {
     let scope = ["test", "--workspace", "--all-features", "--no-fail-fast", "--doc"];
-    process::run(cargo(workspace, skip_file).args(scope))
+    process::run(cargo(workspace, variables).args(scope))
 }
 
-fn cargo(workspace: &Workspace, skip_file: &Path) -> Command {
+fn cargo(workspace: &Workspace, variables: &Variables) -> Command {
     let mut command = Command::new(process::cargo());
-    command.current_dir(&workspace.workspace_root).env(SKIP_FILE, skip_file);
+    let variables = variables.iter().map(|(name, value)| (name, value));
+    command.current_dir(&workspace.workspace_root).envs(variables);
     command
 }
 
@@ -83,17 +92,6 @@ fn judge(skipped: usize, in_ci: bool) -> Outcome {
         return Err(format!("{skipped} test(s) skipped, and CI=true allows none"));
     }
     Ok(())
-}
-
-/// Notes that a test of this crate cannot run here.
-#[cfg(test)]
-pub(crate) fn skip(test: &str, reason: &str) {
-    use std::io::Write;
-    println!("skipped {test}: {reason}");
-    if let Some(path) = std::env::var_os(SKIP_FILE) {
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
-        writeln!(file, "{test}: {reason}").unwrap();
-    }
 }
 
 #[cfg(test)]

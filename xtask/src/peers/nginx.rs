@@ -1,21 +1,28 @@
 use std::{
+    collections::BTreeMap,
     fs::File,
     net::TcpListener,
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
-use super::record::{BETWEEN_LOOKS, LOOKS, Peer};
-use crate::process::find_program;
+use axess_peers::{Process, Recorded, find_program};
+
+pub(super) const NAME: &str = "nginx";
 
 const TEMPLATE: &str = include_str!("nginx.conf");
 
 /// Somebody else may take a port between our choice and nginx's use of it.
 const TRIES: u32 = 3;
 
+/// How often, [`BETWEEN_LOOKS`] apart, nginx is looked at while it starts: five seconds in all.
+const LOOKS: u32 = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
 /// Starts a private nginx on a free loopback port, in front of an application on `127.0.0.1:upstream`.
-pub(super) fn start(folder: &Path, upstream: u16) -> Result<Peer, String> {
+pub(super) fn start(folder: &Path, upstream: u16) -> Result<Recorded, String> {
     let program = find_program("nginx").ok_or("nginx is missing (cargo xtask peers install)")?;
     let folder = folder.join("nginx");
     let mut last = String::new();
@@ -28,7 +35,7 @@ pub(super) fn start(folder: &Path, upstream: u16) -> Result<Peer, String> {
     Err(format!("{last} (see {})", folder.join("stderr.log").display()))
 }
 
-fn start_on(port: u16, program: &Path, folder: &Path, upstream: u16) -> Result<Peer, String> {
+fn start_on(port: u16, program: &Path, folder: &Path, upstream: u16) -> Result<Recorded, String> {
     let log = prepare(folder, port, upstream).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut child = Command::new(program)
         .arg("-p")
@@ -41,7 +48,13 @@ fn start_on(port: u16, program: &Path, folder: &Path, upstream: u16) -> Result<P
         .spawn()
         .map_err(|error| format!("nginx did not start: {error}"))?;
     wait_for(&mut child, &folder.join("nginx.pid"))?;
-    Peer::of("nginx", port, child.id())
+    let process = Process::of(child.id()).ok_or("nginx ended right after it started")?;
+    Ok(Recorded {
+        name: NAME.to_owned(),
+        urls: vec![format!("http://127.0.0.1:{port}")],
+        variables: BTreeMap::new(),
+        processes: vec![process],
+    })
 }
 
 /// Writes the configuration and opens the file that takes what nginx prints.
@@ -84,13 +97,12 @@ mod tests {
         net::TcpStream,
     };
 
-    use super::super::record;
     use super::*;
 
     #[test]
     fn a_taken_port_ends_the_start_and_leaves_a_log() {
         let Some(program) = find_program("nginx") else {
-            return crate::test::skip("xtask peers::nginx on a taken port", "nginx is missing");
+            return axess_peers::skip("xtask peers::nginx on a taken port", "nginx is missing");
         };
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
@@ -126,16 +138,15 @@ mod tests {
     #[test]
     fn requests_pass_with_the_headers_a_proxy_sets() {
         if find_program("nginx").is_none() {
-            return crate::test::skip("xtask peers::nginx", "nginx is missing");
+            return axess_peers::skip("xtask peers::nginx", "nginx is missing");
         }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let upstream = listener.local_addr().unwrap().port();
         let server = std::thread::spawn(move || echo_once(listener));
         let folder = tempfile::tempdir().unwrap();
         let peer = start(folder.path(), upstream).unwrap();
-        record::save(folder.path(), std::slice::from_ref(&peer)).unwrap();
-
-        let mut client = TcpStream::connect(("127.0.0.1", peer.port)).unwrap();
+        let address = peer.urls[0].strip_prefix("http://").unwrap();
+        let mut client = TcpStream::connect(address).unwrap();
         let request =
             "GET /a HTTP/1.1\r\nHost: app.test\r\nX-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n\r\n";
         client.write_all(request.as_bytes()).unwrap();
@@ -154,7 +165,7 @@ mod tests {
             assert!(answer.contains(expected), "{expected} is missing in {answer}");
         }
 
-        record::stop_all(folder.path()).unwrap();
+        peer.stop().unwrap();
         assert!(!peer.is_running());
     }
 }

@@ -1,9 +1,9 @@
 use std::process::Command;
 
-use crate::{
-    Outcome,
-    process::{self, find_program},
-};
+use axess_peers::{Kind, find_program};
+
+use super::valkey;
+use crate::{Outcome, process};
 
 /// A program and the Debian package it comes in.
 struct Program {
@@ -12,7 +12,7 @@ struct Program {
     used_for: &'static str,
 }
 
-const PROGRAMS: [Program; 7] = [
+const PROGRAMS: [Program; 12] = [
     Program { name: "cc", package: "build-essential", used_for: "linking; crates with C code" },
     Program { name: "curl", package: "curl", used_for: "an HTTP client that is not ours, and the demo" },
     Program {
@@ -28,22 +28,47 @@ const PROGRAMS: [Program; 7] = [
         package: "chromium",
         used_for: "a browser's view of cookies, CSRF and pages",
     },
+    Program { name: "psql", package: "postgresql-client", used_for: "a PostgreSQL client that is not ours" },
+    Program { name: "mariadb", package: "mariadb-client", used_for: "a MariaDB client that is not ours" },
+    Program {
+        name: "redis-cli",
+        package: "redis-tools",
+        used_for: "a Redis and Valkey client that is not ours",
+    },
+    Program { name: "openssl", package: "openssl", used_for: "certificates of the SMTP server" },
+    Program { name: "python3", package: "python3", used_for: "the SMTP server; fetching Valkey" },
+];
+
+/// The servers and their Debian packages. Valkey has none: see [`valkey`].
+const SERVERS: [(Kind, &str); 4] = [
+    (Kind::Postgres, "postgresql"),
+    (Kind::MariaDb, "mariadb-server"),
+    (Kind::Redis, "redis-server"),
+    (Kind::Smtp, "python3-aiosmtpd"),
 ];
 
 /// Installs what is missing on Debian as root; elsewhere says what is missing and how to get it.
 pub(crate) fn install() -> Outcome {
-    let missing = missing();
-    if missing.is_empty() {
-        println!("peers: all {} programs are here", PROGRAMS.len());
-        return Ok(());
-    }
-    let packages: Vec<&str> = missing.iter().map(|program| program.package).collect();
-    if !can_install()? {
-        return Err(how_to_install(&missing));
-    }
-    install_packages(&packages)?;
-    match self::missing() {
-        still if still.is_empty() => Ok(()),
+    let packages = missing_packages();
+    let installed = if packages.is_empty() {
+        Ok(())
+    } else if can_install()? {
+        if install_packages(&packages).is_err() {
+            // One that cannot be had must not take the others with it. What is still missing is said below.
+            packages.iter().for_each(|package| drop(install_packages(&[package])));
+        }
+        Ok(())
+    } else {
+        Err(how_to_install(&packages))
+    };
+    // Needs no packages but Python, and no root.
+    let fetched = Kind::Valkey.missing().map_or(Ok(()), |_| valkey::install());
+    installed.and(fetched)?;
+    match missing_packages() {
+        still if still.is_empty() => {
+            println!("peers: all {} programs and {} servers are here", PROGRAMS.len(), Kind::ALL.len());
+            Ok(())
+        }
         still => Err(how_to_install(&still)),
     }
 }
@@ -68,20 +93,20 @@ pub(super) fn print_status() {
             None => println!("{name}: missing, in package {package} ({used_for})"),
         }
     }
+    for kind in Kind::ALL {
+        println!("{}: {}", kind.name(), kind.missing().as_deref().unwrap_or("can be started"));
+    }
 }
 
-fn missing() -> Vec<&'static Program> {
-    PROGRAMS.iter().filter(|program| find_program(program.name).is_none()).collect()
+/// The Debian packages of what is not here, each once.
+fn missing_packages() -> Vec<&'static str> {
+    let programs = PROGRAMS.iter().filter(|program| find_program(program.name).is_none());
+    let servers = SERVERS.iter().filter(|(kind, _)| kind.missing().is_some());
+    programs.map(|program| program.package).chain(servers.map(|(_, package)| *package)).collect()
 }
 
-fn how_to_install(missing: &[&Program]) -> String {
-    let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
-    let packages: Vec<&str> = missing.iter().map(|program| program.package).collect();
-    format!(
-        "missing: {}; on Debian: sudo apt-get install --no-install-recommends {}",
-        names.join(", "),
-        packages.join(" ")
-    )
+fn how_to_install(packages: &[&str]) -> String {
+    format!("missing; on Debian: sudo apt-get install --no-install-recommends {}", packages.join(" "))
 }
 
 fn apt_get(args: &[&str]) -> Command {
@@ -101,11 +126,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_names_programs_and_packages() {
-        let missing: Vec<&Program> = PROGRAMS.iter().filter(|program| program.name == "zbarimg").collect();
-        assert_eq!(
-            how_to_install(&missing),
-            "missing: zbarimg; on Debian: sudo apt-get install --no-install-recommends zbar-tools"
-        );
+    fn every_server_comes_from_somewhere() {
+        for kind in Kind::ALL {
+            let is_packaged = SERVERS.iter().any(|(packaged, _)| {
+                // A cluster is made of what is there for one server.
+                kind == *packaged || (kind, *packaged) == (Kind::RedisCluster, Kind::Redis)
+            });
+            let is_fetched = matches!(kind, Kind::Valkey | Kind::ValkeyCluster);
+            assert!(is_packaged != is_fetched, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_message_can_be_typed() {
+        let message = how_to_install(&["nginx", "redis-server"]);
+        assert!(message.ends_with("apt-get install --no-install-recommends nginx redis-server"), "{message}");
     }
 }

@@ -1,71 +1,20 @@
 //! Which servers we started, so that we end those and no others.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use axess_peers::Recorded;
 
-use crate::{Outcome, process};
+use crate::Outcome;
 
-/// How often, 50 ms apart, a server is looked at while it starts or ends: five seconds in all.
-pub(super) const LOOKS: u32 = 100;
-pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// One server we started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Peer {
-    pub(super) name: String,
-    pub(super) port: u16,
-    pub(super) pid: u32,
-    /// When the kernel started the process, in clock ticks since boot: a reused pid has another value.
-    pub(super) started: u64,
-}
-
-impl Peer {
-    /// Describes a process that runs now.
-    pub(super) fn of(name: &str, port: u16, pid: u32) -> Result<Self, String> {
-        let (_, started) = running(pid).ok_or_else(|| format!("{name} ended right after it started"))?;
-        Ok(Self { name: name.to_owned(), port, pid, started })
-    }
-
-    /// True while the very process that was recorded runs.
-    pub(super) fn is_running(&self) -> bool {
-        running(self.pid).is_some_and(|(name, started)| name == self.name && started == self.started)
-    }
-
-    fn stop(&self) -> Outcome {
-        if !self.is_running() {
-            return Ok(());
-        }
-        process::run(Command::new("sh").args(["-c", &format!("kill -TERM {}", self.pid)]))?;
-        for _ in 0..LOOKS {
-            if !self.is_running() {
-                return Ok(());
-            }
-            std::thread::sleep(BETWEEN_LOOKS);
-        }
-        Err(format!("{self} does not end (look at it, then: kill {})", self.pid))
-    }
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on 127.0.0.1:{}, pid {}", self.name, self.port, self.pid)
-    }
-}
-
-/// Writes the list of servers.
-pub(super) fn save(folder: &Path, peers: &[Peer]) -> Outcome {
-    let json = serde_json::to_string_pretty(peers).map_err(|error| error.to_string())?;
-    std::fs::write(file(folder), json).map_err(|error| format!("{}: {error}", file(folder).display()))
+/// Adds a server to the list.
+pub(super) fn add(folder: &Path, peer: Recorded) -> Outcome {
+    let mut peers = load(folder)?;
+    peers.push(peer);
+    save(folder, &peers)
 }
 
 /// Reads the list of servers; none when nothing was started.
-pub(super) fn load(folder: &Path) -> Result<Vec<Peer>, String> {
+pub(super) fn load(folder: &Path) -> Result<Vec<Recorded>, String> {
     let file = file(folder);
     if !file.exists() {
         return Ok(Vec::new());
@@ -74,51 +23,53 @@ pub(super) fn load(folder: &Path) -> Result<Vec<Peer>, String> {
     serde_json::from_str(&json).map_err(|error| format!("{}: {error} (delete it)", file.display()))
 }
 
-/// Ends every recorded server that still runs, and forgets them.
-pub(super) fn stop_all(folder: &Path) -> Outcome {
-    for peer in load(folder)? {
-        peer.stop()?;
-    }
-    save(folder, &[])
+/// Ends those recorded servers that the filter names and that still run, and forgets them.
+pub(super) fn stop(folder: &Path, is_meant: impl Fn(&Recorded) -> bool) -> Outcome {
+    let (meant, others): (Vec<_>, Vec<_>) = load(folder)?.into_iter().partition(is_meant);
+    meant.iter().try_for_each(Recorded::stop)?;
+    save(folder, &others)
+}
+
+fn save(folder: &Path, peers: &[Recorded]) -> Outcome {
+    let json = serde_json::to_string_pretty(peers).map_err(|error| error.to_string())?;
+    std::fs::write(file(folder), json).map_err(|error| format!("{}: {error}", file(folder).display()))
 }
 
 fn file(folder: &Path) -> PathBuf {
     folder.join("peers.json")
 }
 
-/// Returns a live process's name and start time, from `/proc/PID/stat`: `pid (name) state ... starttime ...`.
-fn running(pid: u32) -> Option<(String, u64)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (before, after) = stat.rsplit_once(") ")?;
-    let (_, name) = before.split_once(" (")?;
-    let mut fields = after.split_whitespace();
-    // Field 3 is the state; a zombie has ended. Field 22 is the start time.
-    if fields.next()? == "Z" {
-        return None;
-    }
-    let started = fields.nth(18)?.parse().ok()?;
-    Some((name.to_owned(), started))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeMap, process::Command};
+
+    use axess_peers::Process;
+
     use super::*;
 
+    fn recorded(name: &str, process: Process) -> Recorded {
+        Recorded {
+            name: name.to_owned(),
+            urls: Vec::new(),
+            variables: BTreeMap::new(),
+            processes: vec![process],
+        }
+    }
+
     #[test]
-    fn only_the_recorded_process_is_stopped() {
+    fn only_the_servers_that_are_meant_are_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let peer = Peer::of("sleep", 1, child.id()).unwrap();
-        let renamed = Peer { name: "nginx".into(), ..peer.clone() };
-        let reused = Peer { started: peer.started + 1, ..peer.clone() };
-        save(folder.path(), &[renamed, reused]).unwrap();
-        stop_all(folder.path()).unwrap();
-        assert!(peer.is_running(), "another program or another start of the same pid was ended");
+        let ours = recorded("ours", Process::of(child.id()).unwrap());
+        add(folder.path(), ours.clone()).unwrap();
+        add(folder.path(), recorded("another", Process::of(std::process::id()).unwrap())).unwrap();
 
-        save(folder.path(), std::slice::from_ref(&peer)).unwrap();
-        stop_all(folder.path()).unwrap();
-        assert!(!peer.is_running());
-        assert_eq!(load(folder.path()).unwrap(), []);
+        stop(folder.path(), |peer| peer.name == "a third").unwrap();
+        assert!(ours.is_running());
+        stop(folder.path(), |peer| peer.name == "ours").unwrap();
+        assert!(!ours.is_running());
+        let left = load(folder.path()).unwrap();
+        assert_eq!(left.iter().map(|peer| peer.name.as_str()).collect::<Vec<_>>(), ["another"]);
         child.wait().unwrap();
     }
 

@@ -1,0 +1,153 @@
+use super::{Dialect, Pool, Row, Value};
+use sqlx::{AssertSqlSafe, Executor, pool::PoolConnection};
+
+/// A connection on loan.
+///
+/// Dropped before it was settled (because its caller was cancelled, or took too long) it is closed: what it was doing may
+/// still be going on. SQLite has no such state: its worker finishes a statement before the next one begins.
+pub(crate) struct Lease {
+    connection: Connection,
+    settled: bool,
+}
+
+pub(super) enum Connection {
+    #[cfg(feature = "sqlite")]
+    Sqlite(PoolConnection<sqlx::Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(PoolConnection<sqlx::Postgres>),
+    #[cfg(feature = "mysql")]
+    MySql(PoolConnection<sqlx::MySql>),
+}
+
+impl Lease {
+    pub(super) async fn acquire(pool: &Pool) -> Result<Self, sqlx::Error> {
+        let connection = match pool {
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
+            #[cfg(feature = "postgres")]
+            Pool::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            #[cfg(feature = "mysql")]
+            Pool::MySql(pool) => Connection::MySql(pool.acquire().await?),
+        };
+        Ok(Self { connection, settled: false })
+    }
+
+    /// Says that nothing is under way: the next caller may have the connection.
+    pub(super) fn settle(&mut self) {
+        self.settled = true;
+    }
+
+    pub(super) async fn execute(&mut self, sql: &str, args: Vec<Value>) -> Result<u64, sqlx::Error> {
+        Ok(match &mut self.connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => {
+                (&mut **connection).execute(query(Dialect::Sqlite, sql, args)).await?.rows_affected()
+            }
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => {
+                (&mut **connection).execute(query(Dialect::Postgres, sql, args)).await?.rows_affected()
+            }
+            #[cfg(feature = "mysql")]
+            Connection::MySql(connection) => {
+                (&mut **connection).execute(query(Dialect::MySql, sql, args)).await?.rows_affected()
+            }
+        })
+    }
+
+    pub(super) async fn fetch_optional(
+        &mut self,
+        sql: &str,
+        args: Vec<Value>,
+    ) -> Result<Option<Row>, sqlx::Error> {
+        Ok(match &mut self.connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => {
+                (&mut **connection).fetch_optional(query(Dialect::Sqlite, sql, args)).await?.map(Row::Sqlite)
+            }
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => (&mut **connection)
+                .fetch_optional(query(Dialect::Postgres, sql, args))
+                .await?
+                .map(Row::Postgres),
+            #[cfg(feature = "mysql")]
+            Connection::MySql(connection) => {
+                (&mut **connection).fetch_optional(query(Dialect::MySql, sql, args)).await?.map(Row::MySql)
+            }
+        })
+    }
+
+    pub(super) async fn fetch_all(&mut self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, sqlx::Error> {
+        Ok(match &mut self.connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => {
+                let rows = (&mut **connection).fetch_all(query(Dialect::Sqlite, sql, args)).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => {
+                let rows = (&mut **connection).fetch_all(query(Dialect::Postgres, sql, args)).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+            #[cfg(feature = "mysql")]
+            Connection::MySql(connection) => {
+                let rows = (&mut **connection).fetch_all(query(Dialect::MySql, sql, args)).await?;
+                rows.into_iter().map(Row::MySql).collect()
+            }
+        })
+    }
+
+    /// Runs a statement that cannot be prepared, such as `BEGIN`.
+    pub(super) async fn command(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        match &mut self.connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => (&mut **connection).execute(sql).await.map(drop),
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => (&mut **connection).execute(sql).await.map(drop),
+            #[cfg(feature = "mysql")]
+            Connection::MySql(connection) => (&mut **connection).execute(sql).await.map(drop),
+        }
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        match &self.connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(_) => Dialect::Postgres,
+            #[cfg(feature = "mysql")]
+            Connection::MySql(_) => Dialect::MySql,
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        match &mut self.connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => connection.close_on_drop(),
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => connection.close_on_drop(),
+            #[cfg(feature = "mysql")]
+            Connection::MySql(connection) => connection.close_on_drop(),
+        }
+    }
+}
+
+fn query<DB>(dialect: Dialect, sql: &str, args: Vec<Value>) -> sqlx::query::Query<'static, DB, DB::Arguments>
+where
+    DB: sqlx::Database,
+    Option<i64>: sqlx::Encode<'static, DB> + sqlx::Type<DB>,
+    Option<String>: sqlx::Encode<'static, DB> + sqlx::Type<DB>,
+    Option<Vec<u8>>: sqlx::Encode<'static, DB> + sqlx::Type<DB>,
+{
+    // Every statement is a constant of this crate, or a constant with a list of `?` in it: values are always parameters.
+    let query = sqlx::query(AssertSqlSafe(dialect.spell(sql)));
+    args.into_iter().fold(query, |query, value| match value {
+        Value::Int(int) => query.bind(int),
+        Value::Text(text) => query.bind(text),
+        Value::Bytes(bytes) => query.bind(bytes),
+    })
+}

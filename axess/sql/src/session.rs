@@ -1,0 +1,5 @@
+mod registry;
+mod store;
+
+pub use registry::SqlSessionRegistry;
+pub use store::SqlSessionStore;

@@ -1,0 +1,94 @@
+//! A fresh, empty database for one test.
+
+use axess_peers::{Kind, shared, skip};
+use axess_sql::Db;
+use tempfile::TempDir;
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+    MariaDb,
+}
+
+/// A database of the calling test alone, with the tables in it.
+pub(crate) struct TestDatabase {
+    pub(crate) db: Db,
+    pub(crate) url: String,
+    _folder: TempDir,
+}
+
+impl TestDatabase {
+    /// Makes one; `None` (and the test counts as skipped) when its server is not there.
+    pub(crate) async fn create(backend: Backend, test: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!(
+            "t{}",
+            folder.path().file_name().unwrap().to_str().unwrap().replace('.', "").to_lowercase()
+        );
+        let url = match backend {
+            Backend::Sqlite => format!("sqlite:{}", folder.path().join("test.db").display()),
+            Backend::Postgres => database_in(server(Kind::Postgres, test)?, &name).await,
+            Backend::MariaDb => database_in(server(Kind::MariaDb, test)?, &name).await,
+        };
+        let db = Db::connect(&url).await.unwrap();
+        db.migrate().await.unwrap();
+        Some(Self { db, url, _folder: folder })
+    }
+}
+
+fn server(kind: Kind, test: &str) -> Option<String> {
+    let url = shared(kind).and_then(|urls| urls.into_iter().next());
+    if url.is_none() {
+        skip(test, &format!("no {}: run `cargo xtask test`", kind.name()));
+    }
+    url
+}
+
+async fn database_in(server: String, name: &str) -> String {
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    match server.starts_with("mysql") {
+        true => drop(
+            sqlx::query(create).execute(&sqlx::MySqlPool::connect(&server).await.unwrap()).await.unwrap(),
+        ),
+        false => {
+            drop(sqlx::query(create).execute(&sqlx::PgPool::connect(&server).await.unwrap()).await.unwrap())
+        }
+    }
+    let (head, _) = server.rsplit_once('/').unwrap();
+    format!("{head}/{name}")
+}
+
+/// Runs one async test body on each database: `on_every_database!(name, |database| async { … });`.
+macro_rules! on_every_database {
+    ($name:ident, $body:expr) => {
+        mod $name {
+            use super::*;
+            use crate::database::{Backend, TestDatabase};
+
+            async fn on(backend: Backend) {
+                let test = concat!(module_path!(), "::", stringify!($name));
+                let Some(database) = TestDatabase::create(backend, test).await else { return };
+                let body: fn(TestDatabase) -> _ = $body;
+                body(database).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn sqlite() {
+                on(Backend::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn postgres() {
+                on(Backend::Postgres).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn mariadb() {
+                on(Backend::MariaDb).await;
+            }
+        }
+    };
+}
+pub(crate) use on_every_database;

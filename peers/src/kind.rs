@@ -1,0 +1,104 @@
+use crate::recipe::{self, Recipe};
+
+/// Names a kind of server that tests can have.
+///
+/// ```
+/// use axess_peers::Kind;
+///
+/// assert_eq!(Kind::RedisCluster.variable(), "AXESS_TEST_REDIS_CLUSTER");
+/// assert_eq!(Kind::ALL.len(), 7);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// PostgreSQL, with the superuser `postgres` and the database of the same name.
+    Postgres,
+    /// MariaDB, with the superuser `root` and the empty database `axess`.
+    MariaDb,
+    /// One Redis, without a password.
+    Redis,
+    /// Three Redis masters that share the slots, without replicas.
+    RedisCluster,
+    /// One Valkey, without a password.
+    Valkey,
+    /// Three Valkey masters that share the slots, without replicas.
+    ValkeyCluster,
+    /// An SMTP server that wants STARTTLS and a login, and keeps each mail it accepts in a [`crate::Mailbox`].
+    Smtp,
+}
+
+impl Kind {
+    /// Lists every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Postgres,
+        Self::MariaDb,
+        Self::Redis,
+        Self::RedisCluster,
+        Self::Valkey,
+        Self::ValkeyCluster,
+        Self::Smtp,
+    ];
+
+    /// Returns the name for messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::MariaDb => "MariaDB",
+            Self::Redis => "Redis",
+            Self::RedisCluster => "Redis cluster",
+            Self::Valkey => "Valkey",
+            Self::ValkeyCluster => "Valkey cluster",
+            Self::Smtp => "SMTP server",
+        }
+    }
+
+    /// Returns the environment variable that holds the URLs of the shared server, separated by commas.
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Self::Postgres => "AXESS_TEST_POSTGRES",
+            Self::MariaDb => "AXESS_TEST_MARIADB",
+            Self::Redis => "AXESS_TEST_REDIS",
+            Self::RedisCluster => "AXESS_TEST_REDIS_CLUSTER",
+            Self::Valkey => "AXESS_TEST_VALKEY",
+            Self::ValkeyCluster => "AXESS_TEST_VALKEY_CLUSTER",
+            Self::Smtp => "AXESS_TEST_SMTP",
+        }
+    }
+
+    /// Returns why this machine cannot start such a server, or nothing when it can.
+    pub fn missing(self) -> Option<String> {
+        let program = (self.recipe().missing)()?;
+        Some(format!("{} needs {program}, which is missing (cargo xtask peers install)", self.name()))
+    }
+
+    /// Returns how many processes make one server.
+    pub(crate) const fn nodes(self) -> usize {
+        if self.is_cluster() { 3 } else { 1 }
+    }
+
+    pub(crate) const fn is_cluster(self) -> bool {
+        matches!(self, Self::RedisCluster | Self::ValkeyCluster)
+    }
+
+    /// Returns the URL of a node on a loopback port.
+    pub(crate) fn url(self, port: u16) -> String {
+        let (before, after) = match self {
+            Self::Postgres => ("postgres://postgres:pgpass@", "/postgres"),
+            Self::MariaDb => ("mysql://root:rootpass@", "/axess"),
+            Self::Redis | Self::RedisCluster | Self::Valkey | Self::ValkeyCluster => ("redis://", ""),
+            Self::Smtp => ("smtp://mail:mailpass@", ""),
+        };
+        format!("{before}127.0.0.1:{port}{after}")
+    }
+
+    pub(crate) const fn recipe(self) -> &'static Recipe {
+        match self {
+            Self::Postgres => &recipe::POSTGRES,
+            Self::MariaDb => &recipe::MARIADB,
+            Self::Redis => &recipe::REDIS,
+            Self::RedisCluster => &recipe::REDIS_CLUSTER,
+            Self::Valkey => &recipe::VALKEY,
+            Self::ValkeyCluster => &recipe::VALKEY_CLUSTER,
+            Self::Smtp => &recipe::SMTP,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Real servers for tests, on loopback: PostgreSQL, MariaDB, Redis and Valkey (alone and as a cluster), and SMTP.
+//!
+//! Does not know about: any other crate of the workspace, the clients that talk to the servers, or how missing
+//! programs are installed (`cargo xtask peers install`).
+//!
+//! A test that only stores and reads uses the servers that `cargo xtask test` started: [`shared`]. A test that kills,
+//! stops or freezes a server starts one of its own: [`Server`]. Linux only: processes are read from `/proc`.
+#![forbid(unsafe_code)]
+
+mod kind;
+mod mailbox;
+mod place;
+mod process;
+mod programs;
+mod recipe;
+mod record;
+mod server;
+mod shared;
+
+pub use kind::Kind;
+pub use mailbox::{Mail, Mailbox};
+pub use process::Process;
+pub use programs::{find_program, tools_folder};
+pub use record::Recorded;
+pub use server::Server;
+pub use shared::{shared, skip};

@@ -133,17 +133,22 @@ impl Db {
         }
     }
 
-    /// Runs one statement and returns how many rows it changed (or, on MySQL, matched).
+    /// Runs one statement and returns how many rows it changed (or, on MySQL, matched). It runs again when it lost against
+    /// a transaction: then it had changed nothing.
     pub(crate) async fn execute(
         &self,
         sql: impl Into<Cow<'static, str>>,
         args: Vec<Value>,
     ) -> Result<u64, StoreError> {
-        let _turn = self.writer_turn().await?;
-        let mut lease = self.lease().await?;
-        let done = self.limited(lease.execute(&sql.into(), args)).await?;
-        lease.settle();
-        Ok(done)
+        let sql = sql.into();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.execute_once(&sql, args.clone()).await {
+                Err(error) if try_again(&error, attempt).await => {}
+                done => return done,
+            }
+        }
     }
 
     /// Reads at most one row.
@@ -168,6 +173,14 @@ impl Db {
         let rows = self.limited(lease.fetch_all(&sql.into(), args)).await?;
         lease.settle();
         Ok(rows)
+    }
+
+    async fn execute_once(&self, sql: &str, args: Vec<Value>) -> Result<u64, StoreError> {
+        let _turn = self.writer_turn().await?;
+        let mut lease = self.lease().await?;
+        let done = self.limited(lease.execute(sql, args)).await?;
+        lease.settle();
+        Ok(done)
     }
 
     /// Waits for the turn to write, where the database admits one writer.

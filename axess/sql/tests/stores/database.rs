@@ -16,12 +16,12 @@ pub(crate) enum Backend {
 pub(crate) struct TestDatabase {
     pub(crate) db: Db,
     pub(crate) url: String,
-    _folder: TempDir,
 }
 
 impl TestDatabase {
-    /// Makes one; `None` (and the test counts as skipped) when its server is not there.
-    pub(crate) async fn create(backend: Backend, test: &str) -> Option<Self> {
+    /// Makes one, and the folder it is in while the test runs; `None` (and the test counts as skipped) when its server is
+    /// not there.
+    pub(crate) async fn create(backend: Backend, test: &str) -> Option<(Self, TempDir)> {
         let folder = tempfile::tempdir().unwrap();
         let name = format!(
             "t{}",
@@ -34,7 +34,7 @@ impl TestDatabase {
         };
         let db = Db::connect(&url).await.unwrap();
         db.migrate().await.unwrap();
-        Some(Self { db, url, _folder: folder })
+        Some((Self { db, url }, folder))
     }
 }
 
@@ -69,7 +69,7 @@ macro_rules! on_every_database {
 
             async fn on(backend: Backend) {
                 let test = concat!(module_path!(), "::", stringify!($name));
-                let Some(database) = TestDatabase::create(backend, test).await else { return };
+                let Some((database, _folder)) = TestDatabase::create(backend, test).await else { return };
                 let body: fn(TestDatabase) -> _ = $body;
                 body(database).await;
             }

@@ -29,6 +29,7 @@ fn prepare(place: &Place) -> Result<(), String> {
     let mut command = server(&program("mariadb-install-db")?, Some(USER), settings)?;
     command.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"]);
     command.arg(option("--datadir=", place, "data")).arg(format!("--extra-file={}", accounts.display()));
+    command.arg(tmpdir(place));
     run(command.args([LOG_FILE_SIZE, "--innodb-flush-method=nosync"]).current_dir(place.folder()))
 }
 
@@ -36,6 +37,7 @@ fn command(place: &Place, settings: Settings) -> Result<Command, String> {
     let mut command = server(&program("mariadbd")?, Some(USER), settings)?;
     command.args(["--no-defaults", "--bind-address=127.0.0.1", &format!("--port={}", place.port())]);
     command.arg(option("--datadir=", place, "data"));
+    command.arg(tmpdir(place));
     command.arg(option("--socket=", place, "s")).arg(option("--pid-file=", place, "pid"));
     command.args([
         LOG_FILE_SIZE,
@@ -51,6 +53,11 @@ fn command(place: &Place, settings: Settings) -> Result<Command, String> {
         &["--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--skip-innodb-doublewrite"]
     });
     Ok(command)
+}
+
+/// A server that starts deletes the temporary tables it finds: in a shared folder, also those of its neighbours.
+fn tmpdir(place: &Place) -> String {
+    format!("--tmpdir={}", place.folder().display())
 }
 
 fn option(name: &str, place: &Place, file: &str) -> String {

@@ -2,4 +2,6 @@
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
 mod database;
+mod servers;
 mod sessions;
+mod sqlite_faults;

@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod authn;
+pub mod delegated;
 pub mod delivery;
 pub mod device;
 pub mod envelope;

@@ -14,6 +14,8 @@ mod admin;
 mod begin;
 mod builder;
 mod check;
+mod cut_off;
+mod device;
 mod email;
 mod emit;
 mod enrol;
@@ -21,6 +23,7 @@ mod logout;
 mod mail;
 mod password;
 mod prepare;
+mod refresh;
 mod reset;
 mod signup;
 mod stand_in;
@@ -32,7 +35,7 @@ pub use enrol::TotpEnrolment;
 pub use prepare::PreparedFactor;
 pub use signup::NewSignup;
 
-use crate::{audit::AuditSink, metrics::AuthnMetrics};
+use crate::{audit::AuditSink, device::Devices, metrics::AuthnMetrics, refresh::RefreshTokens};
 use axess_clock::Clock;
 use axess_factors::{EmailOtpConfig, PasswordConfig, PasswordHasher};
 use axess_identity::{LockoutPolicy, SigningKey};
@@ -81,6 +84,8 @@ pub struct AuthnService<I, F> {
     stand_in_key: SigningKey,
     issuer: String,
     fresh_for: TimeDelta,
+    refresh: Option<RefreshTokens>,
+    devices: Option<Devices>,
 }
 
 impl<I, F> AuthnService<I, F> {

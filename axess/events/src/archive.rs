@@ -1,6 +1,6 @@
 //! The archived forms of foreign types: what `#[rkyv(with = ...)]` names in the events.
 
-use axess_identity::{DeviceId, EventId, RefreshTokenId, SessionId, TenantId, UserId};
+use axess_identity::{DeviceId, EventId, RefreshTokenId, SessionId, TenantId, TokenFamilyId, UserId};
 use chrono::{DateTime, Utc};
 use rkyv::{
     Archive, Archived, Place,
@@ -41,7 +41,7 @@ macro_rules! uuid_ids {
     )*};
 }
 
-uuid_ids!(UserId, TenantId, DeviceId, EventId, RefreshTokenId);
+uuid_ids!(UserId, TenantId, DeviceId, EventId, RefreshTokenId, TokenFamilyId);
 
 impl Id for SessionId {
     fn to_bytes(&self) -> [u8; 16] {

@@ -1,6 +1,6 @@
 use crate::{
-    AuditPayload, account, administrative, authentication, authorisation, delegated, device, lockout, shell,
-    tenant, workload,
+    AuditPayload, account, administrative, authentication, authorisation, delegated, device, lockout,
+    refresh, shell, tenant, workload,
 };
 use rkyv::{Archive, Deserialize as RkyvDeserialize, Serialize as RkyvSerialize, with::AsBox};
 use serde::{Deserialize, Serialize};
@@ -154,6 +154,14 @@ catalogue! {
         RateLimitRejected(shell),
         /// An entity provider failed, so the request was denied.
         AuthzProviderFailed(authorisation),
+        /// A login got a refresh token.
+        RefreshTokenIssued(refresh),
+        /// A refresh token was exchanged for a session.
+        RefreshTokenRotated(refresh),
+        /// A spent refresh token was presented again.
+        RefreshTokenReuseDetected(refresh),
+        /// Refresh tokens were revoked.
+        RefreshTokenRevoked(refresh),
     }
 }
 

@@ -47,6 +47,7 @@ pub mod authorisation;
 pub mod delegated;
 pub mod device;
 pub mod lockout;
+pub mod refresh;
 pub mod shell;
 pub mod tenant;
 pub mod workload;

@@ -6,6 +6,7 @@
 mod client_ip;
 mod cookie;
 mod csrf;
+mod device;
 mod guard;
 mod problem;
 mod rate_limit;
@@ -24,6 +25,7 @@ mod ws;
 pub use client_ip::*;
 pub use cookie::*;
 pub use csrf::*;
+pub use device::*;
 pub use guard::*;
 pub use rate_limit::*;
 pub use request_id::*;

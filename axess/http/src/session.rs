@@ -15,6 +15,7 @@ mod layer;
 mod service;
 
 pub use fingerprint::{FingerprintConfig, FingerprintPolicy};
+pub(crate) use fingerprint::{browser, primary_language};
 pub use future::SessionFuture;
 pub use handle::{AuthSession, MissingSessionLayer};
 pub use layer::SessionLayer;

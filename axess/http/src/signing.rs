@@ -38,6 +38,8 @@ pub enum KeyPurpose {
     Csrf,
     /// Keys the client fingerprint of a session.
     Fingerprint,
+    /// Signs the cookie of a trusted device.
+    DeviceCookie,
 }
 
 /// A key for HMAC-SHA256 with its state precomputed, usable for one purpose.
@@ -140,6 +142,7 @@ impl KeyPurpose {
             Self::SessionCookie => b"axess/v1/key/session-cookie",
             Self::Csrf => b"axess/v1/key/csrf",
             Self::Fingerprint => b"axess/v1/key/fingerprint",
+            Self::DeviceCookie => b"axess/v1/key/device-cookie",
         }
     }
 
@@ -148,6 +151,7 @@ impl KeyPurpose {
             Self::SessionCookie => b"axess/v1/key-id/session-cookie",
             Self::Csrf => b"axess/v1/key-id/csrf",
             Self::Fingerprint => b"axess/v1/key-id/fingerprint",
+            Self::DeviceCookie => b"axess/v1/key-id/device-cookie",
         }
     }
 }
@@ -192,7 +196,8 @@ mod tests {
 
     #[test]
     fn purposes_and_keys_are_separate() {
-        let all = [KeyPurpose::SessionCookie, KeyPurpose::Csrf, KeyPurpose::Fingerprint];
+        let all =
+            [KeyPurpose::SessionCookie, KeyPurpose::Csrf, KeyPurpose::Fingerprint, KeyPurpose::DeviceCookie];
         let keys: Vec<MacKey> = [[1u8; 32], [2u8; 32]]
             .into_iter()
             .flat_map(|key| all.map(|p| MacKey::derive(&key.into(), p).unwrap()))

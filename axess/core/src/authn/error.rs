@@ -45,6 +45,9 @@ pub enum AuthnError {
     /// The named method is not among the enabled ones.
     #[error("the named login method is not enabled")]
     UnknownMethod,
+    /// The service was built without something the verb needs.
+    #[error("the service has no {0}; give it some when it is built")]
+    NotConfigured(&'static str),
     /// A stored method is malformed.
     #[error("a configured login method is malformed")]
     Method(#[source] MethodError),
@@ -125,6 +128,7 @@ impl AuthnError {
             Self::UnsupportedFactor(_)
             | Self::NoMethod
             | Self::UnknownMethod
+            | Self::NotConfigured(_)
             | Self::Method(_)
             | Self::Otpauth(_) => Fault::Configuration,
             Self::Overloaded { .. } => Fault::Overload,

@@ -2,7 +2,10 @@ use crate::store::Owner;
 use axess_identity::DeviceId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 use subtle::ConstantTimeEq;
 
 /// The most characters of a device's name.
@@ -78,7 +81,7 @@ pub enum DeviceTrustLevel {
 /// use axess_core::device::FingerprintHash;
 /// assert_eq!(FingerprintHash::from_bytes([1; 32]), FingerprintHash::from_bytes([1; 32]));
 /// ```
-#[derive(Clone, Copy, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Eq, PartialOrd, Ord)]
 pub struct FingerprintHash([u8; 32]);
 
 impl DeviceTrustLevel {
@@ -131,6 +134,12 @@ impl FingerprintHash {
 impl PartialEq for FingerprintHash {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Hash for FingerprintHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 

@@ -110,7 +110,7 @@ impl DeviceStore for MemoryDeviceStore {
         device.trust_level = level;
         match level {
             DeviceTrustLevel::Trusted => (device.trusted_at, device.demoted_at) = (Some(now), None),
-            DeviceTrustLevel::Revoked => device.revoked_at = Some(now),
+            DeviceTrustLevel::Revoked => (device.trusted_at, device.revoked_at) = (None, Some(now)),
             DeviceTrustLevel::Unknown | DeviceTrustLevel::Seen => {}
         }
         Ok(TrustChange::Changed { from })

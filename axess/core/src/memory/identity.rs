@@ -3,8 +3,8 @@ use crate::{
     authn::{AuthnScope, Method},
     store::{
         AttemptOutcome, AttemptRecord, AttemptRequest, IdentityAdmin, IdentityAuthnLog, IdentityLookup,
-        LoginSubject, NewUser, Page, Reservation, SaveOutcome, Settled, StoreError, TenantBootstrap,
-        UserChange,
+        LoginSubject, NewUser, Page, Reservation, SaveOutcome, Settled, StoreError, StoreErrorKind,
+        TenantBootstrap, UserChange,
     },
 };
 use axess_identity::{
@@ -130,11 +130,14 @@ impl IdentityAdmin for InMemoryBackend {
     async fn create_user(&self, user: NewUser) -> Result<SaveOutcome, StoreError> {
         let mut tables = self.lock();
         let name = (user.tenant_id, user.identifier.clone());
-        if let Some(holder) = tables.names.get(&name).copied() {
-            let key = (user.tenant_id, holder);
-            if tables.users.get(&key).is_some_and(|user| user.status != UserStatus::Pending) {
-                return Ok(SaveOutcome::Conflict);
-            }
+        let holder = tables.names.get(&name).map(|holder| (user.tenant_id, *holder));
+        let replaced = holder.and_then(|key| tables.users.get(&key)).map(|holder| holder.status);
+        let key = (user.tenant_id, user.user_id);
+        let id_is_taken = holder != Some(key) && tables.users.contains_key(&key);
+        if id_is_taken || replaced.is_some_and(|status| status != UserStatus::Pending) {
+            return Ok(SaveOutcome::Conflict);
+        }
+        if let Some(key) = holder {
             tables.users.remove(&key);
         }
         tables.names.insert(name, user.user_id);
@@ -149,7 +152,8 @@ impl IdentityAdmin for InMemoryBackend {
         change: UserChange,
     ) -> Result<SaveOutcome, StoreError> {
         let mut tables = self.lock();
-        let Some(mut user) = tables.users.get(&(tenant_id, user_id)).cloned() else {
+        let known = tables.users.get(&(tenant_id, user_id)).filter(|user| user.status != UserStatus::Erased);
+        let Some(mut user) = known.cloned() else {
             return Ok(SaveOutcome::Conflict);
         };
         if let Some(identifier) = change.identifier.filter(|new| *new != user.identifier) {
@@ -177,6 +181,9 @@ impl IdentityAdmin for InMemoryBackend {
         user_id: UserId,
         _reason: String,
     ) -> Result<SaveOutcome, StoreError> {
+        // A login name is personal data, too. This one is reserved, so nobody can sign up under it.
+        let tombstone = Identifier::parse(&format!("axess:erased:{user_id}"))
+            .map_err(|error| StoreError::new(StoreErrorKind::Backend, error))?;
         let mut tables = self.lock();
         let Some(user) = tables.users.get_mut(&(tenant_id, user_id)) else {
             return Ok(SaveOutcome::Conflict);
@@ -185,7 +192,7 @@ impl IdentityAdmin for InMemoryBackend {
         user.display_name = None;
         user.email = None;
         user.email_verified = false;
-        let name = user.identifier.clone();
+        let name = std::mem::replace(&mut user.identifier, tombstone);
         tables.names.remove(&(tenant_id, name));
         tables.factors.retain(|(tenant, user, _), _| (*tenant, *user) != (tenant_id, user_id));
         tables.ledger.clear(tenant_id, user_id);
@@ -208,6 +215,12 @@ impl IdentityAdmin for InMemoryBackend {
         policy: Option<LockoutPolicy>,
     ) -> Result<(), StoreError> {
         let mut tables = self.lock();
+        if let AuthnScope::Tenant(tenant_id) = scope
+            && let Some(tenant) = tables.tenants.get_mut(&tenant_id)
+        {
+            tenant.lockout_policy = policy;
+            return Ok(());
+        }
         match policy {
             Some(policy) => tables.lockout_policies.insert(scope, policy),
             None => tables.lockout_policies.remove(&scope),

@@ -120,6 +120,12 @@ impl TokenHash {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns the id of the pepper it was made with; `None` when there was none.
+    pub(super) fn pepper_id(&self) -> Option<&str> {
+        let (id, _) = self.0.strip_prefix("hmac-sha256:")?.split_once(':')?;
+        Some(id)
+    }
 }
 
 impl RefreshToken {

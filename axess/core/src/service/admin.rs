@@ -1,18 +1,19 @@
 //! What operators do: suspending and erasing accounts, clearing locks, ending sessions, provisioning tenants.
 
-use super::AuthnService;
+use super::{AuthnService, cut_off::By};
 use crate::{
     authn::AuthnError,
     session::Sessions,
     store::{FactorStore, IdentityAdmin, Owner, SaveOutcome, TenantBootstrap, UserChange},
 };
 use axess_events::{
-    Actor, AuthEvent, AuthEventEnvelope,
+    AuthEvent,
     administrative::{UserDeleted, UserSuspended, UserUnsuspended},
     lockout::{LockoutCleared, LockoutClearedBy, LockoutScope},
+    refresh::RefreshRevocationReason,
     tenant::{TenantCreated, TenantSuspended, TenantUnsuspended},
 };
-use axess_identity::{EventId, TenantId, TenantStatus, UserId, UserStatus};
+use axess_identity::{TenantId, TenantStatus, UserId, UserStatus};
 
 /// Who asks for an operator's verb, and why; both go into the audit trail.
 ///
@@ -30,7 +31,7 @@ pub struct Operator {
 }
 
 impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
-    /// Suspends an account and ends its sessions: from now on it cannot log in, and nothing it holds works.
+    /// Suspends an account, ends its sessions and revokes its refresh tokens: from now on it cannot log in, and nothing it holds works.
     ///
     /// # Errors
     ///
@@ -45,7 +46,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
     ) -> Result<u64, AuthnError> {
         let change = UserChange { status: Some(UserStatus::Suspended), ..UserChange::default() };
         exists(self.identity.update_user(tenant_id, user_id, change).await?)?;
-        let ended = self.end_all(sessions, tenant_id, user_id).await?;
+        let ended = self.end_all(sessions, tenant_id, user_id, operator).await?;
         let event = UserSuspended { user_id, operator_principal: operator.name(), reason: operator.reason() };
         self.emit_operator(operator, Some(tenant_id), AuthEvent::UserSuspended(event))?;
         Ok(ended)
@@ -71,7 +72,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         self.emit_operator(operator, Some(tenant_id), AuthEvent::UserUnsuspended(event))
     }
 
-    /// Erases an account: its personal data, its factors and its sessions.
+    /// Erases an account: its personal data, its factors, its sessions, its refresh tokens and its devices.
     ///
     /// The id stays as a tombstone.
     ///
@@ -87,7 +88,14 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
     ) -> Result<(), AuthnError> {
         exists(self.identity.erase_user(tenant_id, user_id, operator.reason.clone()).await?)?;
         self.factors.delete_factors(tenant_id, user_id).await?;
-        self.end_all(sessions, tenant_id, user_id).await?;
+        self.end_all(sessions, tenant_id, user_id, operator).await?;
+        let owner = Owner { tenant_id, user_id };
+        if let Some(tokens) = &self.refresh {
+            tokens.store().delete_for_user(owner).await?;
+        }
+        if let Some(devices) = &self.devices {
+            devices.store().delete_for_user(owner).await?;
+        }
         let event = UserDeleted { user_id, operator_principal: operator.name(), reason: operator.reason() };
         self.emit_operator(operator, Some(tenant_id), AuthEvent::UserDeleted(event))
     }
@@ -134,7 +142,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         self.emit_operator(operator, Some(tenant_id), AuthEvent::TenantCreated(event))
     }
 
-    /// Suspends a tenant and ends the sessions of all its users.
+    /// Suspends a tenant, ends the sessions of all its users and revokes their refresh tokens.
     ///
     /// # Errors
     ///
@@ -146,7 +154,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         operator: &Operator,
     ) -> Result<u64, AuthnError> {
         exists(self.identity.set_tenant_status(tenant_id, TenantStatus::Suspended, self.now()).await?)?;
-        let ended = sessions.end_for_tenant(tenant_id).await?;
+        let ended = self.cut_off_tenant(sessions, tenant_id, By::Operator(operator)).await?;
         let event = TenantSuspended { operator_principal: operator.name(), reason: operator.reason() };
         self.emit_operator(operator, Some(tenant_id), AuthEvent::TenantSuspended(event))?;
         Ok(ended)
@@ -168,8 +176,10 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         sessions: &Sessions,
         tenant_id: TenantId,
         user_id: UserId,
+        operator: &Operator,
     ) -> Result<u64, AuthnError> {
-        let ended = sessions.end_for_user(Owner { tenant_id, user_id }, None).await?;
+        let (owner, why) = (Owner { tenant_id, user_id }, RefreshRevocationReason::AccountInactive);
+        let ended = self.cut_off(sessions, owner, None, By::Operator(operator), why).await?;
         for _ in 0..ended {
             self.metrics.session_invalidated();
         }
@@ -182,11 +192,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         tenant_id: Option<TenantId>,
         event: AuthEvent,
     ) -> Result<(), AuthnError> {
-        let now = self.now();
-        let mut envelope = AuthEventEnvelope::new(EventId::generate(now, &*self.rng), now, event);
-        envelope.tenant_id = tenant_id;
-        envelope.actor = Some(Actor::Operator(operator.name()));
-        Ok(self.audit.record(envelope)?)
+        self.emit_by(By::Operator(operator), tenant_id, event)
     }
 }
 

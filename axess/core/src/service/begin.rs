@@ -119,7 +119,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
     /// Begins a login and verifies its password step in one call.
     ///
     /// It makes four storage round trips besides loading the session: find and reserve, read the hash, settle, write the
-    /// session.
+    /// session. A request of a device with a cookie makes two more.
     ///
     /// When the method has further steps the outcome is [`FactorOutcome::FactorRequired`] and the login goes on with
     /// [`AuthnService::verify_factor`].
@@ -139,8 +139,13 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             return Err(AuthnError::AlreadyAuthenticated);
         }
         let credential = FactorCredential::Password(password.into());
-        let (Ok(slug), Ok(name)) = (tenant.parse::<TenantSlug>(), Identifier::parse(identifier)) else {
-            self.begin_login(session, identifier, tenant).await?;
+        let parsed = (tenant.parse::<TenantSlug>(), Identifier::parse(identifier));
+        // Whether a device is trusted is known once its user is: then there is no way of fewer round trips.
+        let ((Ok(slug), Ok(name)), None) = (parsed, session.context().device) else {
+            let first = self.begin_login(session, identifier, tenant).await?;
+            if !first.admits(&FactorKind::Password) {
+                return Err(AuthnError::FactorNotOffered(FactorKind::Password));
+            }
             return self.verify_factor(session, credential).await;
         };
         let stand_in = self.attempt(

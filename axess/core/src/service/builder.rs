@@ -2,7 +2,9 @@ use super::{AuthnService, mail::Outbox};
 use crate::{
     audit::{AuditSink, MemoryAuditSink},
     delivery::CodeDelivery,
+    device::Devices,
     metrics::{AuthnMetrics, NoMetrics},
+    refresh::RefreshTokens,
 };
 use axess_clock::{Clock, SystemClock};
 use axess_factors::{Argon2idParams, EmailOtpConfig, KdfPool, PasswordConfig, PasswordHasher, PepperRing};
@@ -58,6 +60,8 @@ impl<I, F> AuthnService<I, F> {
             rng,
             issuer: "axess".to_owned(),
             fresh_for: FRESH_FOR,
+            refresh: None,
+            devices: None,
         }
     }
 
@@ -164,6 +168,22 @@ impl<I, F> AuthnService<I, F> {
     #[must_use]
     pub fn with_fresh_for(mut self, age: Duration) -> Self {
         self.fresh_for = TimeDelta::from_std(age).unwrap_or(FRESH_FOR);
+        self
+    }
+
+    /// Lets logins be continued with refresh tokens.
+    ///
+    /// From then on, whatever ends the sessions of an account also revokes its refresh tokens.
+    #[must_use]
+    pub fn with_refresh_tokens(mut self, tokens: RefreshTokens) -> Self {
+        self.refresh = Some(tokens);
+        self
+    }
+
+    /// Lets devices be recognised, trusted and revoked.
+    #[must_use]
+    pub fn with_devices(mut self, devices: Devices) -> Self {
+        self.devices = Some(devices);
         self
     }
 

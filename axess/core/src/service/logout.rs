@@ -1,17 +1,19 @@
-use super::AuthnService;
+use super::{AuthnService, cut_off::By};
 use crate::{
     authn::{AuthnError, LogoutOutcome},
-    session::SessionHandle,
+    session::{Bond, SessionHandle},
 };
 use axess_events::{
     AuthEvent,
     authentication::{Logout, LogoutReason},
+    refresh::RefreshRevocationReason,
 };
 
 impl<I, F> AuthnService<I, F> {
     /// Ends the session, whatever its state is, together with whatever a racing request has rotated it into.
     ///
-    /// The handle becomes a guest's and the cookie is removed.
+    /// The handle becomes a guest's and the cookie is removed. The family of refresh tokens that was issued for the session,
+    /// or that it was opened with, is revoked, and other sessions opened with it end as well: they are one login.
     ///
     /// It needs no version and cannot lose a race: a login or a write that finishes later finds nothing to write to.
     ///
@@ -34,6 +36,12 @@ impl<I, F> AuthnService<I, F> {
         reason: LogoutReason,
     ) -> Result<LogoutOutcome, AuthnError> {
         let (owner, session_id) = (session.owner(), session.session_id());
+        // First, so that a logout that fails half-way can be tried again: the session knows its family.
+        if let (Some(owner), Some(family)) = (owner, session.refresh_family()) {
+            let why = RefreshRevocationReason::Logout;
+            self.revoke_family(owner, family, By::Session(session), why).await?;
+            session.sessions().end_bound(owner, Bond::Family(family), Some(session_id)).await?;
+        }
         let outcome = session.clear().await?;
         self.metrics.logout();
         if let Some(owner) = owner {

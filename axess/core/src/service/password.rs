@@ -1,6 +1,6 @@
 //! Changing a password, and what every new password must satisfy.
 
-use super::{AuthnService, verify::Proof};
+use super::{AuthnService, cut_off::By, verify::Proof};
 use crate::{
     authn::{
         AuthnError, FactorConfig, FactorCredential, FactorPolicy, PasswordChangeOutcome, PasswordRecord,
@@ -8,7 +8,7 @@ use crate::{
     session::SessionHandle,
     store::{Expected, FactorStore, IdentityAuthnLog, IdentityLookup, SaveOutcome, ScopedFactor, Stored},
 };
-use axess_events::{AuthEvent, account::PasswordChanged};
+use axess_events::{AuthEvent, account::PasswordChanged, refresh::RefreshRevocationReason};
 use axess_factors::{PasswordConfig, PasswordContext, PasswordPolicyError};
 use axess_identity::{FactorKind, Password, PasswordHash, TenantId, UserId};
 
@@ -27,8 +27,8 @@ pub(super) enum NewPassword {
 impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
     /// Changes the authenticated user's password.
     ///
-    /// Verifies the current one (counted like a login attempt), judges the new one, stores its hash, ends the user's other
-    /// sessions and gives this one a new id.
+    /// Verifies the current one (counted like a login attempt), judges the new one, stores its hash, revokes the user's
+    /// refresh tokens, ends their other sessions and gives this one a new id. Issue it a new refresh token if it had one.
     ///
     /// # Errors
     ///
@@ -41,7 +41,8 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         new: impl Into<Password>,
     ) -> Result<PasswordChangeOutcome, AuthnError> {
         let owner = session.owner().ok_or(AuthnError::NotAuthenticated)?;
-        let attempt = self.attempt(owner.tenant_id, owner.user_id, FactorKind::Password, session);
+        let attempt =
+            self.attempt_from(owner.tenant_id, owner.user_id, FactorKind::Password, session).await?;
         let reservation = self.identity.reserve_attempt(attempt.clone()).await?;
         let current = current.into();
         let credential = FactorCredential::Password(current.clone());
@@ -64,7 +65,9 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         {
             return Err(AuthnError::SessionEnded);
         }
-        let sessions_ended = session.sessions().end_for_user(owner, Some(session.session_id())).await?;
+        let (keep, by) = (Some(session.session_id()), By::Session(session));
+        let why = RefreshRevocationReason::CredentialChanged;
+        let sessions_ended = self.cut_off(session.sessions(), owner, keep, by, why).await?;
         let event = PasswordChanged { user_id: owner.user_id };
         self.emit(session, Some(owner.tenant_id), AuthEvent::PasswordChanged(event))?;
         self.rotate(session).await?;

@@ -6,7 +6,7 @@
 //! 3. [`complete_password_reset`](AuthnService::complete_password_reset) stores the new password, ends every session of
 //!    the user and clears the lock. The user logs in anew, with every factor the method asks for.
 
-use super::{AuthnService, check::Checked, password::NewPassword};
+use super::{AuthnService, check::Checked, cut_off::By, password::NewPassword};
 use crate::{
     authn::{AuthnError, FactorConfig, PasswordResetOutcome},
     delivery::MailPurpose,
@@ -16,6 +16,7 @@ use crate::{
 use axess_events::{
     AuthEvent,
     account::{EmailCodePurpose, PasswordResetCompleted, PasswordResetRequested},
+    refresh::RefreshRevocationReason,
 };
 use axess_factors::Subject;
 use axess_identity::{FactorKind, OtpCode, Password, TenantId, UserId};
@@ -84,7 +85,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         Ok(PasswordResetOutcome::CodeAccepted)
     }
 
-    /// Stores the new password, ends all sessions of the user, clears the account's lock and makes the session a guest's.
+    /// Stores the new password, ends all sessions and refresh tokens of the user, clears the account's lock and makes the session a guest's.
     ///
     /// # Errors
     ///
@@ -110,7 +111,8 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         if self.factors.save_factor(tenant_id, user_id, config, expected).await? == SaveOutcome::Conflict {
             return Err(AuthnError::SessionEnded);
         }
-        session.sessions().end_for_user(Owner { tenant_id, user_id }, None).await?;
+        let (owner, why) = (Owner { tenant_id, user_id }, RefreshRevocationReason::CredentialChanged);
+        self.cut_off(session.sessions(), owner, None, By::Session(session), why).await?;
         self.identity.clear_lockout(tenant_id, user_id).await?;
         let completed = PasswordResetCompleted { user_id };
         self.emit(session, Some(tenant_id), AuthEvent::PasswordResetCompleted(completed))?;

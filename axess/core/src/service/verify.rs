@@ -2,7 +2,7 @@ use super::{AuthnService, check::Checked};
 use crate::{
     authn::{AuthnError, FactorCredential, FactorOutcome, FactorStep},
     session::{Advance, AuthState, Change, Input, SessionHandle},
-    store::{AttemptOutcome, AttemptRequest, FactorStore, IdentityAuthnLog, Lockout, Reservation},
+    store::{AttemptOutcome, AttemptRequest, FactorStore, IdentityAuthnLog, Lockout, Owner, Reservation},
 };
 use axess_events::authentication::{FactorFailureReason, LogoutReason};
 use axess_factors::Verified;
@@ -36,7 +36,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         let Some(kind) = choose(&step, &credential, prepared)? else {
             return Ok(FactorOutcome::InvalidCredential);
         };
-        let attempt = self.attempt(tenant_id, user_id, kind, session);
+        let attempt = self.attempt_from(tenant_id, user_id, kind, session).await?;
         let reservation = self.identity.reserve_attempt(attempt.clone()).await?;
         self.decide(session, attempt, reservation, credential).await
     }
@@ -174,6 +174,18 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             self.login_given_up(session, attempt, &method)?;
         }
         Ok(())
+    }
+
+    /// Makes an attempt on an account that the device the request comes from may be trusted by.
+    pub(super) async fn attempt_from(
+        &self,
+        tenant_id: TenantId,
+        user_id: UserId,
+        factor: FactorKind,
+        session: &SessionHandle,
+    ) -> Result<AttemptRequest, AuthnError> {
+        let trusted_device = self.trusted_device(session, Owner { tenant_id, user_id }).await?;
+        Ok(AttemptRequest { trusted_device, ..self.attempt(tenant_id, user_id, factor, session) })
     }
 
     pub(super) fn attempt(

@@ -1,9 +1,13 @@
 use super::{
     AuthState, TransitionPolicy, WorkflowKind,
     data::{PendingSignup, PendingTotp, SessionData},
+    open::Bond,
     transition::{Input, transition},
 };
-use crate::authn::{FactorStep, Method};
+use crate::{
+    authn::{FactorStep, Method},
+    store::Owner,
+};
 use axess_factors::EmailOtpChallenge;
 use axess_identity::{FactorKind, TenantId, UserId};
 use chrono::{DateTime, Utc};
@@ -16,17 +20,36 @@ pub(crate) enum Change {
     RemoveCustom(String),
     BindFingerprint([u8; 32]),
     ReportForeign([u8; 32]),
-    Identify { tenant_id: TenantId, user_id: UserId },
-    BeginLogin { tenant_id: TenantId, user_id: UserId, method: Method },
+    /// Binds the session of this user.
+    Bind(Owner, Bond),
+    Identify {
+        tenant_id: TenantId,
+        user_id: UserId,
+    },
+    BeginLogin {
+        tenant_id: TenantId,
+        user_id: UserId,
+        method: Method,
+    },
     FactorFailed,
     RequestStepUp(Vec<FactorStep>),
-    StartWorkflow { tenant_id: TenantId, user_id: UserId, kind: WorkflowKind, total_steps: u32 },
+    StartWorkflow {
+        tenant_id: TenantId,
+        user_id: UserId,
+        kind: WorkflowKind,
+        total_steps: u32,
+    },
     AdvanceWorkflow,
     Prepare(FactorKind),
     SetEmailCode(Option<EmailOtpChallenge>),
-    TakeEmailTry { binding: [u8; 16], at: DateTime<Utc> },
+    TakeEmailTry {
+        binding: [u8; 16],
+        at: DateTime<Utc>,
+    },
     SetTotp(Option<PendingTotp>),
-    TakeTotpTry { at: DateTime<Utc> },
+    TakeTotpTry {
+        at: DateTime<Utc>,
+    },
     SetSignup(Option<PendingSignup>),
 }
 
@@ -52,6 +75,7 @@ impl Change {
                 data.foreign = Some(digest);
                 return true;
             }
+            Self::Bind(owner, bond) => return data.bind(owner, bond),
             Self::Prepare(kind) => {
                 data.change_ceremony(|ceremony| ceremony.prepared = Some(kind));
                 return true;
@@ -85,7 +109,7 @@ impl Change {
             matches!(input, Input::BeginLogin { .. } | Input::StartWorkflow { .. } | Input::RequestStepUp(_));
         match transition(std::mem::take(&mut data.auth_state), input, policy, now) {
             Ok(done) => {
-                data.auth_state = done.next;
+                data.enter(done.next);
                 if begins || matches!(data.auth_state, AuthState::Guest) {
                     data.drop_ceremony();
                 }

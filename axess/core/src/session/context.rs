@@ -1,3 +1,5 @@
+use crate::store::Owner;
+use axess_identity::DeviceId;
 use std::{net::IpAddr, sync::Arc};
 
 /// What is known about the request a session is used in.
@@ -21,4 +23,25 @@ pub struct RequestContext {
     pub trace_id: Option<Arc<str>>,
     /// A keyed digest of the browser's features, bound to the session when it is created or rotated.
     pub fingerprint: Option<[u8; 32]>,
+    /// The device the request proved to come from, by a signed cookie that the device got when it was trusted.
+    pub device: Option<ProvenDevice>,
+}
+
+/// A device of a user, as a signature proved it.
+///
+/// Whether it is still trusted is for the store to say.
+///
+/// ```
+/// use axess_core::{session::ProvenDevice, store::Owner};
+/// use axess_identity::{DeviceId, TenantId, UserId};
+/// let owner = Owner { tenant_id: TenantId::from_parts(0, [1; 10]), user_id: UserId::from_parts(0, [2; 10]) };
+/// let device = ProvenDevice { owner, device_id: DeviceId::from_parts(0, [3; 10]) };
+/// assert_eq!(device.owner, owner);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProvenDevice {
+    /// Whose device it is.
+    pub owner: Owner,
+    /// The device.
+    pub device_id: DeviceId,
 }

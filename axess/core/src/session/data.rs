@@ -1,6 +1,12 @@
-use super::{AuthState, stored};
+use super::{
+    AuthState,
+    handle::{owner_of, row_owner},
+    open::Bond,
+    stored,
+};
+use crate::store::Owner;
 use axess_factors::{EmailOtpChallenge, TotpConfig};
-use axess_identity::{EmailAddress, FactorKind, Identifier, TenantId, UserId};
+use axess_identity::{DeviceId, EmailAddress, FactorKind, Identifier, TenantId, TokenFamilyId, UserId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,11 +20,20 @@ pub const MAX_CUSTOM_KEYS: usize = 256;
 /// A ceremony in which nothing is pending.
 static NOTHING_PENDING: Ceremony = Ceremony { prepared: None, email_code: None, totp: None, signup: None };
 
-/// Everything that is stored for a session. Only this crate reads or writes it; stores see bytes.
+/// Everything that is stored for a session.
 ///
-/// Names are short where every request reads them: checking their text is most of the work of decoding.
+/// Others may look at it; only the state machine of this crate changes it, and stores see bytes. The stored form begins with
+/// its schema version; an older one is migrated when it is read.
+///
+/// ```
+/// use axess_core::session::{AuthState, SessionData};
+/// let data = SessionData::default();
+/// assert_eq!(*data.auth_state(), AuthState::Guest);
+/// assert!(data.custom("theme").is_none());
+/// ```
+// Names are short where every request reads them: checking their text is most of the work of decoding.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct SessionData {
+pub struct SessionData {
     #[serde(rename = "a", default, with = "stored::State")]
     pub(crate) auth_state: AuthState,
     #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -32,6 +47,12 @@ pub(crate) struct SessionData {
     /// The digest of another browser that was reported already.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none", with = "stored::digest")]
     pub(crate) foreign: Option<[u8; 32]>,
+    /// The device the session is used on.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<DeviceId>,
+    /// The family of refresh tokens that ends with the session.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh_family: Option<TokenFamilyId>,
     /// Until when the browser was last told to keep the cookie, in Unix seconds.
     #[serde(rename = "u", default)]
     pub(crate) cookie_until: i64,
@@ -74,6 +95,18 @@ pub(crate) struct PendingSignup {
 }
 
 impl SessionData {
+    /// Returns how far the user has proved who they are.
+    #[must_use]
+    pub fn auth_state(&self) -> &AuthState {
+        &self.auth_state
+    }
+
+    /// Returns a value the application keeps in the session.
+    #[must_use]
+    pub fn custom(&self, key: &str) -> Option<&Value> {
+        self.custom.get(key)
+    }
+
     /// Returns what the ceremony in progress remembers.
     pub(crate) fn ceremony(&self) -> &Ceremony {
         self.ceremony.as_deref().unwrap_or(&NOTHING_PENDING)
@@ -85,6 +118,25 @@ impl SessionData {
         let changed = change(&mut ceremony);
         self.ceremony = ceremony.is_pending().then_some(ceremony);
         changed
+    }
+
+    /// Moves to another state; what was bound to an authenticated user stays only with one.
+    pub(crate) fn enter(&mut self, state: AuthState) {
+        self.auth_state = state;
+        if row_owner(&self.auth_state).is_none() {
+            (self.device, self.refresh_family) = (None, None);
+        }
+    }
+
+    /// Binds the session, if it is `owner`'s; tells whether it is.
+    pub(crate) fn bind(&mut self, owner: Owner, bond: Bond) -> bool {
+        let applies = owner_of(&self.auth_state) == Some(owner);
+        match bond {
+            Bond::Device(device) if applies => self.device = Some(device),
+            Bond::Family(family) if applies => self.refresh_family = Some(family),
+            Bond::Device(_) | Bond::Family(_) => {}
+        }
+        applies
     }
 
     /// Forgets the ceremony.

@@ -7,7 +7,9 @@ use super::{
     transition::is_stale,
 };
 use crate::{authn::FactorStep, store::Owner};
-use axess_identity::{FactorKind, HumanPrincipal, Principal, SessionId, TenantId, UserId};
+use axess_identity::{
+    DeviceId, FactorKind, HumanPrincipal, Principal, SessionId, TenantId, TokenFamilyId, UserId,
+};
 use chrono::{DateTime, Utc};
 use std::sync::{
     Arc, LazyLock, Mutex, MutexGuard, PoisonError,
@@ -210,6 +212,18 @@ impl SessionHandle {
     #[must_use]
     pub fn fingerprint(&self) -> Option<[u8; 32]> {
         self.live().data.fingerprint
+    }
+
+    /// Returns the device the session is used on, once [`AuthnService::resolve_device`] has recognised it.
+    ///
+    /// [`AuthnService::resolve_device`]: crate::service::AuthnService::resolve_device
+    #[must_use]
+    pub fn device_id(&self) -> Option<DeviceId> {
+        self.live().data.device
+    }
+
+    pub(crate) fn refresh_family(&self) -> Option<TokenFamilyId> {
+        self.live().data.refresh_family
     }
 
     /// Returns what the response must do with the cookie as things stand; [`SessionHandle::finish`] settles it.

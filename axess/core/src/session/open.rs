@@ -5,7 +5,7 @@ use super::{
 };
 use crate::store::{self, Owner, SessionRow};
 use axess_clock::{Clock, SystemClock};
-use axess_identity::{SessionId, TenantId};
+use axess_identity::{DeviceId, SessionId, TenantId, TokenFamilyId};
 use axess_rng::{SecureRng, SystemRng};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::{sync::Arc, time::Duration};
@@ -14,6 +14,16 @@ use std::{sync::Arc, time::Duration};
 const DEFAULT_TTL: TimeDelta = TimeDelta::hours(24);
 /// The longest lifetime that can be configured: one year.
 const MAX_TTL: TimeDelta = TimeDelta::days(365);
+
+/// How many sessions of one user are looked through for those that are bound to something.
+const MAX_SCANNED: usize = 1_000;
+
+/// What sessions may be bound to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bond {
+    Device(DeviceId),
+    Family(TokenFamilyId),
+}
 
 /// Opens sessions: the store, the keys, the lifetimes and the clock behind every [`SessionHandle`].
 ///
@@ -176,6 +186,38 @@ impl Sessions {
             registry.invalidate_user(owner, keep).await?;
         }
         Ok(self.0.store.end_for_user(owner, keep).await?)
+    }
+
+    /// Ends the sessions of one user, except `keep`, that are bound to a device or a family of refresh tokens, and returns
+    /// how many.
+    ///
+    /// When there are too many to look through, all of them end.
+    pub(crate) async fn end_bound(
+        &self,
+        owner: Owner,
+        bond: Bond,
+        keep: Option<SessionId>,
+    ) -> Result<u64, SessionError> {
+        let now = self.0.clock.now();
+        let found = self.0.store.find_sessions_for_user(owner, now, MAX_SCANNED).await?;
+        if found.len() >= MAX_SCANNED {
+            return self.end_for_user(owner, keep).await;
+        }
+        let mut ended = 0;
+        for summary in found.into_iter().filter(|summary| Some(summary.id) != keep) {
+            let Some((row, decoded)) = self.reload(summary.id).await? else { continue };
+            let bound = match bond {
+                Bond::Device(device) => decoded.data.device == Some(device),
+                Bond::Family(family) => decoded.data.refresh_family == Some(family),
+            };
+            if bound {
+                if let Some(registry) = &self.0.registry {
+                    registry.deregister(owner, row.id).await?;
+                }
+                ended += self.0.store.end(row.id, now).await?;
+            }
+        }
+        Ok(ended)
     }
 
     /// Ends every session of one tenant, in the store and the registry, and returns how many.

@@ -14,6 +14,7 @@
 //! | `PendingWorkflow` | `CompleteWorkflow` with proof, or begun authenticated | Authenticated | rotate id, save |
 //! | `PendingWorkflow` | `CompleteWorkflow` otherwise | Guest | rotate id, save |
 //! | Authenticated | `PrivilegeChanged` | the same | rotate id, save |
+//! | Guest | `Continue` with the proof of a refresh token | Authenticated, as of the login it descends from | rotate id, save |
 //! | any | `DropAuthentication` | Guest | rotate id, save |
 //!
 //! Everything else is refused and gives the state back untouched. Logging out is not in the table: it ends the
@@ -24,9 +25,12 @@ mod workflow;
 pub(super) use workflow::is_stale;
 
 use super::{AuthState, StepUp, WorkflowKind};
-use crate::authn::{FactorStep, Method};
+use crate::{
+    authn::{FactorStep, Method},
+    refresh::Continued,
+};
 use axess_factors::Verified;
-use axess_identity::{FactorKind, TenantId, UserId};
+use axess_identity::{DeviceId, FactorKind, TenantId, TokenFamilyId, UserId};
 use axess_strings::SharedStr;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -62,7 +66,18 @@ pub(crate) enum Input {
     AdvanceWorkflow,
     CompleteWorkflow(Option<Verified>),
     PrivilegeChanged,
+    Continue(Continued),
     DropAuthentication,
+}
+
+impl Input {
+    /// Returns the device and the family of refresh tokens the session belongs to from this step on.
+    pub(super) fn binds(&self) -> Option<(Option<DeviceId>, TokenFamilyId)> {
+        match self {
+            Self::Continue(proof) => Some((proof.device_id(), proof.family_id())),
+            _ => None,
+        }
+    }
 }
 
 /// What must happen for the next state to hold.
@@ -143,6 +158,7 @@ pub(crate) fn transition(
         (state @ AuthState::Authenticated { .. }, Input::PrivilegeChanged) => {
             rotated(state, Vec::new(), Some(Input::PrivilegeChanged))
         }
+        (AuthState::Guest, Input::Continue(proof)) => continue_login(proof),
         (_, Input::DropAuthentication) => {
             rotated(AuthState::Guest, Vec::new(), Some(Input::DropAuthentication))
         }
@@ -314,6 +330,20 @@ fn request_step_up(mut state: AuthState, steps: Vec<FactorStep>) -> Result<Trans
         }
         _ => refuse(state),
     }
+}
+
+/// Opens a session for the holder of a refresh token. Its proofs are those of the login that began the family: what asks
+/// for a fresh login must not be had with an old one.
+fn continue_login(proof: Continued) -> Result<Transition, Refused> {
+    let (owner, grant) = (proof.owner(), proof.grant().clone());
+    let next = AuthState::Authenticated {
+        user_id: owner.user_id,
+        tenant_id: owner.tenant_id,
+        authn_time: grant.authn_time,
+        factors_completed: grant.factors_completed,
+        step_up: None,
+    };
+    rotated(next, Vec::new(), Some(Input::Continue(proof)))
 }
 
 fn refuse(state: AuthState) -> Result<Transition, Refused> {

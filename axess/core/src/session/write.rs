@@ -158,10 +158,14 @@ impl SessionHandle {
                 }
                 Some(Demand::Step(input)) => {
                     let state = std::mem::take(&mut data.auth_state);
+                    let bound = input.binds();
                     let Ok(done) = transition(state, input, &ports.policy, now) else {
                         return Ok(Advance::Refused);
                     };
-                    data.auth_state = done.next;
+                    data.enter(done.next);
+                    if let Some((device, family)) = bound {
+                        (data.device, data.refresh_family) = (device, Some(family));
+                    }
                     data.change_ceremony(|ceremony| ceremony.prepared = None);
                     split(done.effects, done.spent, rotate)
                 }

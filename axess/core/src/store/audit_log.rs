@@ -48,7 +48,9 @@ pub enum AuditScope {
     System,
 }
 
-/// What to look for. Every condition that is given must hold.
+/// What to look for.
+///
+/// Every condition that is given must hold.
 ///
 /// ```
 /// use axess_core::store::{AuditQuery, AuditScope};

@@ -3,7 +3,7 @@
 use crate::samples;
 use axess_events::{
     AuditPayload, AuthEvent, AuthEventEnvelope, account::*, authentication::*, device::*, lockout::*,
-    shell::*,
+    refresh::*, shell::*,
 };
 use rkyv::rancor;
 use serde::{Serialize, de::DeserializeOwned};
@@ -178,6 +178,19 @@ fn the_other_closed_sets_are_as_ever() {
             (RotationCause::StepUp, "step-up"),
             (RotationCause::Logout, "logout"),
             (RotationCause::Requested, "requested"),
+        ],
+    );
+    use RefreshRevocationReason as Refresh;
+    check_names(
+        |value| value as u8,
+        &[
+            (Refresh::Logout, "logout"),
+            (Refresh::CredentialChanged, "credential-changed"),
+            (Refresh::AccountInactive, "account-inactive"),
+            (Refresh::TenantSuspended, "tenant-suspended"),
+            (Refresh::DeviceRevoked, "device-revoked"),
+            (Refresh::Limit, "limit"),
+            (Refresh::Replaced, "replaced"),
         ],
     );
     check_names(

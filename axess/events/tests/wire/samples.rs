@@ -4,10 +4,11 @@
 
 use axess_events::{
     Actor, AuthEvent, AuthEventEnvelope, account::*, administrative::*, authentication::*, authorisation::*,
-    delegated::*, device::*, lockout::*, shell::*, tenant::*, workload::*,
+    delegated::*, device::*, lockout::*, refresh::*, shell::*, tenant::*, workload::*,
 };
 use axess_identity::{
-    DeviceId, EventId, FactorKind, FederatedProvider, RefreshTokenId, SessionId, TenantId, UserId, WorkloadId,
+    DeviceId, EventId, FactorKind, FederatedProvider, RefreshTokenId, SessionId, TenantId, TokenFamilyId,
+    UserId, WorkloadId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -76,6 +77,9 @@ fn sparse(mut event: AuthEvent) -> Option<AuthEvent> {
         AuthEvent::EmailCodeSent(e) => e.user_id.take().is_some(),
         AuthEvent::SessionRotated(e) => e.user_id.take().is_some(),
         AuthEvent::SessionFingerprintMismatch(e) => e.user_id.take().is_some(),
+        AuthEvent::RefreshTokenIssued(e) => e.device_id.take().is_some(),
+        AuthEvent::RefreshTokenRotated(e) => e.previous_refresh_token_id.take().is_some(),
+        AuthEvent::RefreshTokenRevoked(e) => e.user_id.take().is_some() && e.family_id.take().is_some(),
         _ => false,
     };
     had_some.then_some(event)

@@ -102,17 +102,25 @@ impl PepperRing {
         self.current.as_ref().map(|entry| entry.id.as_str())
     }
 
-    /// Returns what Argon2id hashes in place of `input`: the input itself for no pepper, its HMAC-SHA-256 under the
-    /// pepper named `id` otherwise, and `None` if the ring has no such pepper.
-    pub(crate) fn season(&self, id: Option<&str>, input: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let Some(id) = id else {
-            return Some(Zeroizing::new(input.to_vec()));
-        };
+    /// Returns the HMAC-SHA-256 of `input` under the pepper named `id`, current or retired; `None` if the ring has none.
+    ///
+    /// Give each use of the function a ring of its own: equal inputs have equal results.
+    #[must_use]
+    pub fn keyed(&self, id: &str, input: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
         let entry = self.find(id)?;
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 §2)")]
         let mut mac = Hmac::<Sha256>::new_from_slice(entry.pepper.expose()).expect("any key length");
         mac.update(input);
-        Some(Zeroizing::new(mac.finalize().into_bytes().to_vec()))
+        Some(Zeroizing::new(mac.finalize().into_bytes().into()))
+    }
+
+    /// Returns what Argon2id hashes in place of `input`: the input itself for no pepper, its HMAC-SHA-256 under the
+    /// pepper named `id` otherwise, and `None` if the ring has no such pepper.
+    pub(crate) fn season(&self, id: Option<&str>, input: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        match id {
+            None => Some(Zeroizing::new(input.to_vec())),
+            Some(id) => self.keyed(id, input).map(|mac| Zeroizing::new(mac.to_vec())),
+        }
     }
 
     fn find(&self, id: &str) -> Option<&Entry> {
@@ -178,6 +186,12 @@ mod tests {
             HEXLOWER.encode(&seasoned.unwrap()),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
         );
+        let keyed = ring.keyed("k", b"Test Using Larger Than Block-Size Key - Hash Key First").unwrap();
+        assert_eq!(
+            HEXLOWER.encode(&*keyed),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        );
+        assert!(ring.keyed("other", b"plain").is_none());
         assert_eq!(ring.season(None, b"plain").unwrap().as_slice(), b"plain");
         assert!(ring.season(Some("other"), b"plain").is_none());
     }

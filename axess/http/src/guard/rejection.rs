@@ -131,6 +131,7 @@ impl IntoResponse for AuthnRejection {
             AuthnError::UnsupportedFactor(_)
             | AuthnError::NoMethod
             | AuthnError::UnknownMethod
+            | AuthnError::NotConfigured(_)
             | AuthnError::Method(_)
             | AuthnError::Otpauth(_)
             | AuthnError::Credential(_) => problem::internal(),

@@ -245,7 +245,7 @@ fn plain_text(value: &[u8]) -> Option<Arc<str>> {
 }
 
 /// Reduces a user agent to family, operating system and major version; one nobody knows stays as it is.
-fn browser(user_agent: &str) -> String {
+pub(crate) fn browser(user_agent: &str) -> String {
     match woothee::parser::Parser::new().parse(user_agent) {
         Some(found) if found.name != "UNKNOWN" => {
             let major = found.version.split('.').next().unwrap_or_default();
@@ -255,7 +255,7 @@ fn browser(user_agent: &str) -> String {
     }
 }
 
-fn primary_language(accept_language: &str) -> String {
+pub(crate) fn primary_language(accept_language: &str) -> String {
     let first = accept_language.split([',', ';']).next().unwrap_or_default().trim();
     first.split('-').next().unwrap_or_default().to_ascii_lowercase()
 }

@@ -1,7 +1,7 @@
 use super::{FingerprintConfig, FingerprintPolicy, SessionService, fingerprint::Fingerprinter};
 use crate::{
-    ClientIpConfig, CookieKeyRing, ForwardedHeader, SameSite, SessionCookie, SessionCookieConfig,
-    TrustedProxies,
+    ClientIpConfig, CookieKeyRing, DeviceCookie, ForwardedHeader, SameSite, SessionCookie,
+    SessionCookieConfig, TrustedProxies,
 };
 use axess_clock::Clock;
 use axess_core::{
@@ -36,6 +36,7 @@ pub struct SessionLayer {
     previous_keys: Vec<SigningKey>,
     ring: Option<CookieKeyRing>,
     cookie: SessionCookieConfig,
+    device_cookie: Option<DeviceCookie>,
     client_ip: ClientIpConfig,
     fingerprint: FingerprintConfig,
     policy: FingerprintPolicy,
@@ -47,6 +48,7 @@ pub struct SessionLayer {
 pub(super) struct Shell {
     pub(super) sessions: Sessions,
     pub(super) cookie: SessionCookie,
+    pub(super) device_cookie: Option<DeviceCookie>,
     pub(super) client_ip: ClientIpConfig,
     pub(super) fingerprinter: Fingerprinter,
     pub(super) policy: FingerprintPolicy,
@@ -76,6 +78,7 @@ impl SessionLayer {
             previous_keys: Vec::new(),
             ring: None,
             cookie: SessionCookieConfig::default(),
+            device_cookie: None,
             client_ip: ClientIpConfig::default(),
             fingerprint: FingerprintConfig::default(),
             policy: FingerprintPolicy::default(),
@@ -166,6 +169,15 @@ impl SessionLayer {
         self
     }
 
+    /// Reads the cookie of trusted devices, whose login attempts are counted apart from strangers'.
+    ///
+    /// Default: none.
+    #[must_use]
+    pub fn with_device_cookie(mut self, cookie: DeviceCookie) -> Self {
+        self.device_cookie = Some(cookie);
+        self
+    }
+
     /// Names the proxies whose forwarded header is believed.
     ///
     /// Default: none, the connection's peer is the client.
@@ -243,6 +255,7 @@ impl SessionLayer {
         Ok(Shell {
             sessions: self.sessions.clone(),
             cookie: SessionCookie::new(&self.cookie, ring)?,
+            device_cookie: self.device_cookie.clone(),
             client_ip: self.client_ip.clone(),
             fingerprinter: Fingerprinter::new(self.fingerprint, &self.signing_key, &self.previous_keys)?,
             policy: self.policy,

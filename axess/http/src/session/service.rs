@@ -151,6 +151,7 @@ impl Shell {
                 .get::<TraceContext>()
                 .map(|trace| trace.traceparent().trace_id.to_string().into()),
             fingerprint: Some(browser.digest),
+            device: self.device_cookie.as_ref().and_then(|cookie| cookie.read(headers)),
         };
         request.extensions_mut().insert(client);
         Seen { id, reissue, ip: client.ip, session: self.sessions.guest(context) }

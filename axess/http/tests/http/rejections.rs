@@ -42,6 +42,7 @@ fn table() -> Vec<(AuthnError, u16, &'static str)> {
         (Audit(AuditError::new(SECRET)), 503, "unavailable"),
         (Delivery(DeliveryError::new(SECRET)), 503, "unavailable"),
         (UnsupportedFactor(FactorKind::Fido2), 500, "internal_error"),
+        (NotConfigured(SECRET), 500, "internal_error"),
         (NoMethod, 500, "internal_error"),
         (UnknownMethod, 500, "internal_error"),
         (Method(MethodError::NoSteps), 500, "internal_error"),
@@ -106,11 +107,12 @@ fn the_table_has_every_error() {
         AuthnError::Session(_) => 18,
         AuthnError::Store(_) => 19,
         AuthnError::Audit(_) => 20,
+        AuthnError::NotConfigured(_) => 21,
     };
     let mut rows: Vec<u32> = table().iter().map(|(error, ..)| row(error)).collect();
     rows.sort_unstable();
     rows.dedup();
-    assert_eq!(rows, (0..21).collect::<Vec<_>>());
+    assert_eq!(rows, (0..22).collect::<Vec<_>>());
 }
 
 #[tokio::test]

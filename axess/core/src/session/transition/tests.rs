@@ -1,5 +1,9 @@
 use super::*;
-use crate::session::{WorkflowState, workflow::Resume};
+use crate::{
+    refresh::RefreshGrant,
+    session::{WorkflowState, workflow::Resume},
+    store::Owner,
+};
 use axess_factors::Subject;
 use axess_identity::AttemptId;
 
@@ -87,6 +91,7 @@ fn inputs() -> Vec<(&'static str, MakeInput)> {
         ("complete_proved", || Input::CompleteWorkflow(Some(proof(ALICE, FactorKind::EmailOtp)))),
         ("privilege", || Input::PrivilegeChanged),
         ("drop", || Input::DropAuthentication),
+        ("continue", || Input::Continue(continued(now()))),
     ]
 }
 
@@ -100,15 +105,15 @@ fn start(user_id: UserId) -> Input {
 }
 
 /// What each state becomes under each input, `-` for refused and `!` for a new id, in the order of `inputs()`.
-const TABLE: &[(&str, [&str; 13])] = &[
-    ("guest", ["I", "A", "-", "-", "-", "-", "W", "W", "-", "-", "-", "-", "G!"]),
-    ("identifying", ["I", "A", "-", "-", "-", "-", "W", "W", "-", "-", "-", "-", "G!"]),
-    ("authenticating", ["-", "A", "U!", "-", "A", "-", "W", "W", "-", "-", "-", "-", "G!"]),
-    ("authenticated", ["-", "-", "-", "-", "-", "U", "W", "-", "-", "-", "-", "U!", "G!"]),
-    ("stepping_up", ["-", "-", "-", "U!", "U", "U", "W", "-", "-", "-", "-", "U!", "G!"]),
-    ("workflow", ["-", "A", "-", "-", "-", "-", "W", "W", "W", "-", "-", "-", "G!"]),
-    ("workflow_last", ["-", "A", "-", "-", "-", "-", "W", "W", "-", "G!", "U!", "-", "G!"]),
-    ("workflow_resume", ["-", "A", "-", "-", "-", "-", "W", "W", "-", "U!", "U!", "-", "G!"]),
+const TABLE: &[(&str, [&str; 14])] = &[
+    ("guest", ["I", "A", "-", "-", "-", "-", "W", "W", "-", "-", "-", "-", "G!", "U!"]),
+    ("identifying", ["I", "A", "-", "-", "-", "-", "W", "W", "-", "-", "-", "-", "G!", "-"]),
+    ("authenticating", ["-", "A", "U!", "-", "A", "-", "W", "W", "-", "-", "-", "-", "G!", "-"]),
+    ("authenticated", ["-", "-", "-", "-", "-", "U", "W", "-", "-", "-", "-", "U!", "G!", "-"]),
+    ("stepping_up", ["-", "-", "-", "U!", "U", "U", "W", "-", "-", "-", "-", "U!", "G!", "-"]),
+    ("workflow", ["-", "A", "-", "-", "-", "-", "W", "W", "W", "-", "-", "-", "G!", "-"]),
+    ("workflow_last", ["-", "A", "-", "-", "-", "-", "W", "W", "-", "G!", "U!", "-", "G!", "-"]),
+    ("workflow_resume", ["-", "A", "-", "-", "-", "-", "W", "W", "-", "U!", "U!", "-", "G!", "-"]),
 ];
 
 fn cell(result: &Result<Transition, Refused>) -> String {
@@ -178,6 +183,30 @@ fn one_factor_cannot_count_twice() {
     let again = FactorStep::AnyOf(vec![FactorKind::Password, FactorKind::Totp]);
     let state = authenticating(vec![again], vec![FactorKind::Password]);
     assert!(run(state, Input::FactorVerified(proof(ALICE, FactorKind::Password))).is_err());
+}
+
+/// The proof of a refresh token whose login was at `authn_time`.
+fn continued(authn_time: DateTime<Utc>) -> Continued {
+    let grant = RefreshGrant { authn_time, factors_completed: vec![FactorKind::Password, FactorKind::Totp] };
+    let owner = Owner { tenant_id: TENANT, user_id: ALICE };
+    Continued::for_test(owner, grant, TokenFamilyId::from_parts(0, [5; 10]))
+}
+
+/// Neither a late refresh nor a clock that was set back changes when the login was.
+#[test]
+fn a_continued_login_is_exactly_as_old_and_as_strong_as_it_was() {
+    let then = now() - TimeDelta::days(20);
+    for at in [now(), then, then - TimeDelta::days(1)] {
+        let input = Input::Continue(continued(then));
+        let done = transition(AuthState::Guest, input, &TransitionPolicy::default(), at).unwrap();
+        assert!(matches!(done.spent, Some(Input::Continue(_))), "the proof waits for the write");
+        let AuthState::Authenticated { user_id, authn_time, factors_completed, step_up, .. } = done.next
+        else {
+            panic!("not logged in")
+        };
+        assert_eq!((user_id, authn_time, step_up), (ALICE, then, None));
+        assert_eq!(factors_completed, [FactorKind::Password, FactorKind::Totp]);
+    }
 }
 
 #[test]

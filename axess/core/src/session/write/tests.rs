@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+mod bonds;
 mod lifetime;
 mod merge;
 

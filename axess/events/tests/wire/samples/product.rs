@@ -4,6 +4,7 @@ pub(super) fn all() -> Vec<AuthEvent> {
     let mut events = step_up();
     events.extend(account());
     events.extend(shell());
+    events.extend(refresh());
     events
 }
 
@@ -71,6 +72,45 @@ fn shell() -> Vec<AuthEvent> {
             resource_uid: "Document::\"9\"".into(),
             provider: "documents".into(),
             failure_reason: "timeout".into(),
+        }
+        .into(),
+    ]
+}
+
+fn refresh() -> Vec<AuthEvent> {
+    let user_id = user_id();
+    let family_id = TokenFamilyId::from_parts(MILLIS, [8; 10]);
+    let token = |byte| RefreshTokenId::from_parts(MILLIS, [byte; 10]);
+    vec![
+        RefreshTokenIssued {
+            user_id,
+            refresh_token_id: token(9),
+            family_id,
+            device_id: Some(device_id()),
+            expires_at: moment() + TimeDelta::days(30),
+        }
+        .into(),
+        RefreshTokenRotated {
+            user_id,
+            refresh_token_id: token(10),
+            previous_refresh_token_id: Some(token(9)),
+            family_id,
+            session_id: session_id(),
+        }
+        .into(),
+        RefreshTokenReuseDetected {
+            user_id,
+            refresh_token_id: token(9),
+            family_id,
+            tokens_revoked: 1,
+            devices_revoked: [device_id().to_string()].into_iter().collect(),
+        }
+        .into(),
+        RefreshTokenRevoked {
+            user_id: Some(user_id),
+            family_id: Some(family_id),
+            tokens_revoked: 1,
+            reason: RefreshRevocationReason::Logout,
         }
         .into(),
     ]

@@ -9,12 +9,49 @@
 //! | Store | Trait |
 //! |---|---|
 //! | [`SqlSessionStore`], [`SqlSessionRegistry`] | `SessionStore`, `SessionRegistry` |
+//! | [`SqlBackend`] | `IdentityLookup`, `IdentityAuthnLog`, `IdentityAdmin`, `FactorStore` |
+//! | [`SqlTenantIdpStore`] | `TenantIdpStore` |
+//! | [`SqlAuditStore`], [`SqlAuditOutbox`] | `AuditStore`, `AuditOutbox` |
+//! | [`SqlRefreshTokenStore`] | `RefreshTokenStore` |
+//! | [`SqlDeviceStore`] | `DeviceStore` |
+//! | [`SqlDelegatedCredentialStore`] | `DelegatedCredentialStore` |
+//! | [`SqlSidStore`] | `SidStore` |
+//! | [`SqlJtiReplayStore`] | `JtiReplayStore` |
+//! | [`SqlRateLimitBuckets`] | `RateLimitBuckets` |
+//! | [`SqlLeaderLock`] | `LeaderLock` |
+//! | [`SqlStore`] | `Store<String, Vec<u8>>` |
 #![forbid(unsafe_code)]
 
+mod audit;
+mod bucket;
 mod db;
+mod delegated;
+mod device;
+mod factor;
+mod identity;
+mod key_value;
+mod lease;
+#[cfg(all(test, feature = "sqlite"))]
+mod plans;
+mod refresh;
+mod replay;
 mod schema;
+mod sealing;
 mod session;
+mod sid;
+mod tenant_idp;
 
+pub use audit::{SqlAuditOutbox, SqlAuditStore};
+pub use bucket::SqlRateLimitBuckets;
 pub use db::{Db, DbConfig};
+pub use delegated::SqlDelegatedCredentialStore;
+pub use device::SqlDeviceStore;
+pub use identity::SqlBackend;
+pub use key_value::SqlStore;
+pub use lease::SqlLeaderLock;
+pub use refresh::SqlRefreshTokenStore;
+pub use replay::SqlJtiReplayStore;
 pub use schema::SchemaError;
 pub use session::{SqlSessionRegistry, SqlSessionStore};
+pub use sid::SqlSidStore;
+pub use tenant_idp::SqlTenantIdpStore;

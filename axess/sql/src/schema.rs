@@ -9,6 +9,7 @@
 //! | `{bytes}` | `BLOB` | `BYTEA` | `LONGBLOB` |
 //! | `{int}` | `INTEGER` | `BIGINT` | `BIGINT` |
 //! | `{name}` (at most 255 characters, compared by byte) | `TEXT` | `TEXT` | `VARCHAR(255)`, binary |
+//! | `{key}` (at most 255 bytes, compared by byte) | `BLOB` | `BYTEA` | `VARBINARY(255)` |
 //! | `{text}` (long, never compared) | `TEXT` | `TEXT` | `LONGTEXT` |
 //! | `{serial}` | `INTEGER … AUTOINCREMENT` | `BIGINT … IDENTITY` | `BIGINT … AUTO_INCREMENT` |
 //!
@@ -23,7 +24,12 @@ use sqlx::{
 };
 
 /// Every migration, oldest first.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "sessions", include_str!("../migrations/0001_sessions.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "sessions", include_str!("../migrations/0001_sessions.sql")),
+    (2, "identity", include_str!("../migrations/0002_identity.sql")),
+    (3, "tokens", include_str!("../migrations/0003_tokens.sql")),
+    (4, "operations", include_str!("../migrations/0004_operations.sql")),
+];
 
 /// Where the database remembers which migrations it has: apart from those of the application.
 const MIGRATIONS_TABLE: &str = "axess_migrations";
@@ -108,9 +114,9 @@ fn migrator(dialect: Dialect) -> Migrator {
 
 /// Spells a migration for one database.
 fn render(dialect: Dialect, template: &str) -> String {
-    let [id, hash, bytes, int, name, text, serial] = match dialect {
+    let [id, hash, bytes, int, name, key, text, serial] = match dialect {
         Dialect::Sqlite => {
-            ["BLOB", "BLOB", "BLOB", "INTEGER", "TEXT", "TEXT", "INTEGER PRIMARY KEY AUTOINCREMENT"]
+            ["BLOB", "BLOB", "BLOB", "INTEGER", "TEXT", "BLOB", "TEXT", "INTEGER PRIMARY KEY AUTOINCREMENT"]
         }
         Dialect::Postgres => [
             "BYTEA",
@@ -118,6 +124,7 @@ fn render(dialect: Dialect, template: &str) -> String {
             "BYTEA",
             "BIGINT",
             "TEXT",
+            "BYTEA",
             "TEXT",
             "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         ],
@@ -127,6 +134,7 @@ fn render(dialect: Dialect, template: &str) -> String {
             "LONGBLOB",
             "BIGINT",
             "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            "VARBINARY(255)",
             "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
             "BIGINT AUTO_INCREMENT PRIMARY KEY",
         ],
@@ -137,6 +145,7 @@ fn render(dialect: Dialect, template: &str) -> String {
         ("{bytes}", bytes),
         ("{int}", int),
         ("{name}", name),
+        ("{key}", key),
         ("{text}", text),
         ("{serial}", serial),
     ];

@@ -9,6 +9,10 @@
 //! | `INSERT INTO … ON CONFLICT DO NOTHING` | | `INSERT IGNORE INTO …` | |
 //! | `ON CONFLICT (…) DO UPDATE SET` | | `ON DUPLICATE KEY UPDATE` | |
 //! | `excluded.column` | | `VALUES(column)` | |
+//! | `DELETE … WHERE … {first KEY FROM t ORDER BY … LIMIT ?}` | `AND (KEY) IN (SELECT KEY FROM t ORDER BY … LIMIT ?)` | `ORDER BY … LIMIT ?` | as PostgreSQL |
+//!
+//! The last one deletes a part of what the condition holds for, oldest first. What it orders by must put those rows first.
+//! MySQL reads, and locks, the whole table for the way the others do it.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -32,10 +36,24 @@ impl Dialect {
     /// Spells a statement for this database.
     pub(crate) fn spell(self, sql: &str) -> String {
         match self {
-            Self::Sqlite => sql.replace(" {lock}", ""),
-            Self::Postgres => numbered(&sql.replace(" {lock}", " FOR UPDATE")),
+            Self::Sqlite => selected(sql).replace(" {lock}", ""),
+            Self::Postgres => numbered(&selected(sql).replace(" {lock}", " FOR UPDATE")),
             Self::MySql => for_mysql(&sql.replace(" {lock}", " FOR UPDATE")),
         }
+    }
+}
+
+/// Takes a statement apart at its `{first KEY FROM t ORDER BY … LIMIT ?}`: what is before it, `KEY`, and `t ORDER BY …`.
+fn first(sql: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = sql.split_once("{first ")?;
+    let (key, from) = rest.strip_suffix('}')?.split_once(" FROM ")?;
+    Some((before, key, from))
+}
+
+fn selected(sql: &str) -> Cow<'_, str> {
+    match first(sql) {
+        Some((before, key, from)) => format!("{before}AND ({key}) IN (SELECT {key} FROM {from})").into(),
+        None => sql.into(),
     }
 }
 
@@ -56,6 +74,11 @@ fn for_mysql(sql: &str) -> String {
     const CONFLICT: &str = "ON CONFLICT (";
     const UPDATE: &str = ") DO UPDATE SET";
     let mut out = Cow::Borrowed(sql);
+    if let Some((before, order)) =
+        first(sql).and_then(|(before, _, from)| Some((before, from.split_once(' ')?.1)))
+    {
+        out = format!("{before}{order}").into();
+    }
     if out.contains(NOTHING) {
         out = out.replace(NOTHING, "").replacen("INSERT INTO", "INSERT IGNORE INTO", 1).into();
     }
@@ -103,6 +126,15 @@ mod tests {
         assert_eq!(Dialect::Sqlite.spell(sql), "SELECT a FROM t WHERE b = ?");
         assert_eq!(Dialect::Postgres.spell(sql), "SELECT a FROM t WHERE b = $1 FOR UPDATE");
         assert_eq!(Dialect::MySql.spell(sql), "SELECT a FROM t WHERE b = ? FOR UPDATE");
+    }
+
+    #[test]
+    fn a_part_of_what_is_deleted() {
+        let sql = "DELETE FROM t WHERE n <= ? {first a, b FROM t ORDER BY n LIMIT ?}";
+        let selected = "DELETE FROM t WHERE n <= ? AND (a, b) IN (SELECT a, b FROM t ORDER BY n LIMIT ?)";
+        assert_eq!(Dialect::Sqlite.spell(sql), selected);
+        assert_eq!(Dialect::Postgres.spell(sql), selected.replacen('?', "$1", 1).replacen('?', "$2", 1));
+        assert_eq!(Dialect::MySql.spell(sql), "DELETE FROM t WHERE n <= ? ORDER BY n LIMIT ?");
     }
 
     #[test]

@@ -1,0 +1,4 @@
+mod statements;
+mod store;
+
+pub use store::SqlDeviceStore;

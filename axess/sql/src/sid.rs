@@ -1,0 +1,160 @@
+use crate::{
+    SchemaError,
+    db::{Db, Row, args, misuse, transaction},
+};
+use axess_core::store::{Owner, SidBinding, SidStore, StoreError};
+use axess_identity::{SessionId, TenantId};
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+/// The most bytes of [`SidBinding::issuer`].
+const MAX_ISSUER_BYTES: usize = 512;
+/// The most bytes of [`SidBinding::sid`] and of [`SidBinding::subject`].
+const MAX_NAME_BYTES: usize = 255;
+
+const BIND: &str = "INSERT INTO axess_sid (tenant_id, issuer_digest, lineage, sid_digest, subject_digest, user_id,
+        issuer, sid, subject, expires_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (tenant_id, issuer_digest, lineage) DO UPDATE SET
+        sid_digest = excluded.sid_digest, subject_digest = excluded.subject_digest, user_id = excluded.user_id,
+        sid = excluded.sid, subject = excluded.subject, expires_at = excluded.expires_at";
+const FIND_BY_SID: &str =
+    "SELECT tenant_id, user_id, issuer, sid, subject, lineage, expires_at FROM axess_sid
+    WHERE tenant_id = ? AND sid_digest = ? AND expires_at > ? ORDER BY lineage";
+const FIND_BY_SUBJECT: &str =
+    "SELECT tenant_id, user_id, issuer, sid, subject, lineage, expires_at FROM axess_sid
+    WHERE tenant_id = ? AND subject_digest = ? AND expires_at > ? ORDER BY lineage";
+const UNBIND: &str = "DELETE FROM axess_sid WHERE tenant_id = ? AND issuer_digest = ? AND lineage = ?";
+const CLEANUP: &str = "DELETE FROM axess_sid WHERE expires_at <= ?
+    {first tenant_id, issuer_digest, lineage FROM axess_sid ORDER BY expires_at LIMIT ?}";
+
+/// Finds sessions in a database by what an identity provider calls them.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// # let folder = std::env::temp_dir().join(format!("axess-doc-sids-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let url = format!("sqlite:{}", folder.join("app.db").display());
+/// use axess_core::store::SidStore;
+/// use axess_identity::TenantId;
+/// use axess_sql::{Db, SqlSidStore};
+/// let store = SqlSidStore::new(Db::connect(&url).await.unwrap());
+/// store.init_schema().await.unwrap();
+/// let (tenant, now) = (TenantId::from_parts(0, [1; 10]), chrono::DateTime::UNIX_EPOCH);
+/// let found = store.find_by_sid(tenant, "https://login.example.com".into(), "08a5019c".into(), now).await;
+/// assert!(found.unwrap().is_empty());
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # });
+/// ```
+#[derive(Debug, Clone)]
+pub struct SqlSidStore {
+    db: Db,
+}
+
+impl SqlSidStore {
+    /// Creates a store on a database, or on a pool of one.
+    pub fn new(db: impl Into<Db>) -> Self {
+        Self { db: db.into() }
+    }
+
+    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
+    ///
+    /// # Errors
+    ///
+    /// [`SchemaError`].
+    pub async fn init_schema(&self) -> Result<(), SchemaError> {
+        self.db.migrate().await
+    }
+}
+
+impl SidStore for SqlSidStore {
+    async fn bind(&self, binding: SidBinding) -> Result<(), StoreError> {
+        let SidBinding { owner, issuer, sid, subject, lineage, expires_at } = binding;
+        if issuer.len() > MAX_ISSUER_BYTES {
+            return Err(misuse("an issuer has at most 512 bytes"));
+        }
+        if sid.as_ref().map_or(0, String::len).max(subject.len()) > MAX_NAME_BYTES {
+            return Err(misuse("a provider's sessions and users have names of at most 255 bytes"));
+        }
+        let Owner { tenant_id, user_id } = owner;
+        let sid_digest = sid.as_ref().map(|sid| digest([&issuer, sid]));
+        let subject_digest = digest([&issuer, &subject]);
+        let mut args = args![tenant_id, digest([&issuer]), lineage, sid_digest, subject_digest, user_id];
+        args.extend(args![issuer, sid, subject, expires_at]);
+        transaction!(self.db, tx => { tx.execute(BIND, args.clone()).await.map(drop) })
+    }
+
+    async fn find_by_sid(
+        &self,
+        tenant_id: TenantId,
+        issuer: String,
+        sid: String,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SidBinding>, StoreError> {
+        let args = args![tenant_id, digest([&issuer, &sid]), now];
+        self.db.fetch_all(FIND_BY_SID, args).await?.iter().map(binding).collect()
+    }
+
+    async fn find_by_subject(
+        &self,
+        tenant_id: TenantId,
+        issuer: String,
+        subject: String,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SidBinding>, StoreError> {
+        let args = args![tenant_id, digest([&issuer, &subject]), now];
+        self.db.fetch_all(FIND_BY_SUBJECT, args).await?.iter().map(binding).collect()
+    }
+
+    async fn unbind(
+        &self,
+        tenant_id: TenantId,
+        issuer: String,
+        lineage: SessionId,
+    ) -> Result<(), StoreError> {
+        let args = args![tenant_id, digest([&issuer]), lineage];
+        transaction!(self.db, tx => { tx.execute(UNBIND, args.clone()).await.map(drop) })
+    }
+
+    async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {
+        transaction!(self.db, tx => { tx.execute(CLEANUP, args![now, limit]).await })
+    }
+}
+
+/// Returns what a list of texts is indexed by: two different lists never read the same.
+fn digest<const N: usize>(texts: [&str; N]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for text in texts {
+        digest.update((text.len() as u64).to_be_bytes());
+        digest.update(text.as_bytes());
+    }
+    digest.finalize().into()
+}
+
+fn binding(row: &Row) -> Result<SidBinding, StoreError> {
+    Ok(SidBinding {
+        owner: row.owner()?,
+        issuer: row.get("issuer")?,
+        sid: row.find("sid")?,
+        subject: row.get("subject")?,
+        lineage: row.get("lineage")?,
+        expires_at: row.get("expires_at")?,
+    })
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_statement_scans_a_table() {
+        crate::plans::check(&[BIND, FIND_BY_SID, FIND_BY_SUBJECT, UNBIND, CLEANUP]).await;
+    }
+
+    #[test]
+    fn texts_do_not_run_into_each_other() {
+        assert_ne!(digest(["ab", "c"]), digest(["a", "bc"]));
+        assert_ne!(digest(["a"]), digest(["a", ""]));
+    }
+}

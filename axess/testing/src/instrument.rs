@@ -3,7 +3,7 @@
 mod count;
 mod fault;
 mod pause;
-mod verbs;
+pub(crate) mod verbs;
 
 pub use count::{CallLog, CountingBackend, CountingSessionStore};
 pub use fault::{FaultPlan, FaultyBackend, FaultyStore};

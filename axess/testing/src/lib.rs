@@ -9,9 +9,11 @@
 //! | counting round trips | [`CountingBackend`], [`CountingSessionStore`] |
 //! | failing stores | [`FaultyBackend`], [`FaultyStore`], [`FaultyAuditSink`] |
 //! | races | [`schedule`], [`Yielding`] |
+//! | the contract of a storage trait | [`conformance`] |
 #![forbid(unsafe_code)]
 
 mod audit;
+pub mod conformance;
 mod instrument;
 mod mailbox;
 mod proof;

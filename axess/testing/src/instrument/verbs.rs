@@ -1,35 +1,29 @@
-//! The verbs of every storage trait, with the probe around each.
+//! The verbs of every storage trait, and the probe around each.
 
 use super::{Instrumented, Probe};
-use axess_core::{
-    authn::{AuthnScope, FactorConfig, FactorPolicy, Method},
-    store::{
-        AttemptOutcome, AttemptRecord, AttemptRequest, Expected, FactorStore, IdentityAdmin,
-        IdentityAuthnLog, IdentityLookup, LoginSubject, NewUser, Owner, Page, Reservation, SaveOutcome,
-        ScanCursor, ScanPage, ScopedFactor, SessionEntry, SessionRegistry, SessionRow, SessionStore,
-        SessionSummary, Settled, StoreError, TenantBootstrap, UserChange,
-    },
-};
-use axess_identity::{
-    EmailAddress, FactorKind, Identifier, LockoutPolicy, Pepper, SessionId, Tenant, TenantId, TenantSlug,
-    TenantStatus, User, UserId,
-};
-use chrono::{DateTime, Utc};
+use axess_core::store::{Store, StoreFuture};
+use types::*;
 
-macro_rules! instrument {
-    ($($store:ident { $($verb:ident($($arg:ident: $ty:ty),*) -> $answer:ty;)* })*) => {$(
-        impl<S: $store, P: Probe> $store for Instrumented<S, P> {$(
-            async fn $verb(&self, $($arg: $ty),*) -> Result<$answer, StoreError> {
-                self.probe.before(stringify!($verb)).await?;
-                let answer = self.inner.$verb($($arg),*).await?;
-                self.probe.after(stringify!($verb)).await?;
-                Ok(answer)
-            }
-        )*}
-    )*};
+/// What the verbs take and answer.
+pub(crate) mod types {
+    pub(crate) use axess_core::{
+        authn::{AuthnScope, FactorConfig, FactorPolicy, Method},
+        device::{Device, DeviceRetention, DeviceTrustLevel, FingerprintHash},
+        ratelimit::{Admission, BucketKey, RateQuota},
+        refresh::{RefreshToken, Successor, TokenHash},
+        store::*,
+    };
+    pub(crate) use axess_identity::{
+        DeviceId, EmailAddress, FactorKind, Identifier, LockoutPolicy, Pepper, ProviderName, RefreshTokenId,
+        SessionId, Tenant, TenantId, TenantSlug, TenantStatus, TokenFamilyId, User, UserId,
+    };
+    pub(crate) use bytes::Bytes;
+    pub(crate) use chrono::{DateTime, TimeDelta, Utc};
 }
 
-instrument! {
+/// Calls a macro with every verb of every storage trait.
+macro_rules! for_each_verb {
+    ($do:ident) => { $do! {
     IdentityLookup {
         find_login(tenant: TenantSlug, identifier: Identifier) -> LoginSubject;
         get_user(tenant_id: TenantId, user_id: UserId) -> Option<User>;
@@ -42,14 +36,14 @@ instrument! {
         find_methods(tenant_id: TenantId, user_id: UserId) -> Vec<Method>;
         find_lockout_policy(tenant_id: TenantId, user_id: UserId) -> Option<LockoutPolicy>;
     }
-    IdentityAuthnLog {
+    IdentityAuthnLog: IdentityLookup {
         reserve_attempt(request: AttemptRequest) -> Reservation;
         reserve_login(tenant: TenantSlug, identifier: Identifier, stand_in: AttemptRequest) -> (LoginSubject, Reservation);
         settle_attempt(request: AttemptRequest, outcome: AttemptOutcome) -> Settled;
         clear_lockout(tenant_id: TenantId, user_id: UserId) -> ();
         last_attempts(tenant_id: TenantId, user_id: UserId, limit: usize) -> Vec<AttemptRecord>;
     }
-    IdentityAdmin {
+    IdentityAdmin: IdentityAuthnLog {
         create_user(user: NewUser) -> SaveOutcome;
         update_user(tenant_id: TenantId, user_id: UserId, change: UserChange) -> SaveOutcome;
         erase_user(tenant_id: TenantId, user_id: UserId, reason: String) -> SaveOutcome;
@@ -80,6 +74,33 @@ instrument! {
         scan(after: Option<ScanCursor>, now: DateTime<Utc>, limit: usize) -> ScanPage;
         cleanup_expired(now: DateTime<Utc>, limit: usize) -> u64;
     }
+    RefreshTokenStore {
+        load_token(owner: Owner, id: RefreshTokenId) -> Option<RefreshToken>;
+        issue_with_eviction(token: RefreshToken, max_per_user: usize) -> IssueOutcome;
+        rotate_token(current: RefreshTokenId, successor: RefreshToken, sealed: Bytes) -> RotateOutcome;
+        take_successor(owner: Owner, id: RefreshTokenId, now: DateTime<Utc>) -> Option<Successor>;
+        extend_token(owner: Owner, id: RefreshTokenId, hash: TokenHash, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> SaveOutcome;
+        revoke_token(owner: Owner, id: RefreshTokenId, now: DateTime<Utc>) -> RevokedTokens;
+        revoke_family(owner: Owner, family_id: TokenFamilyId, now: DateTime<Utc>) -> RevokedTokens;
+        revoke_for_device(owner: Owner, device_id: DeviceId, now: DateTime<Utc>) -> RevokedTokens;
+        revoke_for_user(owner: Owner, now: DateTime<Utc>) -> RevokedTokens;
+        revoke_for_tenant(tenant_id: TenantId, now: DateTime<Utc>) -> u64;
+        find_tokens_for_user(owner: Owner, now: DateTime<Utc>, limit: usize) -> Vec<RefreshToken>;
+        delete_for_user(owner: Owner) -> u64;
+        cleanup_expired(now: DateTime<Utc>, limit: usize) -> u64;
+    }
+    DeviceStore {
+        load(owner: Owner, device_id: DeviceId) -> Option<Device>;
+        find_by_fingerprint(owner: Owner, fingerprint: FingerprintHash) -> Option<Device>;
+        find_for_user(owner: Owner, limit: usize) -> Vec<Device>;
+        register(device: Device) -> Registered;
+        record_sighting(owner: Owner, device_id: DeviceId, now: DateTime<Utc>) -> ();
+        rename(owner: Owner, device_id: DeviceId, name: Option<String>) -> SaveOutcome;
+        set_trust_level(owner: Owner, device_id: DeviceId, level: DeviceTrustLevel, now: DateTime<Utc>) -> TrustChange;
+        delete_for_user(owner: Owner) -> u64;
+        delete_for_tenant(tenant_id: TenantId) -> u64;
+        sweep(tenant_id: TenantId, retention: DeviceRetention, now: DateTime<Utc>, limit: usize) -> Vec<Swept>;
+    }
     SessionRegistry {
         register(entry: SessionEntry, replaces: Option<SessionId>) -> ();
         deregister(owner: Owner, id: SessionId) -> ();
@@ -88,5 +109,99 @@ instrument! {
         invalidate_user(owner: Owner, keep: Option<SessionId>) -> u64;
         invalidate_tenant(tenant_id: TenantId) -> u64;
         cleanup_expired(now: DateTime<Utc>, limit: usize) -> u64;
+    }
+    DelegatedCredentialStore {
+        load_credential(owner: Owner, downstream: String) -> Option<Stored<DelegatedRow>>;
+        save_credential(owner: Owner, row: DelegatedRow, expected: Expected) -> SaveOutcome;
+        revoke_credential(owner: Owner, downstream: String) -> bool;
+        find_downstreams(owner: Owner) -> Vec<String>;
+        delete_for_user(owner: Owner) -> u64;
+    }
+    SidStore {
+        bind(binding: SidBinding) -> ();
+        find_by_sid(tenant_id: TenantId, issuer: String, sid: String, now: DateTime<Utc>) -> Vec<SidBinding>;
+        find_by_subject(tenant_id: TenantId, issuer: String, subject: String, now: DateTime<Utc>) -> Vec<SidBinding>;
+        unbind(tenant_id: TenantId, issuer: String, lineage: SessionId) -> ();
+        cleanup_expired(now: DateTime<Utc>, limit: usize) -> u64;
+    }
+    JtiReplayStore {
+        claim(key: ReplayKey, until: DateTime<Utc>, now: DateTime<Utc>) -> Claim;
+        cleanup_expired(now: DateTime<Utc>, limit: usize) -> u64;
+    }
+    RateLimitBuckets {
+        admit(key: BucketKey, quota: RateQuota, now: DateTime<Utc>) -> Admission;
+        cleanup_expired(now: DateTime<Utc>, limit: usize) -> u64;
+    }
+    AuditOutbox {
+        append(records: Vec<OutboxRecord>) -> ();
+        peek(limit: usize) -> Vec<OutboxEntry>;
+        complete(sequences: Vec<u64>) -> ();
+        depth() -> OutboxDepth;
+    }
+    AuditStore {
+        append(rows: Vec<AuditRow>) -> u64;
+        query(query: AuditQuery) -> Vec<AuditRow>;
+        delete_before(scope: AuditScope, before: DateTime<Utc>, limit: usize) -> u64;
+    }
+    TenantIdpStore {
+        get_idp(tenant_id: TenantId, name: ProviderName) -> Option<Stored<TenantIdp>>;
+        find_idps(tenant_id: TenantId) -> Vec<Stored<TenantIdp>>;
+        save_idp(idp: TenantIdp, expected: Expected) -> SaveOutcome;
+        delete_idp(tenant_id: TenantId, name: ProviderName) -> bool;
+    }
+    LeaderLock {
+        acquire(name: String, holder: String, ttl: TimeDelta, now: DateTime<Utc>) -> Option<Lease>;
+        release(name: String, holder: String) -> bool;
+    }
+    } };
+}
+
+pub(crate) use for_each_verb;
+
+macro_rules! instrument {
+    ($($store:ident $(: $parent:ident)? { $($verb:ident($($arg:ident: $ty:ty),*) -> $answer:ty;)* })*) => {$(
+        impl<S: $store, P: Probe> $store for Instrumented<S, P> {$(
+            async fn $verb(&self, $($arg: $ty),*) -> Result<$answer, StoreError> {
+                self.probe.before(stringify!($verb)).await?;
+                let answer = self.inner.$verb($($arg),*).await?;
+                self.probe.after(stringify!($verb)).await?;
+                Ok(answer)
+            }
+        )*}
+    )*};
+}
+
+for_each_verb!(instrument);
+
+impl<S, P: Probe> Instrumented<S, P> {
+    async fn around<T>(
+        &self,
+        verb: &'static str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.probe.before(verb).await?;
+        let answer = call.await?;
+        self.probe.after(verb).await?;
+        Ok(answer)
+    }
+}
+
+impl<K, V, S, P> Store<K, V> for Instrumented<S, P>
+where
+    K: Send + 'static,
+    V: Send + 'static,
+    S: Store<K, V>,
+    P: Probe,
+{
+    fn get(&self, key: K, now: DateTime<Utc>) -> StoreFuture<'_, Option<V>> {
+        Box::pin(self.around("get", async move { self.inner.get(key, now).await }))
+    }
+
+    fn set(&self, key: K, value: V, expires_at: DateTime<Utc>) -> StoreFuture<'_, ()> {
+        Box::pin(self.around("set", async move { self.inner.set(key, value, expires_at).await }))
+    }
+
+    fn delete(&self, key: K) -> StoreFuture<'_, bool> {
+        Box::pin(self.around("delete", async move { self.inner.delete(key).await }))
     }
 }

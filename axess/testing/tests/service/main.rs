@@ -1,6 +1,8 @@
 //! The service as an application sees it, on in-memory stores: flows, refusals, faults, equal work, and races.
 
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod email_code;
 #[cfg(test)]
 mod enrolment;
@@ -24,6 +26,8 @@ mod overload;
 mod password;
 #[cfg(test)]
 mod races;
+#[cfg(test)]
+mod refresh;
 #[cfg(test)]
 mod reset;
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod codes;
 mod enrolment;
 mod lockout;
 mod passwords;
+mod refresh;
 mod sessions;
 
 use crate::fixtures::{PASSWORD_METHOD, RIGHT};

@@ -2,12 +2,13 @@
 
 use axess_core::{
     authn::FactorCredential,
+    device::DeviceSignals,
     memory::InMemoryBackend,
     service::{AuthnService, NewSignup, Operator},
     session::{SessionHandle, Sessions},
     store::{Owner, TenantBootstrap},
 };
-use axess_identity::FactorKind;
+use axess_identity::{DeviceId, FactorKind};
 
 fn send(_: impl Send) {}
 
@@ -38,6 +39,16 @@ fn ceremonies(service: &Service, session: &SessionHandle, signup: NewSignup) {
     send(service.complete_password_reset(session, ""));
 }
 
+fn tokens_and_devices(service: &Service, session: &SessionHandle, signals: &DeviceSignals, device: DeviceId) {
+    send(service.issue_refresh_token(session));
+    send(service.refresh_session(session, ""));
+    send(service.resolve_device(session, signals));
+    send(service.trust_device(session, None));
+    send(service.find_devices(session));
+    send(service.rename_device(session, device, None));
+    send(service.revoke_device(session, device));
+}
+
 fn operators(
     service: &Service,
     sessions: &Sessions,
@@ -53,6 +64,8 @@ fn operators(
     send(service.create_tenant(bootstrap, by));
     send(service.suspend_tenant(sessions, tenant_id, by));
     send(service.unsuspend_tenant(tenant_id, by));
+    send(service.revoke_device_of(sessions, owner, DeviceId::from_parts(0, [0; 10]), by));
+    send(service.sweep_devices(tenant_id));
 }
 
 fn sessions(sessions: &Sessions, session: &SessionHandle, owner: Owner) {
@@ -69,5 +82,5 @@ fn sessions(sessions: &Sessions, session: &SessionHandle, owner: Owner) {
 #[test]
 fn every_verb_can_be_spawned() {
     // Naming them is enough: a verb whose future is not `Send` does not compile here.
-    let _ = (logins, ceremonies, operators, sessions);
+    let _ = (logins, ceremonies, tokens_and_devices, operators, sessions);
 }

@@ -1,17 +1,77 @@
-//! `cargo xtask bench`: what a request costs.
+//! `cargo xtask bench`: what a request and what a stored session cost.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use crate::{Outcome, process, workspace::Workspace};
 
+const USAGE: &str =
+    "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable]]";
+
+/// The stores we are compared with, in a workspace of their own.
+const PEER: &str = "axess-bench-peer-stores";
+const PEER_MANIFEST: &str = "benches/peer-stores/Cargo.toml";
+
 pub(crate) fn run(args: &[String]) -> Outcome {
     let workspace = Workspace::load()?;
+    match args.split_first() {
+        None => request(&workspace, &[]).and_then(|()| stores(&workspace, &[])),
+        Some((name, rest)) if name == "request" => request(&workspace, rest),
+        Some((name, rest)) if name == "stores" => stores(&workspace, rest),
+        Some((name, _)) => Err(format!("there is no benchmark `{name}`\n{USAGE}")),
+    }?;
+    println!("results: {}", results(&workspace).display());
+    Ok(())
+}
+
+fn request(workspace: &Workspace, cases: &[String]) -> Outcome {
     process::run(
         Command::new(process::cargo())
-            .args(["bench", "-p", "axess-benches", "--bench", "request"])
-            .args(args)
+            .args(["bench", "-p", "axess-benches", "--bench", "request", "--"])
+            .args(cases)
+            .current_dir(&workspace.workspace_root),
+    )
+}
+
+fn stores(workspace: &Workspace, args: &[String]) -> Outcome {
+    process::run(
+        Command::new(process::cargo())
+            .args(["build", "--release", "--locked", "--manifest-path", PEER_MANIFEST, "--target-dir"])
+            .arg(&workspace.target_directory)
             .current_dir(&workspace.workspace_root),
     )?;
-    println!("results: {}", workspace.target_directory.join("axess-bench").display());
-    Ok(())
+    process::run(
+        Command::new(process::cargo())
+            .args(["run", "--release", "-p", "axess-benches", "--bin", "axess-bench-stores", "--", "--peer"])
+            .arg(workspace.target_directory.join("release").join(PEER))
+            .arg("--json")
+            .arg(results(workspace).join("stores.json"))
+            .args(args)
+            .current_dir(&workspace.workspace_root),
+    )
+}
+
+fn results(workspace: &Workspace) -> PathBuf {
+    workspace.target_directory.join("axess-bench")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_benchmark_names_the_known_ones() {
+        let message = run(&["sores".to_owned()]).unwrap_err();
+        assert!(
+            message.contains("`sores`") && message.contains("request") && message.contains("stores"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_is_built_is_there() {
+        let root = crate::workspace::root();
+        let manifest = std::fs::read_to_string(root.join(PEER_MANIFEST)).unwrap();
+        assert!(manifest.contains(&format!("name = \"{PEER}\"")), "{manifest}");
+        assert!(root.join(PEER_MANIFEST).with_file_name("Cargo.lock").is_file());
+    }
 }

@@ -100,9 +100,65 @@ pub mod backends {
     #[cfg(feature = "memory")]
     pub mod memory {
         pub use axess_core::memory::{
-            InMemoryBackend, InMemorySessionStore as SessionStore, MemorySessionRegistry as SessionRegistry,
+            InMemoryBackend, InMemoryBackend as Backend, InMemorySessionStore as SessionStore,
+            MemoryAuditOutbox as AuditOutbox, MemoryAuditStore as AuditStore, MemoryBuckets as RateLimitBuckets,
+            MemoryDelegatedCredentialStore as DelegatedCredentialStore, MemoryDeviceStore as DeviceStore,
+            MemoryJtiReplayStore as JtiReplayStore, MemoryLeaderLock as LeaderLock,
+            MemoryRefreshTokenStore as RefreshTokenStore, MemorySessionRegistry as SessionRegistry,
+            MemorySidStore as SidStore, MemoryStore as Store, MemoryTenantIdpStore as TenantIdpStore,
         };
     }
+
+    /// The same names on every SQL database: a store takes a pool of any of them.
+    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+    mod sql {
+        pub use axess_sql::{
+            Db, DbConfig, SchemaError, SqlAuditOutbox as AuditOutbox, SqlAuditStore as AuditStore,
+            SqlBackend as Backend, SqlDelegatedCredentialStore as DelegatedCredentialStore,
+            SqlDeviceStore as DeviceStore, SqlJtiReplayStore as JtiReplayStore, SqlLeaderLock as LeaderLock,
+            SqlRateLimitBuckets as RateLimitBuckets, SqlRefreshTokenStore as RefreshTokenStore,
+            SqlSessionRegistry as SessionRegistry, SqlSessionStore as SessionStore, SqlSidStore as SidStore,
+            SqlStore as Store, SqlTenantIdpStore as TenantIdpStore,
+        };
+    }
+
+    /// On SQLite: for one process, or several on one machine.
+    #[cfg(feature = "sqlite")]
+    pub mod sqlite {
+        pub use super::sql::*;
+    }
+
+    /// On PostgreSQL.
+    #[cfg(feature = "postgres")]
+    pub mod postgres {
+        pub use super::sql::*;
+    }
+
+    /// On MySQL or MariaDB.
+    #[cfg(feature = "mysql")]
+    pub mod mysql {
+        pub use super::sql::*;
+    }
+}
+
+/// Devices: what users log in from, and how far it is trusted.
+pub mod device {
+    pub use axess_core::device::*;
+}
+
+/// Refresh tokens: families, rotation, and what happens when one is stolen.
+pub mod refresh {
+    pub use axess_core::refresh::*;
+}
+
+/// Acting on behalf of users elsewhere.
+pub mod delegated {
+    pub use axess_core::delegated::*;
+}
+
+/// Sealing of what is stored.
+pub mod envelope {
+    pub use axess_core::envelope::*;
 }
 
 /// The audit trail: events, their envelope and where they go.

@@ -144,6 +144,7 @@ pub mod backends {
 /// Devices: what users log in from, and how far it is trusted.
 pub mod device {
     pub use axess_core::device::*;
+    pub use axess_http::{DeviceCookie, device_signals};
 }
 
 /// Refresh tokens: families, rotation, and what happens when one is stolen.

@@ -4,6 +4,9 @@
 //! itself, so static and dynamic dispatch are interchangeable. Arguments are owned or `Copy`, which keeps both forms
 //! free of lifetimes.
 //!
+//! Text compares byte by byte: neither case nor accents nor trailing spaces are folded, whatever a database does by default.
+//! A `limit` may be any number; 0 returns nothing. A version or an id that nothing has is an outcome, not an error.
+//!
 //! Verbs that decide something are *atomic*: the docs of each say what must happen in one step. An implementation
 //! that reads, decides and writes in three steps breaks the promises made to users.
 

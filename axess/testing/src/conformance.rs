@@ -15,6 +15,9 @@
 //! }
 //! ```
 //!
+//! Accounts, tenants and sessions of a suite are in no other table: a store must not ask for them. The suite of the
+//! outbox empties it first.
+//!
 //! [`Suite::check`] panics with every case that failed, each with the trait, the case and what was expected;
 //! [`Suite::only`] runs one case. Nothing asks the real time or the system's randomness: a [`Setting`] gives both.
 //! Where a contract leaves something open, a suite accepts every answer it allows.

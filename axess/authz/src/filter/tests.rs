@@ -177,3 +177,15 @@ fn a_filter_is_bounded() {
     let store = store(&format!("permit (principal, action, resource) when {{ {condition} }};"));
     assert_eq!(filter(&store), Err(FilterError::TooLarge));
 }
+
+#[test]
+fn a_forbid_that_holds_for_every_row_selects_nothing() {
+    for condition in ["true", "resource is Document", "principal in Role::\"viewer\"", "!context.mfa"] {
+        let policies = format!(
+            "permit (principal, action, resource);
+             @id(\"never\") forbid (principal, action, resource) when {{ {condition} }};"
+        );
+        let filter = filter(&store(&policies)).unwrap();
+        assert!(filter.is_empty() && filter.policies() == ["never"], "{condition}: {filter:?}");
+    }
+}

@@ -199,3 +199,26 @@ async fn a_list_is_one_decision() {
     assert!(matches!(refused.list_filter("read", &rows).await, Err(AuthzListError::Filter(_))));
     let [AuthEvent::AuthzDeny(_)] = events.take() else { panic!("one deny") };
 }
+
+#[tokio::test]
+async fn a_workload_is_not_asked_to_prove_more() {
+    let id: axess_identity::WorkloadId = "spiffe://prod.example.com/svc/billing".parse().unwrap();
+    let workload = Principal::Workload(axess_identity::WorkloadPrincipal {
+        trust_domain: id.trust_domain().clone(),
+        workload_id: id,
+        issuer: "https://issuer.example".into(),
+        tenant_id: tenant(1),
+        tenant_slug: "acme".into(),
+        service_name: "billing".into(),
+        attributes: [].into(),
+    });
+    let policies =
+        "permit (principal, action, resource) when { context.factors_completed.contains(\"fido2\") };";
+    for (principal, curable) in [(user(1), true), (workload, false)] {
+        let (session, _) = session(policies, principal, Provider(Ok(entities())));
+        let Err(AuthzError::Denied(denied)) = session.require("read", &uid(r#"Document::"a""#)).await else {
+            panic!("not denied")
+        };
+        assert_eq!(denied.step_up.is_some(), curable);
+    }
+}

@@ -239,6 +239,7 @@ impl<I, F> AuthnService<I, F> {
         let (Some(devices), Some(proven)) = (&self.devices, session.context().device) else {
             return Ok(None);
         };
+        // Another user's device saves the look into the store: it would not be found among this user's.
         if proven.owner != owner {
             return Ok(None);
         }

@@ -225,10 +225,10 @@ storage_trait! {
     /// # Ok(()) }
     /// ```
     pub trait IdentityAdmin / DynIdentityAdmin: IdentityAuthnLog / DynIdentityAuthnLog for [DynIdentityAdmin] {
-        /// Creates an account; [`SaveOutcome::Conflict`] when its login name is taken in the tenant. A
+        /// Creates an account; [`SaveOutcome::Conflict`] when its id exists or its login name is taken in the tenant. A
         /// [`UserStatus::Pending`] account does not hold its name: it is replaced.
         async fn create_user(user: NewUser) -> Result<SaveOutcome, StoreError>;
-        /// Changes an account; [`SaveOutcome::Conflict`] when it does not exist or the new name is taken.
+        /// Changes an account; [`SaveOutcome::Conflict`] when it does not exist, is erased, or the new name is taken.
         async fn update_user(tenant_id: TenantId, user_id: UserId, change: UserChange) -> Result<SaveOutcome, StoreError>;
         /// Erases an account's personal data and frees its name; the id stays as a tombstone.
         async fn erase_user(tenant_id: TenantId, user_id: UserId, reason: String) -> Result<SaveOutcome, StoreError>;

@@ -137,8 +137,12 @@ storage_trait! {
         /// Lists the live sessions of one user, newest first, at most `limit`.
         async fn find_sessions_for_user(owner: Owner, now: DateTime<Utc>, limit: usize) -> Result<Vec<SessionSummary>, StoreError>;
         /// Ends every session of one user except `keep`, and returns how many rows were deleted.
+        ///
+        /// A rotation under way does not save a session from it.
         async fn end_for_user(owner: Owner, keep: Option<SessionId>) -> Result<u64, StoreError>;
         /// Ends every session of one tenant, and returns how many rows were deleted.
+        ///
+        /// A rotation under way does not save a session from it.
         async fn end_for_tenant(tenant_id: TenantId) -> Result<u64, StoreError>;
         /// Reads rows, about `limit` at a time, in no particular order: for maintenance, such as sealing everything under a new
         /// key. A row that exists throughout the scan is seen at least once.

@@ -16,7 +16,9 @@ use axess_factors::{
 use axess_identity::FactorKind;
 use std::{sync::Arc, time::Duration};
 
-/// Makes the suite of [`FactorStore`]. Its users and tenants are in no table: a record stands by itself.
+/// Makes the suite of [`FactorStore`].
+///
+/// Its users and tenants are in no table: a record stands by itself.
 ///
 /// ```
 /// use axess_core::memory::InMemoryBackend;

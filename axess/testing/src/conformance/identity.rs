@@ -29,8 +29,7 @@ use std::{
 /// The most rows a case looks for.
 const MANY: usize = 1_000;
 
-/// Makes the suite of [`IdentityAdmin`], [`IdentityAuthnLog`](axess_core::store::IdentityAuthnLog) and
-/// [`IdentityLookup`](axess_core::store::IdentityLookup).
+/// Makes the suite of [`IdentityAdmin`] and the two narrower tiers.
 ///
 /// It changes the global methods and the global lockout policy for a moment and puts them back.
 ///

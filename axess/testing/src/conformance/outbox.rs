@@ -14,7 +14,9 @@ const BATCH: usize = 5;
 /// More pages than it takes to empty the outbox of any test.
 const MAX_PAGES: usize = 10_000;
 
-/// Makes the suite of [`AuditOutbox`]. It empties the outbox.
+/// Makes the suite of [`AuditOutbox`].
+///
+/// It empties the outbox.
 ///
 /// ```
 /// use axess_core::memory::MemoryAuditOutbox;

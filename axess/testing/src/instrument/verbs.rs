@@ -156,6 +156,7 @@ macro_rules! for_each_verb {
     } };
 }
 
+#[cfg(test)]
 pub(crate) use for_each_verb;
 
 macro_rules! instrument {

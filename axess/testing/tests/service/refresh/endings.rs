@@ -32,11 +32,16 @@ async fn a_logout_ends_its_own_family_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_logout_of_a_refreshed_session_ends_its_family() {
+async fn a_logout_of_a_refreshed_session_ends_the_whole_login() {
     let ground = Wired::new();
-    let issued = ground.service.issue_refresh_token(&ground.logged_in().await).await.unwrap();
+    let first = ground.logged_in().await;
+    let issued = ground.service.issue_refresh_token(&first).await.unwrap();
     let (session, next) = ground.refreshed(&issued.token).await;
-    ground.service.logout(&ground.suite.reopen(&session).await).await.unwrap();
+    let unrelated = ground.logged_in().await;
+    let ended = ground.service.logout(&ground.suite.reopen(&session).await).await.unwrap();
+    assert_eq!(ended, axess_core::authn::LogoutOutcome::Ended);
+    assert!(ground.suite.reopen(&first).await.is_guest());
+    assert!(ground.suite.reopen(&unrelated).await.is_authenticated());
     ground.refused(&next.token).await;
 }
 

@@ -53,7 +53,12 @@ const COMMANDS: &[Command] = &[
         about: "the third-party programs and servers the tests talk to",
         run: peers::run,
     },
-    Command { name: "bench", usage: "[CASE]", about: "run the request benchmarks", run: bench::run },
+    Command {
+        name: "bench",
+        usage: "[request [CASE...] | stores [BACKEND...] [--rounds N] [--durable]]",
+        about: "measure requests and stored sessions",
+        run: bench::run,
+    },
     Command { name: "ci", usage: "", about: "everything that must pass before a change lands", run: ci::run },
 ];
 

@@ -134,6 +134,17 @@ pub mod backends {
         pub use super::sql::*;
     }
 
+    /// On Redis or Valkey, a single server or a cluster.
+    #[cfg(feature = "valkey")]
+    pub mod valkey {
+        pub use axess_valkey::{
+            Valkey, ValkeyBuckets as RateLimitBuckets, ValkeyDeviceStore as DeviceStore,
+            ValkeyJtiReplayStore as JtiReplayStore, ValkeyLeaderLock as LeaderLock, ValkeyOptions,
+            ValkeyRefreshTokenStore as RefreshTokenStore, ValkeySessionRegistry as SessionRegistry,
+            ValkeySessionStore as SessionStore, ValkeyStore as Store,
+        };
+    }
+
     /// On MySQL or MariaDB.
     #[cfg(feature = "mysql")]
     pub mod mysql {

@@ -40,8 +40,8 @@ const UPDATE: &str = "UPDATE axess_factor SET sealed = ?, key_id = ?, version = 
     WHERE tenant_id = ? AND user_id = ? AND kind = ? AND version = ?";
 
 const OVERWRITE: &str = "INSERT INTO axess_factor (sealed, key_id, tenant_id, user_id, kind, version)
-    VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (tenant_id, user_id, kind) DO UPDATE
-    SET sealed = excluded.sealed, key_id = excluded.key_id, version = axess_factor.version + 1";
+    VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (tenant_id, user_id, kind) DO UPDATE SET
+        sealed = excluded.sealed, key_id = excluded.key_id, version = axess_factor.version + 1";
 
 const DELETE: &str = "DELETE FROM axess_factor WHERE tenant_id = ? AND user_id = ? AND kind = ?";
 

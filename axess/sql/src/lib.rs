@@ -21,6 +21,8 @@
 //! | [`SqlLeaderLock`] | `LeaderLock` |
 //! | [`SqlStore`] | `Store<String, Vec<u8>>` |
 #![forbid(unsafe_code)]
+// Without a database there is nothing to build.
+#![cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
 mod audit;
 mod bucket;
@@ -31,7 +33,8 @@ mod factor;
 mod identity;
 mod key_value;
 mod lease;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod plans;
 mod refresh;
 mod replay;

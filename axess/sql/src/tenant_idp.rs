@@ -54,8 +54,8 @@ const UPDATE: &str = "UPDATE axess_tenant_idp
     WHERE tenant_id = ? AND name = ? AND version = ?";
 
 const OVERWRITE: &str = "INSERT INTO axess_tenant_idp (protocol, issuer, settings, secret, key_id, enabled, tenant_id, name, version)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (tenant_id, name) DO UPDATE
-    SET protocol = excluded.protocol, issuer = excluded.issuer, settings = excluded.settings, secret = excluded.secret,
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (tenant_id, name) DO UPDATE SET
+        protocol = excluded.protocol, issuer = excluded.issuer, settings = excluded.settings, secret = excluded.secret,
         key_id = excluded.key_id, enabled = excluded.enabled, version = axess_tenant_idp.version + 1";
 
 const DELETE: &str = "DELETE FROM axess_tenant_idp WHERE tenant_id = ? AND name = ?";

@@ -11,8 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 static ADD: Script = Script::new(include_str!("index/add.lua"));
 
-/// How long an entry outlives the end it names: more than the clocks of two instances differ.
-const PRUNE_AFTER: TimeDelta = TimeDelta::hours(1);
+/// How long an entry outlives the end it names: far more than the clocks of two instances may differ. An entry that was dropped
+/// early would hide a session from whoever ends all of a user's.
+const PRUNE_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// How many entries one page has, about.
 const PAGE: usize = 500;

@@ -13,6 +13,18 @@
 //! whose clock differs from the application's does not delete early; only an application whose clock *runs* slower than
 //! real time can see a row vanish before its end.
 //!
+//! # Keys
+//!
+//! Every name begins with [`ValkeyOptions::prefix`]. What belongs to one user is in the slot of `{tenant:user}`.
+//!
+//! | Store | Names |
+//! |---|---|
+//! | sessions | `session:row:<id>`, `session:of:{tenant:user}`, `session:users:{tenant}` |
+//! | registry | `registry:of:{tenant:user}`, `registry:ends:{tenant:user}`, `registry:users:{tenant}` |
+//! | refresh tokens | `refresh:of:`, `refresh:active:` and `refresh:ends:{tenant:user}`, `refresh:users:{tenant}` |
+//! | devices | `device:of:{tenant:user}`, `device:live:{tenant:user}`, `device:users:{tenant}` |
+//! | others | `replay:<digest>`, `bucket:<digest>`, `lease:<name>`, `value:<key>` |
+//!
 //! # What to set on the server
 //!
 //! - `maxmemory-policy noeviction`: a full server then refuses writes ([`StoreErrorKind::Full`](axess_core::store::StoreErrorKind::Full)).

@@ -3,7 +3,7 @@ mod send;
 use crate::error::store_error;
 use axess_core::store::{StoreError, StoreErrorKind};
 use redis::{
-    Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
+    Client, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisResult,
     aio::{ConnectionManager, ConnectionManagerConfig},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
@@ -141,7 +141,7 @@ impl ValkeyOptions {
     ///
     /// As [`ValkeyOptions::connect`].
     pub async fn with_client(&self, client: Client) -> Result<Valkey, StoreError> {
-        install_crypto();
+        choose_crypto([client.get_connection_info()]);
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(self.response_timeout))
             .set_connection_timeout(Some(self.connect_timeout))
@@ -161,8 +161,9 @@ impl ValkeyOptions {
         &self,
         urls: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Valkey, StoreError> {
-        install_crypto();
-        let nodes = urls.into_iter().map(Into::into).collect::<Vec<String>>();
+        let nodes = urls.into_iter().map(|url| url.into().into_connection_info());
+        let nodes = nodes.collect::<RedisResult<Vec<_>>>().map_err(store_error)?;
+        choose_crypto(&nodes);
         let client = ClusterClient::builder(nodes)
             .response_timeout(self.response_timeout)
             .connection_timeout(self.connect_timeout)
@@ -210,11 +211,13 @@ impl fmt::Debug for Valkey {
     }
 }
 
-/// Chooses aws-lc-rs for this process unless the application chose already.
+/// Chooses aws-lc-rs for this process if a connection needs TLS and the application chose nothing.
 ///
 /// The client library takes the process's provider and knows no other way to name one.
-fn install_crypto() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
+fn choose_crypto<'a>(nodes: impl IntoIterator<Item = &'a ConnectionInfo>) {
+    let mut nodes = nodes.into_iter();
+    let needs_tls = nodes.any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. }));
+    if needs_tls && rustls::crypto::CryptoProvider::get_default().is_none() {
         // Losing a race against another installation is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }

@@ -36,7 +36,9 @@ static REVOKE: Script = script!("refresh/revoke.lua");
 static CLEAN: Script = script!("refresh/clean.lua");
 static DELETE: Script = script!("refresh/delete.lua");
 
-/// The most tokens kept for one user, inactive ones included. Beyond it nothing is issued until some expire.
+/// The most tokens kept for one user, inactive ones included.
+///
+/// Beyond it nothing is issued until some expire.
 pub const MAX_TOKENS_PER_USER: usize = 50_000;
 /// The most bytes of a sealed successor.
 pub const MAX_SEALED_BYTES: usize = 4 * 1024;

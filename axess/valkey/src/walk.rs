@@ -1,18 +1,18 @@
 //! Walking over all keys of a kind, on every node.
 
-use crate::{
-    Valkey,
-    error::{corrupt, store_error},
-    script::Script,
-};
-use axess_core::store::StoreError;
+use crate::{Valkey, error::store_error, script::Script};
+use axess_core::store::{StoreError, StoreErrorKind};
 use futures_util::future::try_join_all;
 use redis::{FromRedisValue, Value};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// How many keys the server looks at in one step.
+/// How many keys the server looks at in one step, at least and at most. Fewer would cost more round trips than they save.
+const MIN_STEP: usize = 10;
 const MAX_STEP: usize = 1_000;
+
+/// How often a walk begins again before it gives up: nodes that do not agree about the slots would keep it busy for ever.
+const MAX_RESTARTS: u32 = 32;
 
 /// How many calls a cleanup has under way at most.
 const AT_ONCE: usize = 32;
@@ -27,6 +27,8 @@ pub(crate) struct Walk {
     map: u64,
     node: u32,
     cursor: u64,
+    /// How often the map changed.
+    restarts: u32,
     is_over: bool,
 }
 
@@ -50,10 +52,13 @@ impl Walk {
         }
         let map = valkey.map().await?;
         if map.digest != self.map {
-            *self = Self { map: map.digest, ..Self::default() };
+            if self.restarts > MAX_RESTARTS {
+                return Err(StoreError::bare(StoreErrorKind::Unavailable));
+            }
+            *self = Self { map: map.digest, restarts: self.restarts + 1, ..Self::default() };
         }
         let mut cmd = redis::cmd("SCAN");
-        cmd.arg(self.cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(count.clamp(1, MAX_STEP));
+        cmd.arg(self.cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(count.clamp(MIN_STEP, MAX_STEP));
         let node = usize::try_from(self.node).ok().and_then(|node| map.masters.get(node));
         let answer = match node {
             Some((host, port)) => valkey.send_to_node(&cmd, host, *port).await,
@@ -61,7 +66,7 @@ impl Walk {
         };
         let answer = answer.map_err(store_error)?;
         let (cursor, keys): (u64, Vec<String>) =
-            FromRedisValue::from_redis_value(answer).map_err(|_| corrupt())?;
+            FromRedisValue::from_redis_value(answer).map_err(|error| store_error(error.into()))?;
         self.cursor = cursor;
         if cursor == 0 {
             self.node += 1;
@@ -72,8 +77,9 @@ impl Walk {
 
     /// Returns the place as bytes; nothing when the walk is over.
     pub(crate) fn to_bytes(self) -> Option<Vec<u8>> {
-        let place = [&self.map.to_be_bytes()[..], &self.node.to_be_bytes(), &self.cursor.to_be_bytes()];
-        (!self.is_over).then(|| place.concat())
+        let (map, node, restarts) =
+            (self.map.to_be_bytes(), self.node.to_be_bytes(), self.restarts.to_be_bytes());
+        (!self.is_over).then(|| [&map[..], &node, &restarts, &self.cursor.to_be_bytes()].concat())
     }
 
     /// Reads what [`Walk::to_bytes`] wrote. Anything else begins a new walk.
@@ -81,9 +87,10 @@ impl Walk {
         let read = || {
             let (map, rest) = bytes.split_first_chunk()?;
             let (node, rest) = rest.split_first_chunk()?;
-            let cursor = rest.try_into().ok()?;
-            let (map, node) = (u64::from_be_bytes(*map), u32::from_be_bytes(*node));
-            Some(Self { map, node, cursor: u64::from_be_bytes(cursor), is_over: false })
+            let (restarts, rest) = rest.split_first_chunk()?;
+            let cursor = u64::from_be_bytes(rest.try_into().ok()?);
+            let (node, restarts) = (u32::from_be_bytes(*node), u32::from_be_bytes(*restarts));
+            Some(Self { map: u64::from_be_bytes(*map), node, cursor, restarts, is_over: false })
         };
         read().unwrap_or_default()
     }
@@ -129,7 +136,7 @@ impl Valkey {
                 Some((first, last, host.filter(|host| !host.is_empty())?, port?))
             })
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(corrupt)?;
+            .ok_or_else(unusable)?;
         ranges.sort_unstable();
         let mut digest = Sha256::new();
         let mut masters = Vec::new();
@@ -153,8 +160,13 @@ impl Valkey {
             let last = u16::from_redis_value(range.next()?).ok()?;
             Some((first, last, Vec::from_redis_value(range.next()?).ok()?))
         };
-        answer.into_iter().map(range).collect::<Option<_>>().ok_or_else(corrupt)
+        answer.into_iter().map(range).collect::<Option<_>>().ok_or_else(unusable)
     }
+}
+
+/// Reports a node that does not know the addresses of its cluster.
+fn unusable() -> StoreError {
+    StoreError::bare(StoreErrorKind::Unavailable)
 }
 
 impl fmt::Display for Hex<'_> {
@@ -169,10 +181,10 @@ mod tests {
 
     #[test]
     fn a_place_is_read_back_and_nonsense_begins_anew() {
-        let walk = Walk { map: 7, node: 2, cursor: u64::MAX, is_over: false };
+        let walk = Walk { map: 7, node: 2, cursor: u64::MAX, restarts: 3, is_over: false };
         assert_eq!(Walk::from_bytes(&walk.to_bytes().unwrap()), walk);
         assert_eq!(Walk { is_over: true, ..walk }.to_bytes(), None);
-        for bad in [&b""[..], b"short", &[0; 21]] {
+        for bad in [&b""[..], b"short", &[0; 25]] {
             assert_eq!(Walk::from_bytes(bad), Walk::default());
         }
     }

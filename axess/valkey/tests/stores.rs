@@ -4,9 +4,8 @@
 mod stores {
     mod conformance;
     mod devices;
-    mod faults;
     mod gcra;
     mod ground;
-    mod moves;
+    mod servers;
     mod small;
 }

@@ -64,8 +64,8 @@ fn kind_of(error: &dyn DatabaseError) -> StoreErrorKind {
         {
             StoreErrorKind::Unavailable
         }
-        // A value that is too long or out of range.
-        "22001" | "22003" | "1406" | "1264" | "18" => StoreErrorKind::Misuse,
+        // A value that is too long, out of range, or (PostgreSQL) a text with a NUL in it.
+        "22001" | "22021" | "22003" | "1406" | "1264" | "18" => StoreErrorKind::Misuse,
         _ => StoreErrorKind::Backend,
     }
 }

@@ -17,6 +17,10 @@
 use std::{borrow::Cow, fmt::Write};
 
 /// Which database it is.
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "a build for one database spells for one")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Sqlite,

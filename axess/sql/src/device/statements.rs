@@ -36,7 +36,8 @@ pub(super) const TRUST: &str =
     WHERE tenant_id = ? AND user_id = ? AND device_id = ?";
 
 pub(super) const REVOKE: &str =
-    "UPDATE axess_device SET trust_level = 'revoked', revoked_at = ?, live_fingerprint = NULL
+    "UPDATE axess_device SET trust_level = 'revoked', revoked_at = ?, trusted_at = NULL,
+    live_fingerprint = NULL
     WHERE tenant_id = ? AND user_id = ? AND device_id = ?";
 
 pub(super) const DELETE_FOR_USER: &str = "DELETE FROM axess_device WHERE tenant_id = ? AND user_id = ?";

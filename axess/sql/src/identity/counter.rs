@@ -10,8 +10,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-/// How many failures in a row of an account are remembered for good: as many as the pure machine does not call idle.
-const LASTING: u32 = 3;
 /// How long a counter is kept at least, so that who is adding it finds it there.
 const KEPT: TimeDelta = TimeDelta::hours(1);
 /// How many idle counters are removed by whoever adds some.
@@ -35,7 +33,7 @@ pub(super) const SWEEP: &str =
         SELECT lever FROM axess_lockout WHERE lasting = 0 AND idle_at <= ? ORDER BY idle_at LIMIT ?
     ) AS batch)";
 
-/// What was counted for good against accounts that do not exist.
+/// What was counted against accounts that do not exist.
 pub(super) const FORGET_STRANGERS: &str =
     "DELETE FROM axess_lockout WHERE lasting = 1 AND idle_at < ? AND lever IN (SELECT lever FROM (
         SELECT l.lever FROM axess_lockout l WHERE l.lasting = 1 AND l.idle_at < ? AND NOT EXISTS (
@@ -144,10 +142,10 @@ fn read(row: &Row) -> Result<([u8; 32], LockoutCounter), StoreError> {
     Ok((row.get("lever")?, counter))
 }
 
-/// Tells whether the count must outlast its window: failures in a row lock an account for good in the end. Nothing locks
-/// a tenant or an address for good.
+/// Tells whether the count must outlast its window: failures in a row lock an account for good in the end, however far
+/// apart they are. Nothing locks a tenant or an address for good.
 fn is_lasting(lever: &Lever, counter: &LockoutCounter) -> bool {
-    matches!(lever, Lever::User { .. }) && counter.consecutive >= LASTING
+    matches!(lever, Lever::User { .. }) && counter.consecutive > 0
 }
 
 /// Returns when window and lock are over, and earlier locks no longer make the next one longer.
@@ -232,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_the_machine_calls_idle_is_not_needed_and_no_other_is() {
+    fn only_what_the_machine_calls_idle_is_not_needed() {
         let (policy, start) = (LockoutPolicy::default(), DateTime::UNIX_EPOCH);
         let lever = Lever::User {
             tenant_id: TenantId::from_parts(0, [1; 10]),
@@ -241,13 +239,13 @@ mod tests {
             trusted_device: None,
         };
         let mut counter = LockoutCounter::default();
-        for failures in 1..=LASTING {
+        for _ in 0..3 {
             lever.reserve(&mut counter, &policy, start).unwrap();
             let idle = idle_at(&lever, &counter, &policy, start);
             assert!(!counter.is_idle(&policy.per_user, idle - TimeDelta::seconds(1)));
-            let after = idle + TimeDelta::seconds(1);
-            assert_eq!(counter.is_idle(&policy.per_user, after), !is_lasting(&lever, &counter), "{failures}");
+            assert!(is_lasting(&lever, &counter), "failures in a row are counted for ever");
         }
+        assert!(!is_lasting(&lever, &LockoutCounter::default()), "a success ends them");
         let address = Lever::Source("192.0.2.1".parse().unwrap());
         assert!(!is_lasting(&address, &counter), "nothing locks an address for good");
     }

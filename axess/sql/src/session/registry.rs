@@ -111,9 +111,8 @@ impl SessionRegistry for SqlSessionRegistry {
     }
 
     async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {
-        let sql = "DELETE FROM axess_session_registry WHERE expires_at <= ? AND id IN (SELECT id FROM (
-                       SELECT id FROM axess_session_registry WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
-                   ) AS batch)";
-        self.db.execute(sql, args![now, now, limit]).await
+        let sql = "DELETE FROM axess_session_registry WHERE expires_at <= ?
+                   {first tenant_id, user_id, id FROM axess_session_registry ORDER BY expires_at LIMIT ?}";
+        self.db.execute(sql, args![now, limit]).await
     }
 }

@@ -175,14 +175,12 @@ impl SessionStore for SqlSessionStore {
     }
 
     async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {
-        let forget = "DELETE FROM axess_session_rotation WHERE id IN (SELECT id FROM (
-                          SELECT id FROM axess_session_rotation WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
-                      ) AS batch)";
+        let forget = "DELETE FROM axess_session_rotation WHERE expires_at <= ?
+                      {first id FROM axess_session_rotation ORDER BY expires_at LIMIT ?}";
         self.db.execute(forget, args![now, limit]).await?;
-        let delete = "DELETE FROM axess_session WHERE expires_at <= ? AND id IN (SELECT id FROM (
-                          SELECT id FROM axess_session WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
-                      ) AS batch)";
-        self.db.execute(delete, args![now, now, limit]).await
+        let delete = "DELETE FROM axess_session WHERE expires_at <= ?
+                      {first id FROM axess_session ORDER BY expires_at LIMIT ?}";
+        self.db.execute(delete, args![now, limit]).await
     }
 }
 

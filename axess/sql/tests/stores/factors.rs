@@ -1,5 +1,5 @@
 use crate::{
-    database::{TestDatabase, on_every_database},
+    database::on_every_database,
     identity::{TENANT, backend, create, envelope, number, password, tamper, user, user_id},
 };
 use axess_core::{
@@ -8,6 +8,7 @@ use axess_core::{
 };
 use axess_identity::{FactorKind, UserId};
 use axess_sql::SqlBackend;
+use axess_testing::conformance::{self, Setting};
 use std::sync::Arc;
 
 /// Loads a user's password record: its version and hash.
@@ -127,7 +128,7 @@ on_every_database!(of_racing_writers_one_wins_also_while_keys_change, |database:
             tokio::spawn(async move {
                 let before = load(&rotated, user_id(1)).await.unwrap().unwrap();
                 let outcome =
-                    saved(&rotated, user_id(1), &n.to_string(), Expected::Version(2 * version)).await;
+                    save(&rotated, user_id(1), &n.to_string(), Expected::Version(2 * version)).await;
                 (n, before, outcome)
             })
         };
@@ -142,4 +143,13 @@ on_every_database!(of_racing_writers_one_wins_also_while_keys_change, |database:
         let left = load(&rotated, user_id(1)).await.unwrap();
         assert_eq!(left, Some((2 * version + 1, winner.unwrap().to_string())), "no reader undid it");
     }
+});
+
+on_every_database!(factor_store, |database: TestDatabase| async move {
+    conformance::factor_store(SqlBackend::new(database.db, envelope(1)), Setting::default()).check().await;
+});
+
+on_every_database!(factor_store_without_encryption, |database: TestDatabase| async move {
+    let backend = SqlBackend::without_encryption(database.db);
+    conformance::factor_store(backend, Setting::default()).check().await;
 });

@@ -1,5 +1,5 @@
 use crate::{
-    database::{TestDatabase, on_every_database},
+    database::on_every_database,
     identity::{TENANT, envelope, number, tamper},
 };
 use axess_core::store::{

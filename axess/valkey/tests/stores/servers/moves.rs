@@ -1,6 +1,6 @@
 //! Clusters whose slots are moved, and whose nodes fail, while stores are in use.
 
-use super::ground::{at, connect, owner, token};
+use super::super::ground::{at, connect, owner, token};
 use axess_core::store::{RefreshTokenStore, SaveOutcome, SessionRow, SessionStore};
 use axess_identity::SessionId;
 use axess_peers::{Kind, Server, skip};

@@ -1,6 +1,6 @@
 //! Servers that are away, silent, full or forgetful.
 
-use super::ground::{KINDS, at, connect, owner, token};
+use super::super::ground::{KINDS, at, connect, owner, token};
 use axess_core::{
     ratelimit::{Admission, BucketKey, RateQuota},
     store::{

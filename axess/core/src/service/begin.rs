@@ -64,11 +64,17 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     }
 
     pub(super) async fn find_target(&self, identifier: &str, tenant: &str) -> Result<Target, AuthnError> {
-        let parsed = (tenant.parse::<TenantSlug>(), Identifier::parse(identifier));
-        let (Ok(slug), Ok(name)) = parsed else {
-            // Nobody can have such a name: the same number of round trips, and a stand-in.
+        let Ok(slug) = tenant.parse::<TenantSlug>() else {
+            // No tenant can have such a name: the same number of round trips, and a stand-in.
             let methods = self.identity.get_methods(crate::authn::AuthnScope::Global).await?;
             return Ok(self.target(identifier, tenant, LoginSubject { tenant: None, user: None, methods }));
+        };
+        let Ok(name) = Identifier::parse(identifier) else {
+            // Nobody can have such a name: looked up under one that nobody has, and offered what the tenant offers.
+            let nobody = self.stand_in_user(slug.as_str(), identifier).to_string();
+            let nobody = Identifier::parse(&nobody).map_err(|_| AuthnError::NoMethod)?;
+            let subject = self.identity.find_login(slug.clone(), nobody).await?;
+            return Ok(self.target(identifier, slug.as_str(), LoginSubject { user: None, ..subject }));
         };
         let subject = self.identity.find_login(slug.clone(), name.clone()).await?;
         Ok(self.target(name.as_str(), slug.as_str(), subject))

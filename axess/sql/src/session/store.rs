@@ -10,8 +10,8 @@ use axess_identity::{SessionId, TenantId, UserId};
 use chrono::{DateTime, Utc};
 
 const INSERT: &str =
-    "INSERT INTO axess_session (id, lineage, version, tenant_id, user_id, payload, created_at, expires_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    "INSERT INTO axess_session (id, lineage, version, tenant_id, user_id, payload, created_at, expires_at, expires_hour)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
 
 /// Keeps sessions in a database.
 ///
@@ -65,7 +65,8 @@ impl SessionStore for SqlSessionStore {
 
     async fn save(&self, row: SessionRow) -> Result<SaveOutcome, StoreError> {
         let sql = "UPDATE axess_session
-                   SET lineage = ?, version = ?, tenant_id = ?, user_id = ?, payload = ?, created_at = ?, expires_at = ?
+                   SET lineage = ?, version = ?, tenant_id = ?, user_id = ?, payload = ?, created_at = ?, expires_at = ?,
+                       expires_hour = ?
                    WHERE id = ? AND version = ?";
         let (tenant_id, user_id) = owner_columns(row.owner);
         let args = args![
@@ -76,6 +77,7 @@ impl SessionStore for SqlSessionStore {
             row.payload,
             row.created_at,
             row.expires_at,
+            hour(row.expires_at),
             row.id,
             row.version.saturating_sub(1),
         ];
@@ -92,7 +94,8 @@ impl SessionStore for SqlSessionStore {
         let outcome = transaction!(self.db, tx => {
             // The row moves to its new id in place: whoever waits for it finds it gone, or follows it.
             let sql = "UPDATE axess_session
-                       SET id = ?, lineage = ?, version = ?, tenant_id = ?, user_id = ?, payload = ?, created_at = ?, expires_at = ?
+                       SET id = ?, lineage = ?, version = ?, tenant_id = ?, user_id = ?, payload = ?, created_at = ?, expires_at = ?,
+                           expires_hour = ?
                        WHERE id = ? AND version = ?";
             let mut args = columns(row.clone());
             args.extend(args![old, expected]);
@@ -178,15 +181,42 @@ impl SessionStore for SqlSessionStore {
         let forget = "DELETE FROM axess_session_rotation WHERE expires_at <= ?
                       {first id FROM axess_session_rotation ORDER BY expires_at LIMIT ?}";
         self.db.execute(forget, args![now, limit]).await?;
-        let delete = "DELETE FROM axess_session WHERE expires_at <= ?
-                      {first id FROM axess_session ORDER BY expires_at LIMIT ?}";
-        self.db.execute(delete, args![now, limit]).await
+        let delete = "DELETE FROM axess_session WHERE expires_hour < ?
+                      {first id FROM axess_session ORDER BY expires_hour LIMIT ?}";
+        let deleted = self.db.execute(delete, args![hour(now), limit]).await?;
+        let left = limit.saturating_sub(usize::try_from(deleted).unwrap_or(usize::MAX));
+        if left == 0 {
+            return Ok(deleted);
+        }
+        // Of the current hour, those that are over.
+        let delete =
+            "DELETE FROM axess_session WHERE expires_hour = ? AND expires_at <= ? AND id IN (SELECT id FROM (
+                          SELECT id FROM axess_session WHERE expires_hour = ? AND expires_at <= ? LIMIT ?
+                      ) AS batch)";
+        let args = args![hour(now), now, hour(now), now, left];
+        Ok(deleted.saturating_add(self.db.execute(delete, args).await?))
     }
 }
 
 fn columns(row: SessionRow) -> Vec<Value> {
     let (tenant_id, user_id) = owner_columns(row.owner);
-    args![row.id, row.lineage, row.version, tenant_id, user_id, row.payload, row.created_at, row.expires_at]
+    let hour = hour(row.expires_at);
+    args![
+        row.id,
+        row.lineage,
+        row.version,
+        tenant_id,
+        user_id,
+        row.payload,
+        row.created_at,
+        row.expires_at,
+        hour
+    ]
+}
+
+/// Returns the hour a time lies in, counted from the epoch.
+fn hour(at: DateTime<Utc>) -> i64 {
+    at.timestamp().div_euclid(3_600)
 }
 
 fn owner_columns(owner: Option<Owner>) -> (Option<TenantId>, Option<UserId>) {

@@ -20,8 +20,15 @@ async fn the_narrowest_scope_that_has_methods_decides() {
         let session = suite.session().await;
         suite.service.begin_login(&session, name, tenant).await.unwrap()
     };
-    let everybody =
-        [(USER, TENANT), ("bob", TENANT), ("carol", "acme"), ("nobody", TENANT), ("nobody", "void")];
+    let everybody = [
+        (USER, TENANT),
+        ("bob", TENANT),
+        ("carol", "acme"),
+        ("nobody", TENANT),
+        ("no\u{200b}name", TENANT),
+        ("nobody", "void"),
+        ("nobody", "no tenant"),
+    ];
 
     for (name, slug) in everybody {
         assert_eq!(due(name, slug).await, step(FactorKind::Password), "global: {name}");

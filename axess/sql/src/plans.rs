@@ -23,7 +23,7 @@ pub(crate) async fn check(statements: &[&str]) {
 
 /// Tells whether a step reads a bounded result of another step, or the beginning of an index where that is meant.
 fn is_bounded(step: &str, first: bool) -> bool {
-    let known = ["SCAN batch", "SCAN CONSTANT ROW", "SCAN (subquery"];
+    let known = ["SCAN batch", "SCAN chain", "SCAN CONSTANT ROW", "SCAN (subquery"];
     known.iter().any(|known| step.starts_with(known)) || (first && step.contains(" INDEX "))
 }
 

@@ -4,7 +4,7 @@ use axess::{
     envelope::Envelope,
 };
 
-pub async fn wire(url: &str, signing: [u8; 32], sealing: [u8; 32]) -> Result<(), Box<dyn std::error::Error>> {
+async fn wire(url: &str, signing: [u8; 32], sealing: [u8; 32]) -> Result<(), Box<dyn std::error::Error>> {
     let db = Db::connect(url).await?; // "sqlite:app.db", "postgres://…", "mysql://…", or a pool you have
     db.migrate().await?;
 

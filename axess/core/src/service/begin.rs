@@ -124,8 +124,8 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
 impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
     /// Begins a login and verifies its password step in one call.
     ///
-    /// It makes four storage round trips besides loading the session: find and reserve, read the hash, settle, write the
-    /// session. A request of a device with a cookie makes two more.
+    /// It makes four storage round trips besides loading the session: find and reserve, read the hash, write the
+    /// session, settle (and read the hash once more at the same time). A request of a device with a cookie makes two more.
     ///
     /// When the method has further steps the outcome is [`FactorOutcome::FactorRequired`] and the login goes on with
     /// [`AuthnService::verify_factor`].

@@ -11,7 +11,7 @@ use axess_factors::{
     EmailOtpOutcome, HotpConfig, HotpOutcome, PasswordOutcome, RecoveryOutcome, Subject, TotpConfig,
     TotpOutcome, Unspent, Verified,
 };
-use axess_identity::{FactorKind, OtpSeed, Password, TenantId, UserId};
+use axess_identity::{FactorKind, OtpSeed, Password, PasswordHash, TenantId, UserId};
 use chrono::{DateTime, Utc};
 
 /// How often a credential is checked again when another request changed the user's record meanwhile.
@@ -20,7 +20,11 @@ const MAX_RETRIES: usize = 8;
 /// What a verifier said.
 #[derive(Debug)]
 pub(super) enum Checked {
-    Passed(Verified),
+    Passed {
+        proof: Verified,
+        /// The hash the password is the one of. A code is spent instead, and then nobody can change what it was checked with.
+        hash: Option<PasswordHash>,
+    },
     Failed(FactorFailureReason),
 }
 
@@ -90,15 +94,38 @@ impl<I, F: FactorStore> AuthnService<I, F> {
                 None => FactorFailureReason::NotEnrolled,
             })),
             PasswordOutcome::Verified { proof, needs_rehash } => {
-                if let (true, Some((record, version))) = (needs_rehash, record) {
-                    self.rehash(attempt.tenant_id, attempt.user_id, password, record, version).await;
-                }
-                Ok(Checked::Passed(proof))
+                let hash = match record {
+                    Some((record, version)) if needs_rehash => {
+                        self.rehash(attempt.tenant_id, attempt.user_id, password, record, version).await
+                    }
+                    record => record.map(|(record, _)| record.hash),
+                };
+                Ok(Checked::Passed { proof, hash })
             }
         }
     }
 
-    /// Brings an old hash up to date. The login does not depend on it: the next one tries again.
+    /// Tells whether the password a session was just written for is still the account's: it may have been changed, and all
+    /// sessions ended, while it was being hashed.
+    pub(super) async fn is_current(
+        &self,
+        attempt: &AttemptRequest,
+        credential: &FactorCredential,
+        hash: Option<&PasswordHash>,
+    ) -> Result<bool, AuthnError> {
+        let (FactorCredential::Password(password), Some(hash)) = (credential, hash) else { return Ok(true) };
+        let found =
+            self.factors.load_factor(attempt.tenant_id, attempt.user_id, FactorKind::Password).await?;
+        match found.record.map(|stored| stored.value) {
+            Some(FactorConfig::Password(record)) if record.hash.expose() == hash.expose() => Ok(true),
+            // Another login may have brought the hash up to date.
+            Some(FactorConfig::Password(record)) => Ok(self.hasher.matches(password, &record.hash).await?),
+            _ => Ok(false),
+        }
+    }
+
+    /// Brings an old hash up to date, and returns the one that is stored as far as it is known. The login does not depend
+    /// on it: the next one tries again.
     async fn rehash(
         &self,
         tenant_id: TenantId,
@@ -106,15 +133,16 @@ impl<I, F: FactorStore> AuthnService<I, F> {
         password: &Password,
         old: PasswordRecord,
         version: u64,
-    ) {
-        let Ok(hash) = self.hasher.hash(password).await else {
-            return;
-        };
-        let record = FactorConfig::Password(PasswordRecord { hash, ..old });
+    ) -> Option<PasswordHash> {
+        let before = old.hash.clone();
+        let Ok(hash) = self.hasher.hash(password).await else { return Some(before) };
+        let record = FactorConfig::Password(PasswordRecord { hash: hash.clone(), ..old });
         match self.factors.save_factor(tenant_id, user_id, record, Expected::Version(version)).await {
-            Ok(SaveOutcome::Saved | SaveOutcome::Conflict) => {}
+            Ok(SaveOutcome::Saved) => return Some(hash),
+            Ok(SaveOutcome::Conflict) => {}
             Err(error) => tracing::warn!(%error, "a password hash could not be brought up to date"),
         }
+        Some(before)
     }
 
     /// Verifies a single-use code and spends it with a conditional write. A lost write means that somebody else used
@@ -138,7 +166,7 @@ impl<I, F: FactorStore> AuthnService<I, F> {
             if self.factors.save_factor(attempt.tenant_id, attempt.user_id, spent, expected).await?
                 == SaveOutcome::Saved
             {
-                return Ok(Checked::Passed(proof));
+                return Ok(Checked::Passed { proof, hash: None });
             }
         }
         Ok(Checked::Failed(FactorFailureReason::Replayed))
@@ -168,7 +196,7 @@ impl<I, F: FactorStore> AuthnService<I, F> {
             EmailOtpOutcome::Rejected => Ok(Checked::Failed(FactorFailureReason::WrongCode)),
             EmailOtpOutcome::Accepted(proof) => {
                 session.record(Change::SetEmailCode(None));
-                Ok(Checked::Passed(proof))
+                Ok(Checked::Passed { proof, hash: None })
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::{
         Device, DeviceMatch, DeviceRetention, DeviceSignals, DeviceTrustLevel, Devices,
         MAX_DEVICE_NAME_CHARS, MAX_DEVICES_PER_USER, RetentionVerdict,
     },
-    session::{AuthState, Bond, Change, SessionHandle, Sessions},
+    session::{AuthState, Change, SessionHandle, Sessions},
     store::{IdentityLookup, Owner, SaveOutcome, TrustChange},
 };
 use axess_events::device::{
@@ -258,7 +258,7 @@ impl<I, F> AuthnService<I, F> {
             let level = DeviceTrustLevel::Seen;
             let _ = devices.store().set_trust_level(owner, device_id, level, self.now()).await?;
         }
-        if !session.commit(Change::Bind(owner, Bond::Device(device_id))).await? {
+        if !session.commit(Change::BindDevice(owner, device_id)).await? {
             return Err(AuthnError::SessionEnded);
         }
         // Written first, asked second: a revocation that came meanwhile is either found here or finds the session.

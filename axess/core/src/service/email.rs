@@ -57,7 +57,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
             session.workflow_step(&WorkflowKind::EmailVerification).ok_or(AuthnError::NotAuthenticating)?;
         let attempt = self.attempt(tenant_id, user_id, FactorKind::EmailOtp, session);
         let subject = Subject { user_id, attempt: attempt.attempt_id };
-        let Checked::Passed(proof) =
+        let Checked::Passed { proof, .. } =
             self.check_email_code(session, &attempt, subject, code.into().expose()).await?
         else {
             return Ok(EmailVerificationOutcome::InvalidCode);

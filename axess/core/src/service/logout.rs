@@ -2,12 +2,14 @@ use super::{AuthnService, cut_off::By};
 use crate::{
     authn::{AuthnError, LogoutOutcome},
     session::{Bond, SessionHandle},
+    store::Owner,
 };
 use axess_events::{
     AuthEvent,
     authentication::{Logout, LogoutReason},
     refresh::RefreshRevocationReason,
 };
+use axess_identity::TokenFamilyId;
 
 impl<I, F> AuthnService<I, F> {
     /// Ends the session, whatever its state is, together with whatever a racing request has rotated it into.
@@ -35,12 +37,16 @@ impl<I, F> AuthnService<I, F> {
         session: &SessionHandle,
         reason: LogoutReason,
     ) -> Result<LogoutOutcome, AuthnError> {
-        let (owner, session_id) = (session.owner(), session.session_id());
-        // First, so that a logout that fails half-way can be tried again: the session knows its family.
-        if let (Some(owner), Some(family)) = (owner, session.refresh_family()) {
-            let why = RefreshRevocationReason::Logout;
-            self.revoke_family(owner, family, By::Session(session), why).await?;
-            session.sessions().end_bound(owner, Bond::Family(family), Some(session_id)).await?;
+        let (owner, session_id) = (session.bound_owner(), session.session_id());
+        if let (Some(owner), Some(_)) = (owner, &self.refresh) {
+            // First, so that a logout that fails half-way can be tried again: the session knows its family.
+            let known = session.refresh_family();
+            self.end_family(session, owner, known).await?;
+            // From here on no family can be bound to it; the one that was bound since it was read ends as well.
+            let last = session.retire().await?;
+            if last != known {
+                self.end_family(session, owner, last).await?;
+            }
         }
         let outcome = session.clear().await?;
         self.metrics.logout();
@@ -49,5 +55,19 @@ impl<I, F> AuthnService<I, F> {
             self.emit(session, Some(owner.tenant_id), event)?;
         }
         Ok(outcome)
+    }
+
+    /// Ends what else belongs to the login of a session.
+    async fn end_family(
+        &self,
+        session: &SessionHandle,
+        owner: Owner,
+        family: Option<TokenFamilyId>,
+    ) -> Result<(), AuthnError> {
+        let Some(family) = family else { return Ok(()) };
+        let (keep, why) = (Some(session.session_id()), RefreshRevocationReason::Logout);
+        self.revoke_family(owner, family, By::Session(session), why).await?;
+        session.sessions().end_bound(owner, Bond::Family(family), keep).await?;
+        Ok(())
     }
 }

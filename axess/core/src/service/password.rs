@@ -49,8 +49,8 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         match self.prove(session, &attempt, reservation, &credential).await? {
             Proof::Wrong => return Ok(PasswordChangeOutcome::InvalidCredential),
             Proof::Locked { until } => return Ok(PasswordChangeOutcome::Locked { until }),
-            Proof::Right(_) if !self.accept(&attempt).await? => return Err(AuthnError::NotAuthenticated),
-            Proof::Right(_) => {}
+            Proof::Right { .. } if !self.accept(&attempt).await? => return Err(AuthnError::NotAuthenticated),
+            Proof::Right { .. } => {}
         }
         let judged = self.judge(owner.tenant_id, owner.user_id, Some(&current), &new.into()).await?;
         let (record, expected) = match judged {
@@ -65,12 +65,14 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         {
             return Err(AuthnError::SessionEnded);
         }
-        let (keep, by) = (Some(session.session_id()), By::Session(session));
+        // First: whoever shares this session has no part in what it is from here on. Should that fail, all sessions end.
+        let rotated = self.rotate(session).await;
+        let (keep, by) = (rotated.is_ok().then(|| session.session_id()), By::Session(session));
         let why = RefreshRevocationReason::CredentialChanged;
         let sessions_ended = self.cut_off(session.sessions(), owner, keep, by, why).await?;
         let event = PasswordChanged { user_id: owner.user_id };
         self.emit(session, Some(owner.tenant_id), AuthEvent::PasswordChanged(event))?;
-        self.rotate(session).await?;
+        rotated?;
         Ok(PasswordChangeOutcome::Changed { sessions_ended })
     }
 }

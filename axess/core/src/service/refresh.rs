@@ -41,21 +41,23 @@ impl<I, F> AuthnService<I, F> {
     ///
     /// # Errors
     ///
-    /// [`AuthnError::NotConfigured`]; [`AuthnError::NotAuthenticated`]; [`AuthnError::SessionEnded`] when it ended
-    /// meanwhile; a store's or the trail's failure. No token works then.
+    /// [`AuthnError::NotConfigured`]; [`AuthnError::NotAuthenticated`]; [`AuthnError::SessionEnded`] when it ended, or
+    /// another request issued a token for it, meanwhile; a store's or the trail's failure. No token of this call works then.
     pub async fn issue_refresh_token(
         &self,
         session: &SessionHandle,
     ) -> Result<IssuedRefreshToken, AuthnError> {
         let tokens = self.refresh_tokens()?;
         let (owner, grant) = session.with_state(proved).ok_or(AuthnError::NotAuthenticated)?;
-        if let Some(before) = session.refresh_family() {
+        let replaces = session.refresh_family();
+        if let Some(before) = replaces {
             self.revoke_family(owner, before, By::Session(session), Why::Replaced).await?;
         }
         let device_id = session.device_id();
         let info = session.context().user_agent.as_deref();
         let (issued, evicted) = tokens.issue(owner, grant, (device_id, info), self.now(), &*self.rng).await?;
-        let kept = match session.commit(Change::Bind(owner, Bond::Family(issued.family_id))).await {
+        let bind = Change::BindFamily { owner, family: issued.family_id, replaces };
+        let kept = match session.commit(bind).await {
             Ok(true) => self.record_issued(session, owner, device_id, &issued, evicted.len()),
             Ok(false) | Err(SessionError::Ended) => Err(AuthnError::SessionEnded),
             Err(error) => Err(error.into()),
@@ -152,11 +154,11 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             && tenant.is_some_and(|tenant| tenant.status.admits_logins()))
     }
 
-    /// Tells whether a device was revoked. Its tokens were revoked with it, unless that stopped half-way.
+    /// Tells whether a device was revoked or is gone. Its tokens were revoked with it, unless that stopped half-way.
     async fn is_revoked(&self, owner: Owner, device_id: Option<DeviceId>) -> Result<bool, AuthnError> {
         let (Some(devices), Some(device_id)) = (&self.devices, device_id) else { return Ok(false) };
         let device = devices.store().load(owner, device_id).await?;
-        Ok(device.is_some_and(|device| device.trust_level == DeviceTrustLevel::Revoked))
+        Ok(device.is_none_or(|device| device.trust_level == DeviceTrustLevel::Revoked))
     }
 
     async fn continue_login(

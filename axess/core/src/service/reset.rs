@@ -77,7 +77,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         // A mailed code is bounded by its own tries; a stand-in's was never mailed.
         let real =
             self.identity.get_user(tenant_id, user_id).await?.is_some_and(|user| user.status.admits_logins());
-        let accepted = matches!(checked, Checked::Passed(_)) && real;
+        let accepted = matches!(checked, Checked::Passed { .. }) && real;
         if !accepted || !session.commit(Change::AdvanceWorkflow).await? {
             return Ok(PasswordResetOutcome::InvalidCode);
         }

@@ -121,7 +121,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         let pending = pending.ok_or(AuthnError::NotAuthenticating)?;
         let attempt = self.attempt(pending.tenant_id, pending.user_id, FactorKind::EmailOtp, session);
         let subject = Subject { user_id: pending.user_id, attempt: attempt.attempt_id };
-        let Checked::Passed(proof) =
+        let Checked::Passed { proof, .. } =
             self.check_email_code(session, &attempt, subject, code.into().expose()).await?
         else {
             return Ok(SignupOutcome::InvalidCode);

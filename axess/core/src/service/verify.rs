@@ -6,7 +6,7 @@ use crate::{
 };
 use axess_events::authentication::{FactorFailureReason, LogoutReason};
 use axess_factors::Verified;
-use axess_identity::{AttemptId, FactorKind, TenantId, UserId};
+use axess_identity::{AttemptId, FactorKind, PasswordHash, TenantId, UserId};
 use chrono::{DateTime, Utc};
 
 impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
@@ -50,22 +50,26 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         credential: FactorCredential,
     ) -> Result<FactorOutcome, AuthnError> {
         match self.prove(session, &attempt, reservation, &credential).await? {
-            Proof::Right(proof) => {
-                // Written first, settled second: an account that is suspended meanwhile is either found inactive here,
-                // or its suspension finds the session and ends it.
+            Proof::Right { proof, hash } => {
+                // Written first, asked second: an account that is suspended, or a password that is changed, meanwhile is
+                // either noticed here, or whoever did it finds the session and ends it.
                 let moved = self.move_on(session, proof).await;
-                match self.accept(&attempt).await {
-                    Ok(true) => moved,
-                    Ok(false) => {
-                        self.end_session(session, LogoutReason::AdminRevoked).await?;
-                        Ok(FactorOutcome::InvalidCredential)
-                    }
-                    Err(error) => {
+                let asked = tokio::join!(
+                    self.accept(&attempt),
+                    self.is_current(&attempt, &credential, hash.as_ref())
+                );
+                let why = match asked {
+                    (Ok(true), Ok(true)) => return moved,
+                    (Ok(false), Ok(_)) => LogoutReason::AdminRevoked,
+                    (Ok(true), Ok(false)) => LogoutReason::CredentialChanged,
+                    (Err(error), _) | (_, Err(error)) => {
                         // Nobody knows whether the account may still log in, so it may not.
                         session.clear().await?;
-                        Err(error)
+                        return Err(error);
                     }
-                }
+                };
+                self.end_session(session, why).await?;
+                Ok(FactorOutcome::InvalidCredential)
             }
             Proof::Wrong => {
                 self.count_in_session(session, &attempt)?;
@@ -113,8 +117,8 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             return Ok(Proof::Locked { until });
         }
         match checked {
-            Checked::Passed(proof) if active => Ok(Proof::Right(proof)),
-            Checked::Passed(_) => {
+            Checked::Passed { proof, hash } if active => Ok(Proof::Right { proof, hash }),
+            Checked::Passed { .. } => {
                 self.failed(session, attempt, active, FactorFailureReason::UnknownAccount).await
             }
             Checked::Failed(why) => {
@@ -212,7 +216,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
 /// What a settled attempt proved.
 #[derive(Debug)]
 pub(super) enum Proof {
-    Right(Verified),
+    Right { proof: Verified, hash: Option<PasswordHash> },
     Wrong,
     Locked { until: Option<DateTime<Utc>> },
 }

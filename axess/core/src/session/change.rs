@@ -1,7 +1,6 @@
 use super::{
     AuthState, TransitionPolicy, WorkflowKind,
     data::{PendingSignup, PendingTotp, SessionData},
-    open::Bond,
     transition::{Input, transition},
 };
 use crate::{
@@ -9,7 +8,7 @@ use crate::{
     store::Owner,
 };
 use axess_factors::EmailOtpChallenge;
-use axess_identity::{FactorKind, TenantId, UserId};
+use axess_identity::{DeviceId, FactorKind, TenantId, TokenFamilyId, UserId};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -20,8 +19,16 @@ pub(crate) enum Change {
     RemoveCustom(String),
     BindFingerprint([u8; 32]),
     ReportForeign([u8; 32]),
-    /// Binds the session of this user.
-    Bind(Owner, Bond),
+    /// Binds the session of this user to a device.
+    BindDevice(Owner, DeviceId),
+    /// Binds the session of this user to a family of refresh tokens, unless it got another one than `replaces` meanwhile.
+    BindFamily {
+        owner: Owner,
+        family: TokenFamilyId,
+        replaces: Option<TokenFamilyId>,
+    },
+    /// Takes the user from the session, so that nothing can be bound to it any more; it still knows what it was bound to.
+    Retire,
     Identify {
         tenant_id: TenantId,
         user_id: UserId,
@@ -75,7 +82,11 @@ impl Change {
                 data.foreign = Some(digest);
                 return true;
             }
-            Self::Bind(owner, bond) => return data.bind(owner, bond),
+            Self::BindDevice(owner, device) => return data.bind_device(owner, device),
+            Self::BindFamily { owner, family, replaces } => {
+                return data.bind_family(owner, family, replaces);
+            }
+            Self::Retire => return data.retire(),
             Self::Prepare(kind) => {
                 data.change_ceremony(|ceremony| ceremony.prepared = Some(kind));
                 return true;

@@ -1,7 +1,6 @@
 use super::{
     AuthState,
     handle::{owner_of, row_owner},
-    open::Bond,
     stored,
 };
 use crate::store::Owner;
@@ -128,15 +127,35 @@ impl SessionData {
         }
     }
 
-    /// Binds the session, if it is `owner`'s; tells whether it is.
-    pub(crate) fn bind(&mut self, owner: Owner, bond: Bond) -> bool {
+    /// Binds the session to a device, if it is `owner`'s; tells whether it is.
+    pub(crate) fn bind_device(&mut self, owner: Owner, device: DeviceId) -> bool {
         let applies = owner_of(&self.auth_state) == Some(owner);
-        match bond {
-            Bond::Device(device) if applies => self.device = Some(device),
-            Bond::Family(family) if applies => self.refresh_family = Some(family),
-            Bond::Device(_) | Bond::Family(_) => {}
+        if applies {
+            self.device = Some(device);
         }
         applies
+    }
+
+    /// Binds the session to a family, if it is `owner`'s and bound to `replaces` until now; tells whether it is. A family
+    /// that was bound by somebody else meanwhile would be forgotten, and nothing that ends the session would end it.
+    pub(crate) fn bind_family(
+        &mut self,
+        owner: Owner,
+        family: TokenFamilyId,
+        replaces: Option<TokenFamilyId>,
+    ) -> bool {
+        let applies = owner_of(&self.auth_state) == Some(owner) && self.refresh_family == replaces;
+        if applies {
+            self.refresh_family = Some(family);
+        }
+        applies
+    }
+
+    /// Takes the user from the session, but not what it was bound to.
+    pub(crate) fn retire(&mut self) -> bool {
+        self.auth_state = AuthState::Guest;
+        self.drop_ceremony();
+        true
     }
 
     /// Forgets the ceremony.

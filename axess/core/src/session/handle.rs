@@ -222,6 +222,11 @@ impl SessionHandle {
         self.live().data.device
     }
 
+    /// Returns the user whose session it is, also while a ceremony interrupts their authenticated session.
+    pub(crate) fn bound_owner(&self) -> Option<Owner> {
+        self.with_state(row_owner)
+    }
+
     pub(crate) fn refresh_family(&self) -> Option<TokenFamilyId> {
         self.live().data.refresh_family
     }

@@ -17,6 +17,8 @@ const MAX_TTL: TimeDelta = TimeDelta::days(365);
 
 /// How many sessions of one user are looked through for those that are bound to something.
 const MAX_SCANNED: usize = 1_000;
+/// How often they are looked through when some of them moved to new ids meanwhile.
+const MAX_PASSES: usize = 8;
 
 /// What sessions may be bound to.
 #[derive(Debug, Clone, Copy)]
@@ -191,21 +193,45 @@ impl Sessions {
     /// Ends the sessions of one user, except `keep`, that are bound to a device or a family of refresh tokens, and returns
     /// how many.
     ///
-    /// When there are too many to look through, all of them end.
+    /// A session that moves to a new id meanwhile is looked for again. When there are too many to look through, or they do
+    /// not stop moving, all of them end.
     pub(crate) async fn end_bound(
         &self,
         owner: Owner,
         bond: Bond,
         keep: Option<SessionId>,
     ) -> Result<u64, SessionError> {
-        let now = self.0.clock.now();
-        let found = self.0.store.find_sessions_for_user(owner, now, MAX_SCANNED).await?;
-        if found.len() >= MAX_SCANNED {
-            return self.end_for_user(owner, keep).await;
-        }
         let mut ended = 0;
+        for _ in 0..MAX_PASSES {
+            let now = self.0.clock.now();
+            let found = self.0.store.find_sessions_for_user(owner, now, MAX_SCANNED).await?;
+            if found.len() >= MAX_SCANNED {
+                break;
+            }
+            let (more, all) = self.end_those_bound(owner, bond, keep, found, now).await?;
+            ended += more;
+            if all {
+                return Ok(ended);
+            }
+        }
+        Ok(ended + self.end_for_user(owner, keep).await?)
+    }
+
+    /// Ends those of `found` that are bound; tells how many, and whether each of them was still there to be looked at.
+    async fn end_those_bound(
+        &self,
+        owner: Owner,
+        bond: Bond,
+        keep: Option<SessionId>,
+        found: Vec<store::SessionSummary>,
+        now: DateTime<Utc>,
+    ) -> Result<(u64, bool), SessionError> {
+        let (mut ended, mut all) = (0, true);
         for summary in found.into_iter().filter(|summary| Some(summary.id) != keep) {
-            let Some((row, decoded)) = self.reload(summary.id).await? else { continue };
+            let Some((row, decoded)) = self.reload(summary.id).await? else {
+                all = false;
+                continue;
+            };
             let bound = match bond {
                 Bond::Device(device) => decoded.data.device == Some(device),
                 Bond::Family(family) => decoded.data.refresh_family == Some(family),
@@ -217,7 +243,7 @@ impl Sessions {
                 ended += self.0.store.end(row.id, now).await?;
             }
         }
-        Ok(ended)
+        Ok((ended, all))
     }
 
     /// Ends every session of one tenant, in the store and the registry, and returns how many.

@@ -10,7 +10,7 @@ use crate::{
     authn::LogoutOutcome,
     store::{SaveOutcome, SessionEntry, SessionRow},
 };
-use axess_identity::SessionId;
+use axess_identity::{SessionId, TokenFamilyId};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
@@ -137,6 +137,25 @@ impl SessionHandle {
         }
         self.reset(None, if stored || ended { CookieAction::Remove } else { cookie });
         Ok(if ended { LogoutOutcome::Ended } else { LogoutOutcome::NothingToEnd })
+    }
+
+    /// Takes the user from the stored session, so that nothing can be bound to it any more, and returns the family of
+    /// refresh tokens it was bound to; `None` as well when it is over already, or written so much that this write lost.
+    pub(crate) async fn retire(&self) -> Result<Option<TokenFamilyId>, SessionError> {
+        if !self.is_stored() {
+            return Ok(None);
+        }
+        let (owner, id) = (self.bound_owner(), self.session_id());
+        match self.commit(Change::Retire).await {
+            Ok(_) => {
+                if let (Some(registry), Some(owner)) = (self.sessions().registry(), owner) {
+                    registry.deregister(owner, id).await?;
+                }
+                Ok(self.refresh_family())
+            }
+            Err(SessionError::Ended | SessionError::Contended) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn write(&self, mut demand: Option<Demand>, rotate: bool) -> Result<Advance, SessionError> {

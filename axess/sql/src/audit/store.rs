@@ -30,7 +30,7 @@ macro_rules! select {
 }
 
 const DELETE_BEFORE: &str =
-    "DELETE FROM axess_audit WHERE tenant_id = ? AND event_id IN (SELECT event_id FROM (
+    "DELETE FROM axess_audit WHERE tenant_id = ? AND happened_at < ? AND event_id IN (SELECT event_id FROM (
         SELECT event_id FROM axess_audit WHERE tenant_id = ? AND happened_at < ?
         ORDER BY happened_at, event_id LIMIT ?
     ) AS batch)";
@@ -109,7 +109,7 @@ impl AuditStore for SqlAuditStore {
         limit: usize,
     ) -> Result<u64, StoreError> {
         let tenant_id = tenant(scope);
-        self.db.execute(DELETE_BEFORE, args![tenant_id, tenant_id, before, limit]).await
+        self.db.execute(DELETE_BEFORE, args![tenant_id, before, tenant_id, before, limit]).await
     }
 }
 

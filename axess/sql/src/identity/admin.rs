@@ -55,9 +55,8 @@ pub(super) const SET_STATUS: &str =
 
 pub(super) const SET_PEPPER: &str = "UPDATE axess_tenant SET pepper = ?, key_id = ? WHERE tenant_id = ?";
 
-pub(super) const PURGE_ATTEMPTS: &str = "DELETE FROM axess_attempt WHERE sequence IN (SELECT sequence FROM (
-        SELECT sequence FROM axess_attempt WHERE happened_at < ? ORDER BY happened_at LIMIT ?
-    ) AS batch)";
+pub(super) const PURGE_ATTEMPTS: &str = "DELETE FROM axess_attempt WHERE happened_at < ?
+    {first sequence FROM axess_attempt ORDER BY happened_at LIMIT ?}";
 
 impl IdentityAdmin for SqlBackend {
     async fn create_user(&self, user: NewUser) -> Result<SaveOutcome, StoreError> {

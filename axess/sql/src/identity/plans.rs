@@ -20,7 +20,6 @@ const STATEMENTS: &[&str] = &[
     admin::SAVE_LOCKOUT,
     admin::SET_STATUS,
     admin::SET_PEPPER,
-    admin::PURGE_ATTEMPTS,
     attempts::CIRCUMSTANCES,
     attempts::LAST,
     counter::LOCK,
@@ -41,6 +40,11 @@ const STATEMENTS: &[&str] = &[
 
 /// What may be read as a whole: the one row that everything is joined to, and the ids of a batch.
 const SMALL: [&str; 3] = ["SCAN CONSTANT ROW", "SCAN base", "SCAN batch"];
+
+#[tokio::test]
+async fn old_attempts_are_found_without_reading_the_others() {
+    crate::plans::check(&[admin::PURGE_ATTEMPTS]).await;
+}
 
 #[tokio::test]
 async fn no_statement_reads_a_whole_table() {

@@ -106,7 +106,7 @@ async fn whichever_storage_call_fails_the_login_is_an_error_and_grants_nothing()
             assert!(!reached, "call {n}: nobody may get the id of a session that was not granted");
         }
     }
-    let calls: Vec<usize> = (1..=9).collect();
+    let calls: Vec<usize> = (1..=10).collect();
     assert_eq!(failed, [calls.clone(), calls].concat());
 }
 

@@ -156,3 +156,35 @@ fn one_name_becomes_one_account() {
         }
     });
 }
+
+/// Whoever logs in with the old password at the moment it is reset is not logged in afterwards.
+#[test]
+fn a_login_with_the_old_password_does_not_survive_its_reset() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let mut endings = Endings::default();
+    for_each_seed(SEEDS, |seed| {
+        let world = World::with_password(seed);
+        let suite = &world.suite;
+        let id = runtime.block_on(async {
+            let session = suite.session().await;
+            suite.service.begin_password_reset(&session, USER, TENANT).await.unwrap();
+            let code = suite.mail.next_code().await;
+            let _ = suite.service.verify_password_reset(&session, code).await.unwrap();
+            suite.reopen(&session).await.session_id()
+        });
+        let login = task(async {
+            let session = world.visitor().await;
+            world.service.login_with_password(&session, USER, TENANT, PASSWORD).await.unwrap() == RIGHT
+        });
+        let reset = task(async {
+            let session = world.open(id).await;
+            let done = world.service.complete_password_reset(&session, CHOICES[0]).await;
+            assert!(matches!(done, Ok(PasswordResetOutcome::Completed)), "{done:?}");
+            false
+        });
+        let seen = world.run(vec![login, reset]);
+        assert_eq!(world.live(), 0, "{seen:?}");
+        endings.saw(seen[0]);
+    });
+    endings.must_include(&["true", "false"]);
+}

@@ -246,3 +246,91 @@ fn an_issue_leaves_nothing_behind_what_ends_its_session() {
         endings.must_include(&[r#""issued""#, r#""ended""#, r#""late""#]);
     }
 }
+
+impl Login {
+    /// Asks for a token in this login's session.
+    async fn issue(&self) -> Option<TokenSecret> {
+        let session = self.world.open(self.session).await;
+        match self.world.service.issue_refresh_token(&session).await {
+            Ok(issued) => Some(issued.token),
+            Err(AuthnError::SessionEnded | AuthnError::NotAuthenticated) => None,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Whoever shares a session cannot keep a token past its logout, however often they ask for one.
+#[test]
+fn an_issue_leaves_nothing_behind_a_logout_of_the_same_session() {
+    let mut endings = Endings::default();
+    for_each_seed(SEEDS, |seed| {
+        let login = Login::new(seed);
+        let issue = task(async { login.issue().await.is_some() });
+        let logout = task(async {
+            let session = login.world.open(login.session).await;
+            login.world.service.logout(&session).await.unwrap();
+            false
+        });
+        let seen = login.world.run(vec![issue, logout]);
+        assert_eq!((login.active(), login.world.live()), (0, 0), "{seen:?}");
+        endings.saw(seen[0]);
+    });
+    endings.must_include(&["true", "false"]);
+}
+
+#[test]
+fn an_issue_leaves_nothing_behind_a_new_password_in_the_same_session() {
+    let mut endings = Endings::default();
+    for_each_seed(SEEDS, |seed| {
+        let login = Login::new(seed);
+        let issue = task(async { login.issue().await.is_some() });
+        let change = task(async {
+            let session = login.world.open(login.session).await;
+            let changed = login.world.service.change_password(&session, PASSWORD, NEW).await;
+            assert!(changed.is_ok(), "{changed:?}");
+            false
+        });
+        let seen = login.world.run(vec![issue, change]);
+        assert_eq!((login.active(), login.world.live()), (0, 1), "{seen:?}");
+        endings.saw(seen[0]);
+    });
+    endings.must_include(&["true", "false"]);
+}
+
+/// Of two families that one session begins at once, the session knows the one that is left.
+#[test]
+fn two_issues_in_one_session_leave_one_family() {
+    let mut endings = Endings::default();
+    for_each_seed(SEEDS, |seed| {
+        let login = Login::new(seed);
+        let issue = || task(async { login.issue().await.is_some() });
+        let seen = login.world.run(vec![issue(), issue()]);
+        assert!(seen.contains(&true) && login.active() == 1, "{seen:?}");
+        alone(async {
+            let session = login.world.open(login.session).await;
+            login.world.service.logout(&session).await.unwrap();
+        });
+        assert_eq!(login.active(), 0, "{seen:?}");
+        endings.saw(seen[0] && seen[1]);
+    });
+    endings.must_include(&["true", "false"]);
+}
+
+/// A session that moves to a new id while the device it is on is revoked does not slip through.
+#[test]
+fn a_rotation_does_not_save_a_session_from_the_end_of_its_device() {
+    for_each_seed(SEEDS, |seed| {
+        let login = Login::new(seed);
+        let elsewhere = login.elsewhere();
+        let rotate = task(async {
+            let session = login.world.open(login.session).await;
+            let _ = session.regenerate().await;
+        });
+        let revoke = task(async {
+            let session = login.world.open(elsewhere).await;
+            assert!(login.world.service.revoke_device(&session, login.device).await.unwrap());
+        });
+        login.world.run(vec![rotate, revoke]);
+        assert_eq!((login.active(), login.world.live()), (0, 1), "the session that revoked it stays");
+    });
+}

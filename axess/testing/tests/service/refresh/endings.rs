@@ -46,6 +46,31 @@ async fn a_logout_of_a_refreshed_session_ends_the_whole_login() {
 }
 
 #[tokio::test]
+async fn a_logout_in_the_middle_of_a_ceremony_ends_the_login_that_it_interrupts() {
+    let ground = Wired::new();
+    let (session, _, issued) = ground.with_device("firefox").await;
+    let owner = session.owner().unwrap();
+    let tour = axess_core::session::WorkflowKind::Custom("tour".into());
+    session.set_pending_workflow(owner.tenant_id, owner.user_id, tour, 2).unwrap();
+    let session = ground.suite.reopen(&session).await;
+    assert_eq!(ground.service.logout(&session).await.unwrap(), axess_core::authn::LogoutOutcome::Ended);
+    assert_eq!(ground.active().await, 0);
+    ground.refused(&issued.token).await;
+    assert_eq!(crate::fixtures::events(&ground.suite).iter().filter(|event| **event == "Logout").count(), 1);
+}
+
+/// What the sweep or a restore took away says nothing any more about whether the device may be used.
+#[tokio::test]
+async fn a_token_of_a_device_that_is_gone_does_not_work() {
+    let ground = Wired::new();
+    let (session, _, issued) = ground.with_device("firefox").await;
+    let owner = session.owner().unwrap();
+    assert_eq!(ground.devices.delete_for_user(owner).await.unwrap(), 1);
+    ground.refused(&issued.token).await;
+    assert_eq!(ground.active().await, 0);
+}
+
+#[tokio::test]
 async fn a_new_password_ends_them_all() {
     let ground = Wired::new();
     let (session, _, own) = ground.with_device("firefox").await;

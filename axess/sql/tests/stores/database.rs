@@ -48,13 +48,12 @@ fn server(kind: Kind, test: &str) -> Option<String> {
 
 async fn database_in(server: String, name: &str) -> String {
     let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    match server.starts_with("mysql") {
-        true => drop(
-            sqlx::query(create).execute(&sqlx::MySqlPool::connect(&server).await.unwrap()).await.unwrap(),
-        ),
-        false => {
-            drop(sqlx::query(create).execute(&sqlx::PgPool::connect(&server).await.unwrap()).await.unwrap())
-        }
+    if server.starts_with("mysql") {
+        let pool = sqlx::MySqlPool::connect(&server).await.unwrap();
+        sqlx::query(create).execute(&pool).await.unwrap();
+    } else {
+        let pool = sqlx::PgPool::connect(&server).await.unwrap();
+        sqlx::query(create).execute(&pool).await.unwrap();
     }
     let (head, _) = server.rsplit_once('/').unwrap();
     format!("{head}/{name}")

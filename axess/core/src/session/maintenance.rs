@@ -156,8 +156,8 @@ mod tests {
         session.finish().await.unwrap();
         let (id, now) = (session.session_id(), from.clock().now());
 
-        let (from, to): (Arc<dyn Store<SessionId, SessionData>>, Arc<dyn Store<SessionId, SessionData>>) =
-            (Arc::new(from), Arc::new(to));
+        let from: Arc<dyn Store<SessionId, SessionData>> = Arc::new(from);
+        let to: Arc<dyn Store<SessionId, SessionData>> = Arc::new(to);
         let data = from.get(id, now).await.unwrap().expect("stored");
         assert_eq!(*data.auth_state(), AuthState::Guest);
         for _ in 0..2 {

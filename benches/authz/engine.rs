@@ -38,15 +38,13 @@ impl Engine {
         let fragment = |text: &str| -> Result<SchemaFragment, Fault> {
             Ok(SchemaFragment::from_cedarschema_str(text)?.0)
         };
-        let schema = Schema::from_schema_fragments([
-            fragment(&text(SourceKind::CedarSchema))?,
-            fragment(SCHEMA)?,
-        ])?;
+        let schema =
+            Schema::from_schema_fragments([fragment(&text(SourceKind::CedarSchema))?, fragment(SCHEMA)?])?;
         let policies = format!("{}{}", text(SourceKind::Policies), site.policies).parse()?;
         let entities: Vec<Value> = site.entities.iter().map(entity).collect();
         let entities = Entities::from_json_value(Value::Array(entities), Some(&schema))?;
         let Principal::Human(human) = &site.principal else { return Err("nobody asks".into()) };
-        let uid = |uid: &ResourceUid| uid.to_string().parse::<EntityUid>();
+        let uid = |uid: &ResourceUid| uid.to_string().parse::<EntityUid>().map_err(Fault::from);
         Ok(Self {
             authorizer: Authorizer::new(),
             policies,
@@ -70,8 +68,7 @@ impl Engine {
     }
 
     fn decide_on(&self, resource: &EntityUid) -> Result<bool, Fault> {
-        let datetime =
-            |time: DateTime<Utc>| json!({ "__extn": { "fn": "datetime", "arg": time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string() } });
+        let datetime = |time: DateTime<Utc>| json!({ "__extn": { "fn": "datetime", "arg": time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string() } });
         let context = json!({
             "now": datetime(self.now),
             "ip": { "__extn": { "fn": "ip", "arg": self.ip.to_string() } },

@@ -19,12 +19,7 @@ pub(crate) struct Costs {
     pub(crate) anew: [f64; 3],
 }
 
-pub(crate) async fn measure(
-    ours: &Ours,
-    engine: &Engine,
-    size: Size,
-    rounds: usize,
-) -> Result<Costs, Fault> {
+pub(crate) async fn measure(ours: &Ours, engine: &Engine, size: Size, rounds: usize) -> Result<Costs, Fault> {
     let mut spent = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..WARM_UP + rounds {
         let mut costs = [Duration::ZERO; 3];

@@ -1,6 +1,5 @@
 //! The smallest run of the benchmark of decisions: that both sides answer alike and its results are whole. How long they
 //! take is not looked at.
-#![expect(clippy::unwrap_used, reason = "a fault must stop the test")]
 
 use serde_json::Value;
 use std::process::Command;

@@ -1,11 +1,10 @@
-//! `cargo xtask bench`: what a request and what a stored session cost.
+//! `cargo xtask bench`: what a request, a stored session and a decision cost.
 
 use std::{path::PathBuf, process::Command};
 
 use crate::{Outcome, process, workspace::Workspace};
 
-const USAGE: &str =
-    "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable]]";
+const USAGE: &str = "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable] | authz [--rounds N]]";
 
 /// The stores we are compared with, in a workspace of their own.
 const PEER: &str = "axess-bench-peer-stores";
@@ -14,9 +13,12 @@ const PEER_MANIFEST: &str = "benches/peer-stores/Cargo.toml";
 pub(crate) fn run(args: &[String]) -> Outcome {
     let workspace = Workspace::load()?;
     match args.split_first() {
-        None => request(&workspace, &[]).and_then(|()| stores(&workspace, &[])),
+        None => request(&workspace, &[])
+            .and_then(|()| stores(&workspace, &[]))
+            .and_then(|()| authz(&workspace, &[])),
         Some((name, rest)) if name == "request" => request(&workspace, rest),
         Some((name, rest)) if name == "stores" => stores(&workspace, rest),
+        Some((name, rest)) if name == "authz" => authz(&workspace, rest),
         Some((name, _)) => Err(format!("there is no benchmark `{name}`\n{USAGE}")),
     }?;
     println!("results: {}", results(&workspace).display());
@@ -50,6 +52,16 @@ fn stores(workspace: &Workspace, args: &[String]) -> Outcome {
     )
 }
 
+fn authz(workspace: &Workspace, args: &[String]) -> Outcome {
+    process::run(
+        Command::new(process::cargo())
+            .args(["run", "--release", "-p", "axess-benches", "--bin", "axess-bench-authz", "--", "--json"])
+            .arg(results(workspace).join("authz.json"))
+            .args(args)
+            .current_dir(&workspace.workspace_root),
+    )
+}
+
 fn results(workspace: &Workspace) -> PathBuf {
     workspace.target_directory.join("axess-bench")
 }
@@ -62,7 +74,7 @@ mod tests {
     fn an_unknown_benchmark_names_the_known_ones() {
         let message = run(&["sores".to_owned()]).unwrap_err();
         assert!(
-            message.contains("`sores`") && message.contains("request") && message.contains("stores"),
+            ["`sores`", "request", "stores", "authz"].iter().all(|text| message.contains(text)),
             "{message}"
         );
     }

@@ -1,16 +1,23 @@
 mod cached;
+mod prepared;
 mod principal;
 mod provider;
 
 pub use cached::CachedEntityProvider;
+pub(crate) use prepared::Prepared;
 pub use principal::ToCedarEntity;
 pub(crate) use principal::proven;
 pub use provider::{AuthzEntityProvider, AuthzProviderError, DynAuthzEntityProvider, NoEntities};
 
 use crate::ResourceUid;
+use prepared::Slot;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 /// The most entities in one set.
 pub const MAX_ENTITIES: usize = 10_000;
@@ -57,10 +64,12 @@ pub struct Entity {
 /// set.add_parents(&alice, [ResourceUid::role("viewer")]);
 /// assert!(set.get(&alice).unwrap().parents.contains(&ResourceUid::role("viewer")));
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Entity>", into = "Vec<Entity>")]
 pub struct EntitySet {
-    entities: BTreeMap<ResourceUid, Entity>,
+    entities: Arc<BTreeMap<ResourceUid, Entity>>,
+    /// What was worked out from these entities; clones share it until they change.
+    slot: Arc<Slot>,
 }
 
 impl Entity {
@@ -114,19 +123,20 @@ impl EntitySet {
 
     /// Adds an entity; one of the same name is replaced.
     pub fn insert(&mut self, entity: Entity) {
-        self.entities.insert(entity.uid.clone(), entity);
+        self.entities_mut().insert(entity.uid.clone(), entity);
     }
 
     /// Adds parents to an entity, which is created when the set does not have it.
     pub fn add_parents(&mut self, uid: &ResourceUid, parents: impl IntoIterator<Item = ResourceUid>) {
-        let entity = self.entities.entry(uid.clone()).or_insert_with(|| Entity::new(uid.clone()));
+        let entity = self.entities_mut().entry(uid.clone()).or_insert_with(|| Entity::new(uid.clone()));
         entity.parents.extend(parents);
     }
 
     /// Adds what another set has; entities that both have are merged, and attributes of `other` win.
     pub fn merge(&mut self, other: Self) {
-        for (uid, entity) in other.entities {
-            let own = self.entities.entry(uid.clone()).or_insert_with(|| Entity::new(uid));
+        let entities = self.entities_mut();
+        for (uid, entity) in Arc::unwrap_or_clone(other.entities) {
+            let own = entities.entry(uid.clone()).or_insert_with(|| Entity::new(uid));
             own.attrs.extend(entity.attrs);
             own.tags.extend(entity.tags);
             own.parents.extend(entity.parents);
@@ -156,6 +166,11 @@ impl EntitySet {
         self.entities.is_empty()
     }
 
+    fn entities_mut(&mut self) -> &mut BTreeMap<ResourceUid, Entity> {
+        self.slot = Arc::default();
+        Arc::make_mut(&mut self.entities)
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         Value::Array(self.iter().map(Entity::to_json).collect())
     }
@@ -163,7 +178,8 @@ impl EntitySet {
 
 impl FromIterator<Entity> for EntitySet {
     fn from_iter<I: IntoIterator<Item = Entity>>(entities: I) -> Self {
-        Self { entities: entities.into_iter().map(|entity| (entity.uid.clone(), entity)).collect() }
+        let entities = entities.into_iter().map(|entity| (entity.uid.clone(), entity)).collect();
+        Self { entities: Arc::new(entities), slot: Arc::default() }
     }
 }
 
@@ -175,6 +191,18 @@ impl From<Vec<Entity>> for EntitySet {
 
 impl From<EntitySet> for Vec<Entity> {
     fn from(set: EntitySet) -> Self {
-        set.entities.into_values().collect()
+        Arc::unwrap_or_clone(set.entities).into_values().collect()
+    }
+}
+
+impl PartialEq for EntitySet {
+    fn eq(&self, other: &Self) -> bool {
+        self.entities == other.entities
+    }
+}
+
+impl fmt::Debug for EntitySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
     }
 }

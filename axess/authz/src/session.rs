@@ -10,8 +10,9 @@ pub use list::AuthzListError;
 
 use crate::{
     ActionUid, ActivePolicies, AuthzDecision, AuthzEventSink, AuthzProviderError, AuthzQuery,
-    DynAuthzEntityProvider, Entity, EntityGraph, EntitySet, Explanation, PolicyStore, ResourceUid, Shadow,
-    StandardRequestContext, StepUpOptions, ToCedarEntity, entities::proven,
+    DynAuthzEntityProvider, Entity, EntitySet, Explanation, PolicyStore, ResourceUid, Shadow,
+    StandardRequestContext, StepUpOptions, ToCedarEntity,
+    entities::{Prepared, proven},
 };
 use axess_identity::Principal;
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -75,6 +76,20 @@ impl AuthzSession {
         self
     }
 
+    /// Records this session's decisions in another place than the store's: one that knows the request.
+    #[must_use]
+    pub fn with_sink(mut self, sink: Arc<dyn AuthzEventSink>) -> Self {
+        self.sink = sink;
+        self
+    }
+
+    /// Adds a fact of the application's own to the context.
+    #[must_use]
+    pub fn with_custom(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+        self.context = self.context.with_custom(key, value);
+        self
+    }
+
     /// Returns the principal.
     #[must_use]
     pub fn principal(&self) -> &Principal {
@@ -99,13 +114,13 @@ impl AuthzSession {
         resource: &ResourceUid,
     ) -> Result<(), AuthzError> {
         let action = action.into();
-        let graph = self.load(&action, std::slice::from_ref(resource)).await?;
+        let facts = self.load(&action, std::slice::from_ref(resource)).await?;
         let query = self.query(&action, resource);
-        match self.settle(query, &graph)? {
+        match self.settle(query, &facts)? {
             AuthzDecision::Allow { .. } => Ok(()),
             decision @ AuthzDecision::Deny { .. } => {
                 let step_up = match self.principal {
-                    Principal::Human(_) => self.policies().step_up(query, &graph.active, &self.step_up),
+                    Principal::Human(_) => self.policies().step_up(query, &facts.graph, &self.step_up),
                     Principal::Workload(_) => None,
                 };
                 Err(AuthzError::Denied(Box::new(AuthzDenied { decision, step_up })))
@@ -124,8 +139,8 @@ impl AuthzSession {
         resource: &ResourceUid,
     ) -> Result<AuthzDecision, AuthzUnavailable> {
         let action = action.into();
-        let graph = self.load(&action, std::slice::from_ref(resource)).await?;
-        self.settle(self.query(&action, resource), &graph)
+        let facts = self.load(&action, std::slice::from_ref(resource)).await?;
+        self.settle(self.query(&action, resource), &facts)
     }
 
     /// Decides many questions with one loading of facts, in order.
@@ -146,8 +161,8 @@ impl AuthzSession {
         let resources: BTreeSet<ResourceUid> =
             questions.iter().map(|(_, resource)| resource.clone()).collect();
         let resources: Vec<ResourceUid> = resources.into_iter().collect();
-        let graph = self.load(first, &resources).await?;
-        questions.iter().map(|(action, resource)| self.settle(self.query(action, resource), &graph)).collect()
+        let facts = self.load(first, &resources).await?;
+        questions.iter().map(|(action, resource)| self.settle(self.query(action, resource), &facts)).collect()
     }
 
     /// Decides, records and shows how the decision came about: for operators, not for callers.
@@ -161,9 +176,9 @@ impl AuthzSession {
         resource: &ResourceUid,
     ) -> Result<Explanation, AuthzUnavailable> {
         let action = action.into();
-        let graph = self.load(&action, std::slice::from_ref(resource)).await?;
-        self.settle(self.query(&action, resource), &graph)?;
-        Ok(self.policies().explain(self.query(&action, resource), &graph.active))
+        let facts = self.load(&action, std::slice::from_ref(resource)).await?;
+        self.settle(self.query(&action, resource), &facts)?;
+        Ok(self.policies().explain(self.query(&action, resource), &facts.graph))
     }
 
     fn query<'a>(&'a self, action: &'a ActionUid, resource: &'a ResourceUid) -> AuthzQuery<'a> {
@@ -171,28 +186,39 @@ impl AuthzSession {
     }
 
     /// Decides, lets the shadow look, and records.
-    fn settle(&self, query: AuthzQuery<'_>, graph: &Loaded) -> Result<AuthzDecision, AuthzUnavailable> {
-        let decision = self.policies().decide(query, &graph.active);
+    fn settle(&self, query: AuthzQuery<'_>, facts: &Prepared) -> Result<AuthzDecision, AuthzUnavailable> {
+        let decision = self.policies().decide(query, &facts.graph);
         if let Some(shadow) = &self.shadow {
-            shadow.compare(query, &graph.set, &decision);
+            shadow.compare(query, &facts.set, &decision);
         }
         record::decision(&*self.sink, &self.principal, query, &decision)?;
         Ok(decision)
     }
 
-    async fn load(&self, action: &ActionUid, resources: &[ResourceUid]) -> Result<Loaded, AuthzUnavailable> {
+    async fn load(
+        &self,
+        action: &ActionUid,
+        resources: &[ResourceUid],
+    ) -> Result<Arc<Prepared>, AuthzUnavailable> {
         let loaded = self.provider.entities(&self.principal, resources).await;
-        let fitted = loaded.and_then(|set| {
-            let set = self.with_principal(set);
-            let graph = self.policies().graph(&set);
-            let active = graph.map_err(|error| AuthzProviderError::new("unfit entities", error))?;
-            Ok(Loaded { active, set })
-        });
-        fitted.map_err(|error| {
+        loaded.and_then(|loaded| self.prepare(&loaded)).map_err(|error| {
             record::provider_failure(self, action, resources, &error).err().unwrap_or(
                 AuthzUnavailable::Provider { provider: self.provider.name().to_owned(), source: error },
             )
         })
+    }
+
+    /// Checks what was loaded, and works out the hierarchy, unless that was done for the same facts already.
+    fn prepare(&self, loaded: &EntitySet) -> Result<Arc<Prepared>, AuthzProviderError> {
+        if let Some(prepared) = loaded.prepared(&self.active, &self.principal) {
+            return Ok(prepared);
+        }
+        let set = self.with_principal(loaded.clone());
+        let graph = self.policies().graph(&set);
+        let graph = graph.map_err(|error| AuthzProviderError::new("unfit entities", error))?;
+        let prepared = Arc::new(Prepared::new(&self.active, &self.principal, graph, set));
+        loaded.keep(Arc::clone(&prepared));
+        Ok(prepared)
     }
 
     /// Adds the principal: its proven facts win over what was loaded, which wins over its further attributes.
@@ -214,12 +240,6 @@ impl AuthzSession {
     pub(crate) fn sink(&self) -> &dyn AuthzEventSink {
         &*self.sink
     }
-}
-
-/// The facts of one evaluation, as they were loaded and as the policies see them.
-struct Loaded {
-    active: EntityGraph,
-    set: EntitySet,
 }
 
 impl fmt::Debug for AuthzSession {

@@ -11,11 +11,14 @@
 //! | [`session`] | the state machine's types, the handle, encryption at rest |
 //! | [`middleware`] | client address, CSRF, rate limits, request and trace ids |
 //! | [`guard`] | guards by route, by extractor and by macro |
+//! | `authz` | policies: what the caller may do to what (feature `authz`) |
 //! | [`store`] | the traits a database implements |
 //! | [`audit`], [`metrics`] | what happened, for evidence and for dashboards |
 //! | [`backends`] | the stores that come along |
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "authz")]
+pub use axess_authz::{AuthzSession, AuthzStore};
 #[cfg(feature = "memory")]
 pub use axess_core::memory::{InMemoryBackend, InMemorySessionStore, MemorySessionRegistry};
 pub use axess_core::{
@@ -34,10 +37,14 @@ pub use axess_http::{
     KeyExtractor, Partial, RateLimitConfig, RateLimitLayer, RequestId, RequestIdLayer, SameSite,
     SessionLayer, TraceContext, TraceContextLayer,
 };
+#[cfg(feature = "authz")]
+pub use axess_http::{Authz, AuthzLayer, AuthzRejection};
 pub use axess_identity::{
     DeviceId, FactorKind, FederatedProvider, HumanPrincipal, LockoutPolicy, OtpCode, Password, Principal,
     RecoveryCode, SessionId, Tenant, TenantId, User, UserId, WorkloadId, WorkloadPrincipal,
 };
+#[cfg(feature = "authz")]
+pub use axess_macros::require_authz;
 pub use axess_macros::{require_authn, require_partial_authn};
 
 /// Methods, steps, scopes, credentials, outcomes and errors of a login.
@@ -83,6 +90,39 @@ pub mod guard {
     };
 }
 
+/// Policies: what the caller may do to what, by extractor, by macro and as a filter on lists.
+///
+/// [`AuthzLayer`](authz::AuthzLayer) brings an [`AuthzStore`] and a provider of facts to a router.
+///
+/// ```
+/// use axess::{AuthzStore, Guard, GuardedRouter, InMemorySessionStore, SessionLayer};
+/// use axess::authz::{Authz, AuthzLayer, NoEntities, PolicyStore, ResourceUid};
+/// use axum::response::{IntoResponse, Response};
+/// use std::sync::Arc;
+///
+/// async fn invoice(authz: Authz) -> Response {
+///     let Ok(invoice) = ResourceUid::new("Invoice", "2026-17") else { return "no such invoice".into_response() };
+///     axess::require_authz!(authz, "read", invoice);
+///     "the invoice".into_response()
+/// }
+///
+/// // In production: AuthzStore::load_dir("policies"), and a provider that asks the database.
+/// let policies = Arc::new(AuthzStore::new(PolicyStore::base().unwrap()));
+/// let app: axum::Router = GuardedRouter::new()
+///     .get("/invoice", Guard::Authn, invoice)
+///     .get("/admin", Guard::Policy("administer"), async || "the deployment is yours")
+///     .into_router()
+///     .layer(AuthzLayer::new(policies, Arc::new(NoEntities)))
+///     .layer(SessionLayer::new(InMemorySessionStore::new(), [7u8; 32]));
+/// ```
+#[cfg(feature = "authz")]
+pub mod authz {
+    pub use axess_authz::*;
+    pub use axess_http::{
+        Authz, AuthzLayer, AuthzRejection, MAX_SHARED_BYTES, MAX_SHARED_RESOURCES, SharedEntityCache,
+    };
+}
+
 /// WebSockets that notice a logout.
 #[cfg(feature = "ws")]
 pub mod ws {
@@ -101,11 +141,12 @@ pub mod backends {
     pub mod memory {
         pub use axess_core::memory::{
             InMemoryBackend, InMemoryBackend as Backend, InMemorySessionStore as SessionStore,
-            MemoryAuditOutbox as AuditOutbox, MemoryAuditStore as AuditStore, MemoryBuckets as RateLimitBuckets,
-            MemoryDelegatedCredentialStore as DelegatedCredentialStore, MemoryDeviceStore as DeviceStore,
-            MemoryJtiReplayStore as JtiReplayStore, MemoryLeaderLock as LeaderLock,
-            MemoryRefreshTokenStore as RefreshTokenStore, MemorySessionRegistry as SessionRegistry,
-            MemorySidStore as SidStore, MemoryStore as Store, MemoryTenantIdpStore as TenantIdpStore,
+            MemoryAuditOutbox as AuditOutbox, MemoryAuditStore as AuditStore,
+            MemoryBuckets as RateLimitBuckets, MemoryDelegatedCredentialStore as DelegatedCredentialStore,
+            MemoryDeviceStore as DeviceStore, MemoryJtiReplayStore as JtiReplayStore,
+            MemoryLeaderLock as LeaderLock, MemoryRefreshTokenStore as RefreshTokenStore,
+            MemorySessionRegistry as SessionRegistry, MemorySidStore as SidStore, MemoryStore as Store,
+            MemoryTenantIdpStore as TenantIdpStore,
         };
     }
 

@@ -5,6 +5,9 @@
 //! - [`GuardedRouter`] takes a [`Guard`] with every route, and lists them in its [`RouteManifest`].
 //! - [`Authenticated`], [`Partial`] and [`Fresh`] are extractors: a handler that takes one cannot run without it.
 //! - `require_authn!` and `require_partial_authn!` return from the middle of a handler.
+//!
+//! A guard knows the session and the route, not what the request is about. What depends on a document, an order, an
+//! account, the handler asks the policies with `require_authz!`.
 
 mod extract;
 mod facts;

@@ -1,8 +1,10 @@
 //! The axum shell: session layer, cookies, CSRF, rate limits, client addresses, request and trace ids.
 //!
-//! Does not know about: how a factor is verified, where sessions are stored, SQL, Redis, or Cedar.
+//! Does not know about: how a factor is verified, where sessions are stored, SQL, Redis, or the language of policies.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "authz")]
+mod authz;
 mod client_ip;
 mod cookie;
 mod csrf;
@@ -22,6 +24,8 @@ mod trace_context;
 #[cfg(feature = "ws")]
 mod ws;
 
+#[cfg(feature = "authz")]
+pub use authz::*;
 pub use client_ip::*;
 pub use cookie::*;
 pub use csrf::*;

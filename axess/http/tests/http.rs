@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod http {
     mod at_rest;
+    #[cfg(feature = "authz")]
+    mod authz;
+    #[cfg(feature = "authz")]
+    mod authz_site;
     mod browser;
     mod chromium;
     mod compile_fail;
@@ -22,6 +26,8 @@ mod http {
     mod races;
     mod rejections;
     mod routers;
+    #[cfg(feature = "authz")]
+    mod shared_cache;
     mod site;
     #[cfg(feature = "ws")]
     mod sockets;

@@ -47,3 +47,37 @@ macro_rules! require_partial_authn {
         }
     };
 }
+
+/// Returns from the handler unless the policies allow the caller an action on a resource.
+///
+/// Expands to an awaited call of `require(action, &resource)`; the refusal is converted with `Into` into the handler's
+/// return type, as by [`require_authn!`]. The resource may be given itself or by reference.
+///
+/// ```
+/// # struct Authz; struct Refusal;
+/// # impl Authz {
+/// #     async fn require(&self, action: &str, resource: &String) -> Result<(), Refusal> {
+/// #         if (action, resource.as_str()) == ("read", "doc-1") { Ok(()) } else { Err(Refusal) }
+/// #     }
+/// # }
+/// # impl From<Refusal> for String { fn from(_: Refusal) -> String { "403".into() } }
+/// async fn read(authz: Authz, document: String) -> String {
+///     axess_macros::require_authz!(authz, "read", document);
+///     format!("the text of {document}")
+/// }
+/// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+/// # fn run(handler: impl Future<Output = String>) -> String {
+/// #     match pin!(handler).poll(&mut Context::from_waker(Waker::noop())) { Poll::Ready(text) => text, Poll::Pending => panic!() }
+/// # }
+/// assert_eq!(run(read(Authz, "doc-1".into())), "the text of doc-1");
+/// assert_eq!(run(read(Authz, "doc-2".into())), "403");
+/// ```
+#[macro_export]
+macro_rules! require_authz {
+    ($authz:expr, $action:expr, $resource:expr $(,)?) => {
+        match ($authz).require($action, &$resource).await {
+            ::core::result::Result::Ok(()) => {}
+            ::core::result::Result::Err(refusal) => return ::core::convert::Into::into(refusal),
+        }
+    };
+}

@@ -32,8 +32,8 @@ impl AuthzSession {
         rows: &RowMapping,
     ) -> Result<RowFilter, AuthzListError> {
         let action = action.into();
-        let graph = self.load(&action, &[]).await?;
-        let filter = self.policies().list_filter(&self.uid, &action, &self.context, &graph.active, rows);
+        let facts = self.load(&action, &[]).await?;
+        let filter = self.policies().list_filter(&self.uid, &action, &self.context, &facts.graph, rows);
         record::list(self, &action, rows, &filter)?;
         Ok(filter?)
     }

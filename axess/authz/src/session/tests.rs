@@ -222,3 +222,56 @@ async fn a_workload_is_not_asked_to_prove_more() {
         assert_eq!(denied.step_up.is_some(), curable);
     }
 }
+
+/// Serves one set again and again, as a cache does.
+#[derive(Clone)]
+struct Kept(EntitySet);
+
+impl crate::AuthzEntityProvider for Kept {
+    fn name(&self) -> &str {
+        "kept"
+    }
+
+    async fn entities(&self, _: &Principal, _: &[ResourceUid]) -> Result<EntitySet, AuthzProviderError> {
+        Ok(self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn what_is_prepared_is_used_again_for_the_same_facts_policies_and_principal_alone() {
+    let policies = |policies: &str| {
+        let more = "\nentity User = { department?: String };";
+        let app = bundle(policies).with_file("more.cedarschema", more);
+        PolicyStore::compose(vec![crate::PolicyBundle::base(), app]).unwrap()
+    };
+    let store = AuthzStore::new(policies(POLICIES));
+    let provider = Arc::new(Kept(entities()));
+    let ask = |principal: &Principal| store.session(principal.clone(), provider.clone(), context());
+    let (read, a) = (ActionUid::new("read"), [uid(r#"Document::"a""#)]);
+    let (alice, bob) = (user(1), user(2));
+    let Principal::Human(mut human) = alice.clone() else { panic!("a person") };
+    human.session_id = Some(axess_identity::SessionId::from_bytes([7; 16]));
+    let first = ask(&alice).load(&read, &a).await.unwrap();
+    let again = ask(&Principal::Human(human.clone())).load(&read, &a).await.unwrap();
+    assert!(Arc::ptr_eq(&first, &again), "another session of the same user");
+    assert!(ask(&alice).decide("read", &a[0]).await.unwrap().is_allow());
+
+    assert!(!ask(&bob).decide("read", &a[0]).await.unwrap().is_allow(), "another user is not alice");
+    assert!(ask(&alice).decide("read", &a[0]).await.unwrap().is_allow());
+    human.attributes.insert("department".into(), "it".into());
+    let it = "permit (principal is User, action, resource)
+        when { principal has department && principal.department == \"it\" };";
+    store.replace(policies(it));
+    assert!(!ask(&alice).decide("read", &a[0]).await.unwrap().is_allow(), "the policies are new");
+    let told = Principal::Human(human);
+    assert!(ask(&told).decide("read", &a[0]).await.unwrap().is_allow(), "and so are the attributes");
+    assert!(!ask(&alice).decide("read", &a[0]).await.unwrap().is_allow());
+
+    // A set that changes is another set, for whoever changes it.
+    let mut changed = provider.0.clone();
+    changed.insert(document("a", &bob));
+    store.replace(policies(POLICIES));
+    assert!(ask(&alice).decide("read", &a[0]).await.unwrap().is_allow());
+    let session = store.session(alice, Arc::new(Kept(changed)), context());
+    assert!(!session.decide("read", &a[0]).await.unwrap().is_allow());
+}

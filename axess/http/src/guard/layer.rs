@@ -5,9 +5,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::TimeDelta;
-use futures_util::future::{Either, Ready, ready};
+use futures_util::future::{Either, ready};
 use std::{
     fmt,
+    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
@@ -34,28 +35,35 @@ pub enum Guard {
     Mfa,
     /// Somebody whose latest proof is at most this old.
     Fresh(Duration),
+    /// Somebody whom the policies allow this action on the deployment as a whole, `Shared::"deployment"`.
+    ///
+    /// The action is its bare name (`"administer"`), or written out (`Billing::Action::"administer"`); the schema
+    /// declares it with `resource: [Shared]`. It takes an `AuthzLayer` on the router; without one, and without the
+    /// feature `authz`, the route answers nobody.
+    Policy(&'static str),
 }
 
 impl Guard {
     /// Decides about one session.
     ///
+    /// A session alone does not say what policies allow: [`Guard::Policy`] is refused here.
+    ///
     /// # Errors
     ///
     /// The refusal to answer with.
     pub fn check(&self, session: Option<&SessionHandle>) -> Result<(), GuardRejection> {
-        if *self == Self::Public {
-            return Ok(());
-        }
-        let session = session.ok_or(GuardRejection::NoSessionLayer)?;
+        let session = || session.ok_or(GuardRejection::NoSessionLayer);
         match self {
             Self::Public => Ok(()),
-            Self::Guest if session.is_authenticated() => Err(GuardRejection::AlreadyAuthenticated),
+            Self::Policy(_) => Err(GuardRejection::NoAuthzLayer),
+            Self::Guest if session()?.is_authenticated() => Err(GuardRejection::AlreadyAuthenticated),
             Self::Guest => Ok(()),
-            Self::Partial => PartialInfo::of(session).map(|_| ()),
-            Self::Authn => AuthnInfo::of(session).map(|_| ()),
-            Self::Mfa => AuthnInfo::of(session)?.require_mfa(),
+            Self::Partial => PartialInfo::of(session()?).map(|_| ()),
+            Self::Authn => AuthnInfo::of(session()?).map(|_| ()),
+            Self::Mfa => AuthnInfo::of(session()?)?.require_mfa(),
             Self::Fresh(max_age) => {
                 let max_age = TimeDelta::from_std(*max_age).unwrap_or(TimeDelta::MAX);
+                let session = session()?;
                 AuthnInfo::of(session)?.require_fresh(max_age, session.sessions().clock().now())
             }
         }
@@ -71,6 +79,7 @@ impl fmt::Display for Guard {
             Self::Authn => f.write_str("authn"),
             Self::Mfa => f.write_str("mfa"),
             Self::Fresh(max_age) => write!(f, "fresh({}s)", max_age.as_secs()),
+            Self::Policy(action) => write!(f, "policy({action})"),
         }
     }
 }
@@ -116,20 +125,41 @@ pub struct GuardService<S> {
 
 impl<S> Service<Request> for GuardService<S>
 where
-    S: Service<Request, Response = Response>,
+    S: Service<Request, Response = Response> + Clone + Send + 'static,
+    S::Error: Send,
+    S::Future: Send,
 {
     type Response = Response;
     type Error = S::Error;
-    type Future = Either<S::Future, Ready<Result<Response, S::Error>>>;
+    type Future = Either<S::Future, Pin<Box<dyn Future<Output = Result<Response, S::Error>> + Send>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
+        #[cfg(feature = "authz")]
+        if let Guard::Policy(action) = self.guard {
+            // The clone stays behind: only this service was asked whether it is ready.
+            let clone = self.inner.clone();
+            let inner = std::mem::replace(&mut self.inner, clone);
+            return Either::Right(Box::pin(ask(inner, request, action)));
+        }
         match self.guard.check(request.extensions().get::<SessionHandle>()) {
             Ok(()) => Either::Left(self.inner.call(request)),
-            Err(rejection) => Either::Right(ready(Ok(rejection.into_response()))),
+            Err(rejection) => Either::Right(Box::pin(ready(Ok(rejection.into_response())))),
         }
+    }
+}
+
+/// Calls the service if the policies allow it.
+#[cfg(feature = "authz")]
+async fn ask<S>(mut inner: S, request: Request, action: &'static str) -> Result<Response, S::Error>
+where
+    S: Service<Request, Response = Response>,
+{
+    match crate::authz::admit(request.extensions(), action).await {
+        Ok(()) => inner.call(request).await,
+        Err(rejection) => Ok(rejection.into_response()),
     }
 }

@@ -35,6 +35,9 @@ pub enum GuardRejection {
     /// 500: the route has no [`SessionLayer`](crate::SessionLayer).
     #[error("this route has no session: add a SessionLayer to the router")]
     NoSessionLayer,
+    /// 500: the route asks policies, and there are none.
+    #[error("this route asks policies: enable the feature `authz` and add an AuthzLayer to the router")]
+    NoAuthzLayer,
 }
 
 impl IntoResponse for GuardRejection {
@@ -45,7 +48,7 @@ impl IntoResponse for GuardRejection {
             Self::AlreadyAuthenticated => problem::problem(StatusCode::CONFLICT, "already_authenticated"),
             Self::StepUpRequired { max_age_secs } => challenge("step_up_required", Some(max_age_secs)),
             Self::SecondFactorRequired => challenge("second_factor_required", None),
-            Self::NoSessionLayer => {
+            Self::NoSessionLayer | Self::NoAuthzLayer => {
                 tracing::error!("{self}");
                 problem::internal()
             }

@@ -160,6 +160,27 @@ fn two_factors_are_something_known_and_something_held() {
 }
 
 #[tokio::test]
+async fn a_policy_without_policies_is_closed_to_everybody() {
+    for state in STATES {
+        let site = Site::new().await;
+        let reached = Reached::default();
+        let app = GuardedRouter::new().get("/", Guard::Policy("administer"), page).into_router();
+        let app = app.route("/group", get(page).layer(GuardLayer::new(Guard::Policy("administer"))));
+        let app = app.layer(Extension(Arc::clone(&reached))).layer(site.layer());
+        let mut browser = in_state(&site, state).await.at(app);
+        let log = super::faults::Log::default();
+        let quiet = tracing::subscriber::set_default(log.clone());
+        for path in ["/", "/group"] {
+            assert_eq!(outcome(&mut browser, path, &reached).await, "500 internal_error", "{state}");
+        }
+        drop(quiet);
+        let told = log.lines().iter().filter(|line| line.contains("add an AuthzLayer to the router")).count();
+        assert_eq!(told, 2, "{state}");
+    }
+    assert_eq!(Guard::Policy("administer").check(None), Err(GuardRejection::NoAuthzLayer));
+}
+
+#[tokio::test]
 async fn freshness_counts_to_the_second_and_survives_a_clock_that_is_set_back() {
     for (seconds, expected) in
         [(0, "ok"), (300, "ok"), (301, STEP_UP), (-300, "ok"), (-301, STEP_UP), (80_000, STEP_UP)]

@@ -1,0 +1,61 @@
+use crate::{ClientIp, RequestId, TraceContext, guard::AuthnInfo, guard::GuardRejection};
+use axess_core::{
+    session::{RequestContext, SessionHandle},
+    store::Owner,
+};
+use axess_identity::{DeviceId, FactorKind, HumanPrincipal, Principal};
+use chrono::{DateTime, Utc};
+use http::Extensions;
+use std::collections::BTreeMap;
+
+/// Who is calling, as far as the layers outside have established it.
+pub(super) struct Caller {
+    pub(super) principal: Principal,
+    /// What was proved in the session, and when last.
+    pub(super) proofs: Option<(Vec<FactorKind>, DateTime<Utc>)>,
+    pub(super) device: Option<(Owner, DeviceId)>,
+    pub(super) request: RequestContext,
+}
+
+impl Caller {
+    /// Reads the session first, then the principal that another layer put in place.
+    pub(super) fn of(extensions: &Extensions) -> Result<Self, GuardRejection> {
+        let session = extensions.get::<SessionHandle>();
+        let nobody = match session.map(|session| (session, AuthnInfo::of(session))) {
+            Some((session, Ok(info))) => return Ok(Self::in_session(session, info)),
+            Some((_, Err(nobody))) => nobody,
+            None => GuardRejection::NoSessionLayer,
+        };
+        let principal = extensions.get::<Principal>().cloned().ok_or(nobody)?;
+        let request = match session {
+            Some(session) => session.context().clone(),
+            None => request_context(extensions),
+        };
+        Ok(Self { principal, proofs: None, device: None, request })
+    }
+
+    fn in_session(session: &SessionHandle, info: AuthnInfo) -> Self {
+        let owner = Owner { tenant_id: info.tenant_id, user_id: info.user_id };
+        Self {
+            principal: Principal::Human(HumanPrincipal {
+                user_id: info.user_id,
+                tenant_id: info.tenant_id,
+                session_id: Some(info.session_id),
+                attributes: BTreeMap::new(),
+            }),
+            proofs: Some((info.factors_completed, info.authn_time)),
+            device: session.device_id().map(|id| (owner, id)),
+            request: session.context().clone(),
+        }
+    }
+}
+
+fn request_context(extensions: &Extensions) -> RequestContext {
+    let trace = extensions.get::<TraceContext>();
+    RequestContext {
+        client_ip: extensions.get::<ClientIp>().and_then(|client| client.ip),
+        request_id: extensions.get::<RequestId>().map(|id| id.as_str().into()),
+        trace_id: trace.map(|trace| trace.traceparent().trace_id.to_string().into()),
+        ..RequestContext::default()
+    }
+}

@@ -9,6 +9,8 @@ mod lists;
 #[cfg(test)]
 mod person;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod reloads;
 #[cfg(test)]
 mod rules;

@@ -207,6 +207,9 @@ mod tests {
         assert_eq!(calls, ["load", "reserve_login", "load_factor", "cycle", "settle_attempt", "load_factor"]);
         let load = login.steps.first().map(|step| step.statements.as_slice());
         assert_eq!(load, Some(&["SELECT axess_session".to_owned()][..]));
-        assert!(login.steps.iter().all(|step| !step.statements.is_empty()), "{:?}", login.steps);
+        // The last two calls are under way together: what the driver logs cannot be told apart.
+        let (apart, together) = login.steps.split_at(4);
+        assert!(apart.iter().all(|step| !step.statements.is_empty()), "{:?}", login.steps);
+        assert!(together.iter().any(|step| step.statements.len() > 1), "{:?}", login.steps);
     }
 }

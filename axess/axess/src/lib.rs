@@ -92,7 +92,7 @@ pub mod guard {
 
 /// Policies: what the caller may do to what, by extractor, by macro and as a filter on lists.
 ///
-/// [`AuthzLayer`](authz::AuthzLayer) brings an [`AuthzStore`] and a provider of facts to a router.
+/// [`AuthzLayer`] brings an [`AuthzStore`] and a provider of facts to a router.
 ///
 /// ```
 /// use axess::{AuthzStore, Guard, GuardedRouter, InMemorySessionStore, SessionLayer};

@@ -109,14 +109,14 @@ impl RateLimitConfig {
 }
 
 impl RateLimitConfigBuilder {
-    /// Sets the burst, which is also how many requests one window refills: 1..=[`MAX_RATE_REQUESTS`], else clamped.
+    /// Sets the burst, which is also how many requests one window refills: 1..=[`MAX_RATE_REQUESTS`](super::MAX_RATE_REQUESTS), else clamped.
     #[must_use]
     pub fn max_requests(mut self, max_requests: u32) -> Self {
         self.max_requests = max_requests;
         self
     }
 
-    /// Sets the window: [`MIN_RATE_WINDOW`]..=[`MAX_RATE_WINDOW`], else clamped.
+    /// Sets the window: [`MIN_RATE_WINDOW`](super::MIN_RATE_WINDOW)..=[`MAX_RATE_WINDOW`](super::MAX_RATE_WINDOW), else clamped.
     #[must_use]
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;

@@ -1,7 +1,4 @@
-use crate::{
-    SchemaError,
-    db::{Db, Row, args, column::Column, corrupt, transaction, try_again},
-};
+use crate::db::{Db, Row, args, column::Column, corrupt, on_a_database, transaction, try_again};
 use axess_core::{
     ratelimit::{Admission, BucketKey, GcraDecision, RateQuota, gcra_decide},
     store::{RateLimitBuckets, StoreError},
@@ -51,21 +48,9 @@ pub struct SqlRateLimitBuckets {
     db: Db,
 }
 
+on_a_database!(SqlRateLimitBuckets);
+
 impl SqlRateLimitBuckets {
-    /// Creates buckets on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-
     /// Decides on what it reads, unless somebody else changed it in between.
     async fn try_admit(
         &self,

@@ -76,6 +76,28 @@ enum Pool {
     MySql(sqlx::MySqlPool),
 }
 
+/// Gives a store, a struct with a `db`, what every one of them has.
+macro_rules! on_a_database {
+    ($store:ident) => {
+        impl $store {
+            /// Keeps everything on a database, or on a pool of one.
+            pub fn new(db: impl Into<$crate::Db>) -> Self {
+                Self { db: db.into() }
+            }
+
+            /// Creates the tables, or brings them up to date: see [`Db::migrate`](crate::Db::migrate).
+            ///
+            /// # Errors
+            ///
+            /// [`SchemaError`](crate::SchemaError).
+            pub async fn init_schema(&self) -> Result<(), $crate::SchemaError> {
+                self.db.migrate().await
+            }
+        }
+    };
+}
+pub(crate) use on_a_database;
+
 impl Db {
     fn of(pool: Pool) -> Self {
         let db = Self { pool, timeout: DEFAULT_TIMEOUT, writers: None };

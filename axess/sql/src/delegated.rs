@@ -1,7 +1,4 @@
-use crate::{
-    SchemaError,
-    db::{Db, Row, Value, args, corrupt, misuse, transaction},
-};
+use crate::db::{Db, Row, Value, args, corrupt, misuse, on_a_database, transaction};
 use axess_core::store::{
     DelegatedCredentialStore, DelegatedRow, Expected, MAX_DOWNSTREAM_BYTES, Owner, SaveOutcome, StoreError,
     Stored,
@@ -45,21 +42,9 @@ pub struct SqlDelegatedCredentialStore {
     db: Db,
 }
 
+on_a_database!(SqlDelegatedCredentialStore);
+
 impl SqlDelegatedCredentialStore {
-    /// Creates a store on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-
     /// Runs one statement, again when it lost against another: on MySQL, an insert against a deletion may.
     async fn write(&self, sql: &'static str, args: Vec<Value>) -> Result<u64, StoreError> {
         transaction!(self.db, tx => { tx.execute(sql, args.clone()).await })

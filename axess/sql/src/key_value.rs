@@ -1,7 +1,4 @@
-use crate::{
-    SchemaError,
-    db::{Db, args, misuse, transaction},
-};
+use crate::db::{Db, args, misuse, on_a_database, transaction};
 use axess_core::store::{Store, StoreError, StoreFuture};
 use chrono::{DateTime, Utc};
 
@@ -41,21 +38,9 @@ pub struct SqlStore {
     db: Db,
 }
 
+on_a_database!(SqlStore);
+
 impl SqlStore {
-    /// Creates a store on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-
     /// Deletes at most `limit` values that ended before `now`, and returns how many.
     ///
     /// # Errors

@@ -1,7 +1,4 @@
-use crate::{
-    SchemaError,
-    db::{Db, args, misuse},
-};
+use crate::db::{Db, args, misuse, on_a_database};
 use axess_core::store::{LeaderLock, Lease, StoreError, StoreErrorKind};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -45,21 +42,9 @@ pub struct SqlLeaderLock {
     db: Db,
 }
 
+on_a_database!(SqlLeaderLock);
+
 impl SqlLeaderLock {
-    /// Creates a lock on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-
     /// Decides, unless somebody else changed the lease in between.
     async fn try_acquire(&self, wish: &Wish) -> Result<Decided, StoreError> {
         let Wish { name, holder, now, until } = wish;

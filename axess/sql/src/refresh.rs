@@ -1,9 +1,6 @@
 mod statements;
 
-use crate::{
-    SchemaError,
-    db::{Db, Row, Tx, Value, args, corrupt, in_list, misuse, transaction},
-};
+use crate::db::{Db, Row, Tx, Value, args, corrupt, in_list, misuse, on_a_database, transaction};
 use axess_core::{
     refresh::{RefreshToken, Successor, TokenHash},
     store::{
@@ -49,21 +46,9 @@ pub struct SqlRefreshTokenStore {
     db: Db,
 }
 
+on_a_database!(SqlRefreshTokenStore);
+
 impl SqlRefreshTokenStore {
-    /// Creates a store on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-
     /// Revokes a set of one user's tokens; `of` names which, where the set needs it.
     async fn revoke(
         &self,

@@ -1,7 +1,4 @@
-use crate::{
-    SchemaError,
-    db::{Db, args, transaction, try_again},
-};
+use crate::db::{Db, args, on_a_database, transaction, try_again};
 use axess_core::store::{Claim, JtiReplayStore, ReplayKey, StoreError, StoreErrorKind};
 use chrono::{DateTime, Utc};
 
@@ -40,21 +37,9 @@ pub struct SqlJtiReplayStore {
     db: Db,
 }
 
+on_a_database!(SqlJtiReplayStore);
+
 impl SqlJtiReplayStore {
-    /// Creates a store on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-
     /// Decides, unless somebody else changed the row in between.
     async fn try_claim(
         &self,

@@ -1,7 +1,4 @@
-use crate::{
-    SchemaError,
-    db::{Db, Row, args, misuse, transaction},
-};
+use crate::db::{Db, Row, args, misuse, on_a_database, transaction};
 use axess_core::store::{Owner, SidBinding, SidStore, StoreError};
 use axess_identity::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
@@ -52,21 +49,7 @@ pub struct SqlSidStore {
     db: Db,
 }
 
-impl SqlSidStore {
-    /// Creates a store on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-}
+on_a_database!(SqlSidStore);
 
 impl SidStore for SqlSidStore {
     async fn bind(&self, binding: SidBinding) -> Result<(), StoreError> {

@@ -211,21 +211,9 @@ impl DeviceStore for ValkeyDeviceStore {
         level: DeviceTrustLevel,
         now: DateTime<Utc>,
     ) -> Result<TrustChange, StoreError> {
-        let changed = self.update(owner, device_id, |device| {
-            let from = device.trust_level;
-            if from == level {
-                return Err(TrustChange::Unchanged);
-            }
-            if !from.may_become(level) {
-                return Err(TrustChange::Refused);
-            }
-            device.trust_level = level;
-            match level {
-                DeviceTrustLevel::Trusted => (device.trusted_at, device.demoted_at) = (Some(now), None),
-                DeviceTrustLevel::Revoked => (device.trusted_at, device.revoked_at) = (None, Some(now)),
-                DeviceTrustLevel::Unknown | DeviceTrustLevel::Seen => {}
-            }
-            Ok(TrustChange::Changed { from })
+        let changed = self.update(owner, device_id, |device| match device.move_to(level, now) {
+            changed @ TrustChange::Changed { .. } => Ok(changed),
+            other => Err(other),
         });
         Ok(changed.await?.unwrap_or(TrustChange::Refused))
     }

@@ -1,4 +1,4 @@
-use crate::store::Owner;
+use crate::store::{Owner, TrustChange};
 use axess_identity::DeviceId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,34 @@ pub enum DeviceTrustLevel {
 /// ```
 #[derive(Clone, Copy, Eq, PartialOrd, Ord)]
 pub struct FingerprintHash([u8; 32]);
+
+impl Device {
+    /// Moves the device along the ladder and sets the time of it, if the ladder leads there.
+    ///
+    /// It is what [`DeviceStore::set_trust_level`](crate::store::DeviceStore::set_trust_level) does to a record.
+    pub fn move_to(&mut self, level: DeviceTrustLevel, now: DateTime<Utc>) -> TrustChange {
+        let from = self.trust_level;
+        if from == level {
+            return TrustChange::Unchanged;
+        }
+        if !from.may_become(level) {
+            return TrustChange::Refused;
+        }
+        self.trust_level = level;
+        match level {
+            DeviceTrustLevel::Trusted => (self.trusted_at, self.demoted_at) = (Some(now), None),
+            DeviceTrustLevel::Revoked => (self.trusted_at, self.revoked_at) = (None, Some(now)),
+            DeviceTrustLevel::Unknown | DeviceTrustLevel::Seen => {}
+        }
+        TrustChange::Changed { from }
+    }
+
+    /// Takes its trust away, as the retention sweep does.
+    pub fn demote(&mut self, now: DateTime<Utc>) {
+        self.trust_level = DeviceTrustLevel::Seen;
+        (self.trusted_at, self.demoted_at) = (None, Some(now));
+    }
+}
 
 impl DeviceTrustLevel {
     /// Tells whether the device is trusted.

@@ -100,20 +100,7 @@ impl DeviceStore for MemoryDeviceStore {
     ) -> Result<TrustChange, StoreError> {
         let mut devices = self.devices.lock();
         let Some(device) = devices.get_mut(&(owner, device_id)) else { return Ok(TrustChange::Refused) };
-        let from = device.trust_level;
-        if from == level {
-            return Ok(TrustChange::Unchanged);
-        }
-        if !from.may_become(level) {
-            return Ok(TrustChange::Refused);
-        }
-        device.trust_level = level;
-        match level {
-            DeviceTrustLevel::Trusted => (device.trusted_at, device.demoted_at) = (Some(now), None),
-            DeviceTrustLevel::Revoked => (device.trusted_at, device.revoked_at) = (None, Some(now)),
-            DeviceTrustLevel::Unknown | DeviceTrustLevel::Seen => {}
-        }
-        Ok(TrustChange::Changed { from })
+        Ok(device.move_to(level, now))
     }
 
     async fn delete_for_user(&self, owner: Owner) -> Result<u64, StoreError> {
@@ -147,8 +134,7 @@ impl DeviceStore for MemoryDeviceStore {
                 RetentionVerdict::Purge => drop(devices.remove(&key)),
                 RetentionVerdict::Demote => {
                     if let Some(device) = devices.get_mut(&key) {
-                        device.trust_level = DeviceTrustLevel::Seen;
-                        (device.trusted_at, device.demoted_at) = (None, Some(now));
+                        device.demote(now);
                     }
                 }
             }

@@ -1,8 +1,5 @@
 use super::{ROWS_PER_INSERT, checked_body};
-use crate::{
-    SchemaError,
-    db::{Db, Row, Value, args, in_list, transaction},
-};
+use crate::db::{Db, Row, Value, args, in_list, on_a_database, transaction};
 use axess_core::store::{AuditOutbox, OutboxDepth, OutboxEntry, OutboxRecord, StoreError};
 use std::collections::HashSet;
 
@@ -42,21 +39,7 @@ pub struct SqlAuditOutbox {
     db: Db,
 }
 
-impl SqlAuditOutbox {
-    /// Creates an outbox on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-}
+on_a_database!(SqlAuditOutbox);
 
 impl AuditOutbox for SqlAuditOutbox {
     async fn append(&self, records: Vec<OutboxRecord>) -> Result<(), StoreError> {

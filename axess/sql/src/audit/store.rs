@@ -1,7 +1,6 @@
 use super::{ROWS_PER_INSERT, checked_body};
 use crate::{
-    SchemaError,
-    db::{Db, Row, Value, args, corrupt, in_list, misuse, transaction},
+    db::{Db, Row, Value, args, corrupt, in_list, misuse, on_a_database, transaction},
     identity::NIL,
 };
 use axess_core::store::{AuditQuery, AuditRow, AuditScope, AuditStore, StoreError};
@@ -58,21 +57,7 @@ pub struct SqlAuditStore {
     db: Db,
 }
 
-impl SqlAuditStore {
-    /// Creates a store on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-}
+on_a_database!(SqlAuditStore);
 
 impl AuditStore for SqlAuditStore {
     async fn append(&self, mut rows: Vec<AuditRow>) -> Result<u64, StoreError> {

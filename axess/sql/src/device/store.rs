@@ -1,8 +1,5 @@
 use super::statements as sql;
-use crate::{
-    SchemaError,
-    db::{Db, Row, Tx, Value, args, column::Column, misuse, transaction},
-};
+use crate::db::{Db, Row, Tx, Value, args, column::Column, misuse, on_a_database, transaction};
 use axess_core::{
     device::{
         Device, DeviceRetention, DeviceTrustLevel, FingerprintHash, MAX_DEVICE_NAME_CHARS, RetentionVerdict,
@@ -44,21 +41,9 @@ pub struct SqlDeviceStore {
     db: Db,
 }
 
+on_a_database!(SqlDeviceStore);
+
 impl SqlDeviceStore {
-    /// Creates a store on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-
     /// Names at most `limit` devices that the sweep has to look at.
     async fn due(
         &self,

@@ -1,7 +1,4 @@
-use crate::{
-    SchemaError,
-    db::{Db, Row, args, transaction},
-};
+use crate::db::{Db, Row, args, on_a_database, transaction};
 use axess_core::store::{Owner, SessionEntry, SessionRegistry, StoreError};
 use axess_identity::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
@@ -25,21 +22,7 @@ pub struct SqlSessionRegistry {
     db: Db,
 }
 
-impl SqlSessionRegistry {
-    /// Creates a registry on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-}
+on_a_database!(SqlSessionRegistry);
 
 impl SessionRegistry for SqlSessionRegistry {
     async fn register(&self, entry: SessionEntry, replaces: Option<SessionId>) -> Result<(), StoreError> {

@@ -1,7 +1,4 @@
-use crate::{
-    SchemaError,
-    db::{Db, Dialect, Row, Value, args, transaction},
-};
+use crate::db::{Db, Dialect, Row, Value, args, on_a_database, transaction};
 use axess_core::store::{
     Owner, ROTATION_MEMORY, SaveOutcome, ScanCursor, ScanPage, SessionRow, SessionStore, SessionSummary,
     StoreError, StoreErrorKind,
@@ -63,21 +60,7 @@ pub struct SqlSessionStore {
     db: Db,
 }
 
-impl SqlSessionStore {
-    /// Creates a store on a database, or on a pool of one.
-    pub fn new(db: impl Into<Db>) -> Self {
-        Self { db: db.into() }
-    }
-
-    /// Creates the tables, or brings them up to date: see [`Db::migrate`].
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`].
-    pub async fn init_schema(&self) -> Result<(), SchemaError> {
-        self.db.migrate().await
-    }
-}
+on_a_database!(SqlSessionStore);
 
 impl SessionStore for SqlSessionStore {
     async fn load(&self, id: SessionId, now: DateTime<Utc>) -> Result<Option<SessionRow>, StoreError> {

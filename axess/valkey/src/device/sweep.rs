@@ -3,7 +3,7 @@
 use super::{MAX_TRIES, ValkeyDeviceStore};
 use crate::{moment, script::Script};
 use axess_core::{
-    device::{DeviceRetention, DeviceTrustLevel, RetentionVerdict},
+    device::{DeviceRetention, RetentionVerdict},
     store::{Owner, StoreError, StoreErrorKind, Swept},
 };
 use axess_identity::{DeviceId, TenantId};
@@ -67,8 +67,7 @@ impl ValkeyDeviceStore {
                 RetentionVerdict::Keep => return Ok(None),
                 RetentionVerdict::Purge => None,
                 RetentionVerdict::Demote => {
-                    device.trust_level = DeviceTrustLevel::Seen;
-                    (device.trusted_at, device.demoted_at) = (None, Some(now));
+                    device.demote(now);
                     Some(&device)
                 }
             };

@@ -3,10 +3,11 @@
 use axess_identity::{DeviceId, EventId, RefreshTokenId, SessionId, TenantId, TokenFamilyId, UserId};
 use chrono::{DateTime, Utc};
 use rkyv::{
-    Archive, Archived, Place,
+    Archive, Archived, Deserialize, Place, Serialize,
     rancor::{Fallible, Source},
-    ser::Writer,
+    ser::{Allocator, Writer},
     string::{ArchivedString, StringResolver},
+    vec::{ArchivedVec, VecResolver},
     with::{ArchiveWith, DeserializeWith, SerializeWith},
 };
 use std::{error::Error, fmt::Display, str::FromStr};
@@ -20,6 +21,9 @@ pub struct AsText;
 
 /// Archives a time as microseconds since the Unix epoch; what is finer is dropped.
 pub struct AsMicros;
+
+/// Archives a list as itself, and refuses to read one of more than `MAX` items.
+pub struct AtMost<const MAX: usize>;
 
 /// An id of 16 bytes, any of which are valid.
 pub trait Id {
@@ -135,10 +139,46 @@ impl<D: Fallible<Error: Source> + ?Sized> DeserializeWith<Archived<i64>, DateTim
     }
 }
 
+impl<T: Archive, const MAX: usize> ArchiveWith<Vec<T>> for AtMost<MAX> {
+    type Archived = ArchivedVec<T::Archived>;
+    type Resolver = VecResolver;
+
+    fn resolve_with(list: &Vec<T>, resolver: VecResolver, out: Place<Self::Archived>) {
+        list.resolve(resolver, out);
+    }
+}
+
+impl<T, S, const MAX: usize> SerializeWith<Vec<T>, S> for AtMost<MAX>
+where
+    T: Serialize<S>,
+    S: Fallible + Allocator + Writer + ?Sized,
+{
+    fn serialize_with(list: &Vec<T>, serializer: &mut S) -> Result<VecResolver, S::Error> {
+        list.serialize(serializer)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a list of more items than are read")]
+struct TooMany;
+
+impl<A, T, D, const MAX: usize> DeserializeWith<ArchivedVec<A>, Vec<T>, D> for AtMost<MAX>
+where
+    A: Deserialize<T, D>,
+    D: Fallible<Error: Source> + ?Sized,
+{
+    fn deserialize_with(list: &ArchivedVec<A>, deserializer: &mut D) -> Result<Vec<T>, D::Error> {
+        if list.len() > MAX {
+            return Err(D::Error::new(TooMany));
+        }
+        list.iter().map(|item| item.deserialize(deserializer)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rkyv::{Deserialize, Serialize, rancor};
+    use rkyv::rancor;
 
     #[derive(Debug, Archive, Serialize, Deserialize)]
     struct At(#[rkyv(with = AsMicros)] DateTime<Utc>);

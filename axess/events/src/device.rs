@@ -209,3 +209,78 @@ pub enum PolicyAction {
     /// The session ends.
     Revoke,
 }
+
+/// A user renamed a device, or took its name away.
+///
+/// ```
+/// use axess_events::{AuthEvent, device::DeviceRenamed};
+/// use axess_identity::{DeviceId, UserId};
+/// let event = DeviceRenamed {
+///     device_id: DeviceId::from_parts(0, [1; 10]),
+///     user_id: UserId::from_parts(0, [2; 10]),
+///     display_name: Some("laptop".into()),
+/// };
+/// assert_eq!(AuthEvent::from(event).wire_name(), "DeviceRenamed");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Archive, RkyvSerialize, RkyvDeserialize)]
+pub struct DeviceRenamed {
+    /// The device.
+    #[rkyv(with = AsBytes)]
+    pub device_id: DeviceId,
+    /// Its user.
+    #[rkyv(with = AsBytes)]
+    pub user_id: UserId,
+    /// The name it has now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<AuditText>,
+}
+
+/// A device lost its trust, because it was not seen for long.
+///
+/// ```
+/// use axess_events::{AuthEvent, device::DeviceDemoted};
+/// use axess_identity::{DeviceId, UserId};
+/// let event = DeviceDemoted {
+///     device_id: DeviceId::from_parts(0, [1; 10]),
+///     user_id: UserId::from_parts(0, [2; 10]),
+///     demoted_at_age_days: 46,
+/// };
+/// assert_eq!(AuthEvent::from(event).wire_name(), "DeviceDemoted");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Archive, RkyvSerialize, RkyvDeserialize)]
+pub struct DeviceDemoted {
+    /// The device.
+    #[rkyv(with = AsBytes)]
+    pub device_id: DeviceId,
+    /// Its user.
+    #[rkyv(with = AsBytes)]
+    pub user_id: UserId,
+    /// For how many days it had not been seen.
+    pub demoted_at_age_days: u32,
+}
+
+/// A session was bound to a device that was known before.
+///
+/// ```
+/// use axess_events::{AuthEvent, device::DeviceRecognised};
+/// use axess_identity::{DeviceId, SessionId, UserId};
+/// let event = DeviceRecognised {
+///     device_id: DeviceId::from_parts(0, [1; 10]),
+///     user_id: UserId::from_parts(0, [2; 10]),
+///     session_id: SessionId::from_bytes([3; 16]),
+/// };
+/// assert_eq!(AuthEvent::from(event).wire_name(), "DeviceRecognised");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Archive, RkyvSerialize, RkyvDeserialize)]
+pub struct DeviceRecognised {
+    /// The device.
+    #[rkyv(with = AsBytes)]
+    pub device_id: DeviceId,
+    /// Its user.
+    #[rkyv(with = AsBytes)]
+    pub user_id: UserId,
+    /// The session.
+    #[serde(with = "json::session_id")]
+    #[rkyv(with = AsBytes)]
+    pub session_id: SessionId,
+}

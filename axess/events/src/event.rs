@@ -1,6 +1,6 @@
 use crate::{
     AuditPayload, account, administrative, authentication, authorisation, delegated, device, lockout,
-    refresh, shell, tenant, workload,
+    refresh, shell, tenant, trail, workload,
 };
 use rkyv::{Archive, Deserialize as RkyvDeserialize, Serialize as RkyvSerialize, with::AsBox};
 use serde::{Deserialize, Serialize};
@@ -162,6 +162,28 @@ catalogue! {
         RefreshTokenReuseDetected(refresh),
         /// Refresh tokens were revoked.
         RefreshTokenRevoked(refresh),
+        /// A torn end was cut off the log.
+        AuditLogRepaired(trail),
+        /// Events were not delivered to a sink.
+        AuditEventsDropped(trail),
+        /// A sink refused an event for good.
+        AuditEventDeadLettered(trail),
+        /// Events were copied to the archive.
+        AuditEventsArchived(trail),
+        /// Events were deleted after they were kept long enough.
+        AuditEventsDeleted(trail),
+        /// A user's personal data was taken out of the trail.
+        AuditSubjectErased(trail),
+        /// A tenant's deletion was taken back.
+        TenantRestored(tenant),
+        /// What belonged to a deleted tenant was deleted.
+        TenantPurged(tenant),
+        /// A user renamed a device.
+        DeviceRenamed(device),
+        /// A device lost its trust for its age.
+        DeviceDemoted(device),
+        /// A session was bound to a device that was known before.
+        DeviceRecognised(device),
     }
 }
 

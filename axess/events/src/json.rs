@@ -22,6 +22,44 @@ pub(crate) mod micros {
     }
 }
 
+/// A list that is refused when it is longer than an [`AuditSubjectErased`](crate::trail::AuditSubjectErased) may be. It
+/// is not cut: what a cut list leaves out would look untouched.
+pub(crate) mod at_most {
+    use crate::trail::{ErasedEntry, MAX_ERASED_ENTRIES};
+    use serde::{
+        Deserializer,
+        de::{Error, SeqAccess, Visitor},
+    };
+    use std::fmt;
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<ErasedEntry>, D::Error> {
+        deserializer.deserialize_seq(Bounded)
+    }
+
+    struct Bounded;
+
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = Vec<ErasedEntry>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MAX_ERASED_ENTRIES} entries")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = seq.next_element()? {
+                if entries.len() == MAX_ERASED_ENTRIES {
+                    return Err(A::Error::invalid_length(entries.len() + 1, &self));
+                }
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+    }
+}
+
 /// Like [`micros`], for a time that may be absent.
 pub(crate) mod micros_option {
     use super::{micros, to_micros};

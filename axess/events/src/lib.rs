@@ -50,6 +50,7 @@ pub mod lockout;
 pub mod refresh;
 pub mod shell;
 pub mod tenant;
+pub mod trail;
 pub mod workload;
 
 pub use envelope::{Actor, AuditPayload, AuthEventEnvelope};

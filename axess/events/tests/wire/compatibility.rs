@@ -3,8 +3,11 @@
 use crate::samples;
 use axess_events::{
     AuditList, AuthEvent, AuthEventEnvelope, MAX_LIST_ITEMS, MAX_RECORD_BYTES, MAX_TEXT_BYTES, WireError,
-    account::PasswordChanged, authentication::LoginCompleted, delegated::DelegatedTokenExchanged,
+    account::PasswordChanged,
+    authentication::LoginCompleted,
+    delegated::DelegatedTokenExchanged,
     lockout::LockoutTriggered,
+    trail::{AuditSubjectErased, ErasedEntry, MAX_ERASED_ENTRIES},
 };
 use axess_identity::{EventId, FactorKind, UserId};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -227,4 +230,26 @@ proptest! {
             prop_assert!(read.to_bytes().is_ok());
         }
     }
+}
+
+#[test]
+fn an_erasure_of_too_many_entries_is_refused_not_cut() {
+    let erased = |entries: usize| {
+        AuthEvent::from(AuditSubjectErased {
+            pseudonym: UserId::from_parts(0, [1; 10]),
+            operator_principal: "ops".into(),
+            reason: "r".into(),
+            entries: vec![ErasedEntry { sequence: 1, commitment: "x".into() }; entries],
+        })
+    };
+    for (entries, fits) in [(MAX_ERASED_ENTRIES, true), (MAX_ERASED_ENTRIES + 1, false)] {
+        let event = erased(entries);
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<AuthEvent>(&json).is_ok(), fits);
+        let bytes = rkyv::to_bytes::<rancor::Error>(&event).unwrap();
+        assert_eq!(rkyv::from_bytes::<AuthEvent, rancor::Error>(&bytes).is_ok(), fits);
+    }
+    let event = erased(MAX_ERASED_ENTRIES);
+    let bytes = rkyv::to_bytes::<rancor::Error>(&event).unwrap();
+    assert_eq!(rkyv::from_bytes::<AuthEvent, rancor::Error>(&bytes).unwrap(), event);
 }

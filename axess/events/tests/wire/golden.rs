@@ -3,7 +3,7 @@
 use crate::samples;
 use axess_events::{
     AuditPayload, AuthEvent, AuthEventEnvelope, account::*, authentication::*, device::*, lockout::*,
-    refresh::*, shell::*,
+    refresh::*, shell::*, trail::AuditTier,
 };
 use rkyv::rancor;
 use serde::{Serialize, de::DeserializeOwned};
@@ -192,6 +192,10 @@ fn the_other_closed_sets_are_as_ever() {
             (Refresh::Limit, "limit"),
             (Refresh::Replaced, "replaced"),
         ],
+    );
+    check_names(
+        |value| value as u8,
+        &[(AuditTier::Log, "log"), (AuditTier::Hot, "hot"), (AuditTier::Archive, "archive")],
     );
     check_names(
         |value| value as u8,

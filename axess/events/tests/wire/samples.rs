@@ -4,7 +4,7 @@
 
 use axess_events::{
     Actor, AuthEvent, AuthEventEnvelope, account::*, administrative::*, authentication::*, authorisation::*,
-    delegated::*, device::*, lockout::*, refresh::*, shell::*, tenant::*, workload::*,
+    delegated::*, device::*, lockout::*, refresh::*, shell::*, tenant::*, trail::*, workload::*,
 };
 use axess_identity::{
     DeviceId, EventId, FactorKind, FederatedProvider, RefreshTokenId, SessionId, TenantId, TokenFamilyId,
@@ -13,6 +13,7 @@ use axess_identity::{
 use chrono::{DateTime, TimeDelta, Utc};
 
 mod product;
+mod trail;
 
 const MILLIS: u64 = 1_767_225_600_000;
 
@@ -47,6 +48,7 @@ pub(crate) fn full() -> Vec<AuthEvent> {
     all.extend(delegated());
     all.extend(administrative());
     all.extend(product::all());
+    all.extend(trail::all());
     all
 }
 
@@ -80,6 +82,8 @@ fn sparse(mut event: AuthEvent) -> Option<AuthEvent> {
         AuthEvent::RefreshTokenIssued(e) => e.device_id.take().is_some(),
         AuthEvent::RefreshTokenRotated(e) => e.previous_refresh_token_id.take().is_some(),
         AuthEvent::RefreshTokenRevoked(e) => e.user_id.take().is_some() && e.family_id.take().is_some(),
+        AuthEvent::AuditEventsDeleted(e) => e.last_sequence.take().is_some() && e.chain_head.take().is_some(),
+        AuthEvent::DeviceRenamed(e) => e.display_name.take().is_some(),
         _ => false,
     };
     had_some.then_some(event)

@@ -49,7 +49,7 @@ pub use filter::{
 pub use policies::{PolicyEffect, PolicyFault, PolicyInfo, PolicyLoadError, PolicyStore};
 pub use session::{AuthzDenied, AuthzError, AuthzListError, AuthzSession, AuthzUnavailable, MAX_BATCH};
 pub use store::{
-    ActivePolicies, AuthzEventSink, AuthzSinkError, AuthzStore, DropEvents, PolicyWatcher, Reload,
-    WatchOutcome,
+    ActivePolicies, AuthzEventSink, AuthzSinkError, AuthzSinkFuture, AuthzStore, DropEvents, PolicyWatcher,
+    Reload, WatchOutcome,
 };
 pub use uid::{ActionUid, ResourceUid, UidError};

@@ -116,7 +116,7 @@ impl AuthzSession {
         let action = action.into();
         let facts = self.load(&action, std::slice::from_ref(resource)).await?;
         let query = self.query(&action, resource);
-        match self.settle(query, &facts)? {
+        match self.settle(query, &facts).await? {
             AuthzDecision::Allow { .. } => Ok(()),
             decision @ AuthzDecision::Deny { .. } => {
                 let step_up = match self.principal {
@@ -140,7 +140,7 @@ impl AuthzSession {
     ) -> Result<AuthzDecision, AuthzUnavailable> {
         let action = action.into();
         let facts = self.load(&action, std::slice::from_ref(resource)).await?;
-        self.settle(self.query(&action, resource), &facts)
+        self.settle(self.query(&action, resource), &facts).await
     }
 
     /// Decides many questions with one loading of facts, in order.
@@ -162,7 +162,11 @@ impl AuthzSession {
             questions.iter().map(|(_, resource)| resource.clone()).collect();
         let resources: Vec<ResourceUid> = resources.into_iter().collect();
         let facts = self.load(first, &resources).await?;
-        questions.iter().map(|(action, resource)| self.settle(self.query(action, resource), &facts)).collect()
+        let mut decisions = Vec::with_capacity(questions.len());
+        for (action, resource) in questions {
+            decisions.push(self.settle(self.query(action, resource), &facts).await?);
+        }
+        Ok(decisions)
     }
 
     /// Decides, records and shows how the decision came about: for operators, not for callers.
@@ -177,7 +181,7 @@ impl AuthzSession {
     ) -> Result<Explanation, AuthzUnavailable> {
         let action = action.into();
         let facts = self.load(&action, std::slice::from_ref(resource)).await?;
-        self.settle(self.query(&action, resource), &facts)?;
+        self.settle(self.query(&action, resource), &facts).await?;
         Ok(self.policies().explain(self.query(&action, resource), &facts.graph))
     }
 
@@ -186,12 +190,16 @@ impl AuthzSession {
     }
 
     /// Decides, lets the shadow look, and records.
-    fn settle(&self, query: AuthzQuery<'_>, facts: &Prepared) -> Result<AuthzDecision, AuthzUnavailable> {
+    async fn settle(
+        &self,
+        query: AuthzQuery<'_>,
+        facts: &Prepared,
+    ) -> Result<AuthzDecision, AuthzUnavailable> {
         let decision = self.policies().decide(query, &facts.graph);
         if let Some(shadow) = &self.shadow {
             shadow.compare(query, &facts.set, &decision);
         }
-        record::decision(&*self.sink, &self.principal, query, &decision)?;
+        record::decision(&*self.sink, &self.principal, query, &decision).await?;
         Ok(decision)
     }
 
@@ -201,11 +209,13 @@ impl AuthzSession {
         resources: &[ResourceUid],
     ) -> Result<Arc<Prepared>, AuthzUnavailable> {
         let loaded = self.provider.entities(&self.principal, resources).await;
-        loaded.and_then(|loaded| self.prepare(&loaded)).map_err(|error| {
-            record::provider_failure(self, action, resources, &error).err().unwrap_or(
-                AuthzUnavailable::Provider { provider: self.provider.name().to_owned(), source: error },
-            )
-        })
+        match loaded.and_then(|loaded| self.prepare(&loaded)) {
+            Ok(prepared) => Ok(prepared),
+            Err(source) => {
+                record::provider_failure(self, action, resources, &source).await?;
+                Err(AuthzUnavailable::Provider { provider: self.provider.name().to_owned(), source })
+            }
+        }
     }
 
     /// Checks what was loaded, and works out the hierarchy, unless that was done for the same facts already.

@@ -4,7 +4,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use events::{AuthzEventSink, AuthzSinkError, DropEvents};
+pub use events::{AuthzEventSink, AuthzSinkError, AuthzSinkFuture, DropEvents};
 pub use watch::{PolicyWatcher, WatchOutcome};
 
 use crate::{

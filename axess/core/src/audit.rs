@@ -1,23 +1,51 @@
-//! Where events go: the sink the service records into before it answers.
+//! Where events go, and the one place that makes their envelopes.
+//!
+//! Whoever does something emits its event through an [`Emitter`], which puts it into an envelope and hands it to an
+//! [`AuditSink`] before the operation is answered.
+
+mod emitter;
+
+pub use emitter::{Emitter, EventContext};
 
 use axess_events::AuthEventEnvelope;
 use std::{
     collections::VecDeque,
+    error::Error,
+    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 /// How many events [`MemoryAuditSink`] keeps when nothing else is said.
 const DEFAULT_CAPACITY: usize = 10_000;
 
-/// Takes every event before the operation it belongs to is answered.
-///
-/// `record` must be quick (append to a buffer or a local file) and honest: an operation whose event cannot be recorded
-/// grants nothing.
+/// What [`AuditSink::record`] returns.
 ///
 /// ```
-/// use axess_core::audit::{AuditSink, MemoryAuditSink};
-/// let sink = MemoryAuditSink::new(100);
-/// assert!(sink.events().is_empty());
+/// use axess_core::audit::{AuditError, AuditFuture};
+/// let refused: AuditFuture<'static> = Box::pin(async { Err(AuditError::new("disk full")) });
+/// # drop(refused);
+/// ```
+pub type AuditFuture<'a> = Pin<Box<dyn Future<Output = Result<(), AuditError>> + Send + 'a>>;
+
+/// Takes every event before the operation it belongs to is answered.
+///
+/// The future must resolve soon (append to a buffer or a local file) and honestly: an operation whose event cannot be
+/// recorded grants nothing. Dropping the future must not tear anything: the event is recorded whole or not at all.
+///
+/// ```
+/// use axess_core::audit::{AuditFuture, AuditSink};
+/// use axess_events::AuthEventEnvelope;
+/// struct ToStdout;
+/// impl AuditSink for ToStdout {
+///     fn record(&self, event: AuthEventEnvelope) -> AuditFuture<'_> {
+///         Box::pin(async move {
+///             println!("{}", event.payload.wire_name());
+///             Ok(())
+///         })
+///     }
+/// }
 /// ```
 pub trait AuditSink: Send + Sync + 'static {
     /// Records one event.
@@ -25,25 +53,49 @@ pub trait AuditSink: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`AuditError`] when the event is not safely recorded.
-    fn record(&self, event: AuthEventEnvelope) -> Result<(), AuditError>;
+    fn record(&self, event: AuthEventEnvelope) -> AuditFuture<'_>;
+
+    /// Tells whether recording is a write to a database that can be one step with what the operation writes there.
+    ///
+    /// Then the service makes them one [`UnitOfWork`](crate::store::UnitOfWork). Default: it is not.
+    fn joins_units(&self) -> bool {
+        false
+    }
 }
 
 /// Says that an event was not recorded.
 ///
 /// ```
 /// use axess_core::audit::AuditError;
-/// assert_eq!(AuditError::new("disk full").to_string(), "the event was not recorded");
+/// use std::time::Duration;
+/// let broken = AuditError::new("disk full");
+/// assert_eq!((broken.to_string().as_str(), broken.retry_after()), ("the event was not recorded", None));
+/// let full = AuditError::full(Duration::from_secs(2));
+/// assert_eq!(full.retry_after(), Some(Duration::from_secs(2)));
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[error("the event was not recorded")]
 pub struct AuditError {
-    source: Box<dyn std::error::Error + Send + Sync>,
+    source: Box<dyn Error + Send + Sync>,
+    retry_after: Option<Duration>,
 }
 
 impl AuditError {
-    /// Wraps the cause.
-    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { source: source.into() }
+    /// Wraps the cause of a failure that nobody knows the end of.
+    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: source.into(), retry_after: None }
+    }
+
+    /// Says that too many events wait already, and when trying again makes sense.
+    #[must_use]
+    pub fn full(retry_after: Duration) -> Self {
+        Self { source: "too many events wait to be recorded".into(), retry_after: Some(retry_after) }
+    }
+
+    /// Returns when trying again makes sense; `None` when nobody knows.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 }
 
@@ -82,12 +134,14 @@ impl Default for MemoryAuditSink {
 }
 
 impl AuditSink for MemoryAuditSink {
-    fn record(&self, event: AuthEventEnvelope) -> Result<(), AuditError> {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        if events.len() >= self.capacity {
-            events.pop_front();
-        }
-        events.push_back(event);
-        Ok(())
+    fn record(&self, event: AuthEventEnvelope) -> AuditFuture<'_> {
+        Box::pin(async move {
+            let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            if events.len() >= self.capacity {
+                events.pop_front();
+            }
+            events.push_back(event);
+            Ok(())
+        })
     }
 }

@@ -76,6 +76,8 @@ pub enum MailPurpose {
     EmailVerification,
     /// A code that allows setting a new password.
     PasswordReset,
+    /// A notice: an operator made the password useless; a new one must be set.
+    PasswordWasReset,
 }
 
 /// Says that a code was not handed over.

@@ -54,6 +54,8 @@ pub struct Locked {
 impl LockoutCounter {
     /// Counts one attempt as failed, unless the counter is locked.
     ///
+    /// Returns the end of the lock that has run out since the last attempt, if one has: each is returned once.
+    ///
     /// `max_consecutive` locks for good once that many failures followed each other.
     ///
     /// # Errors
@@ -64,15 +66,16 @@ impl LockoutCounter {
         scale: &LockoutScale,
         max_consecutive: u32,
         now: DateTime<Utc>,
-    ) -> Result<(), Locked> {
+    ) -> Result<Option<DateTime<Utc>>, Locked> {
         if self.consecutive >= max_consecutive {
             return Err(Locked { until: None });
         }
         if scale.failures_before_lockout == 0 {
             self.consecutive = self.consecutive.saturating_add(1);
-            return Ok(());
+            return Ok(None);
         }
-        if let Some(until) = self.locked_until {
+        let lapsed = self.locked_until;
+        if let Some(until) = lapsed {
             if now < until {
                 return Err(Locked { until: Some(until) });
             }
@@ -101,7 +104,7 @@ impl LockoutCounter {
             // Past the end of time is still a lock.
             self.locked_until = Some(until.unwrap_or(DateTime::<Utc>::MAX_UTC));
         }
-        Ok(())
+        Ok(lapsed)
     }
 
     /// Takes one reservation back: the attempt was right, or was never decided.

@@ -19,8 +19,10 @@ mod device;
 mod email;
 mod emit;
 mod enrol;
+mod invalidate;
 mod logout;
 mod mail;
+mod operator;
 mod password;
 mod prepare;
 mod refresh;
@@ -28,15 +30,22 @@ mod reset;
 mod signup;
 mod stand_in;
 mod step_up;
+mod tenants;
 mod verify;
 
-pub use admin::Operator;
 pub use enrol::TotpEnrolment;
+pub use operator::Operator;
 pub use prepare::PreparedFactor;
 pub use signup::NewSignup;
+pub use tenants::{MAX_PURGE_STEP, PurgeProgress};
 
-use crate::{audit::AuditSink, device::Devices, metrics::AuthnMetrics, refresh::RefreshTokens};
-use axess_clock::Clock;
+use crate::{
+    audit::{AuditSink, Emitter},
+    delegated::DelegatedCredentials,
+    device::Devices,
+    metrics::AuthnMetrics,
+    refresh::RefreshTokens,
+};
 use axess_factors::{EmailOtpConfig, PasswordConfig, PasswordHasher};
 use axess_identity::{LockoutPolicy, SigningKey};
 use axess_rng::SecureRng;
@@ -71,14 +80,12 @@ use std::sync::Arc;
 pub struct AuthnService<I, F> {
     identity: I,
     factors: F,
-    clock: Arc<dyn Clock>,
-    rng: Arc<dyn SecureRng>,
+    emitter: Emitter,
     kdf: KdfParts,
     hasher: PasswordHasher,
     password_config: PasswordConfig,
     email_config: EmailOtpConfig,
     lockout_policy: LockoutPolicy,
-    audit: Arc<dyn AuditSink>,
     metrics: Arc<dyn AuthnMetrics>,
     outbox: Outbox,
     stand_in_key: SigningKey,
@@ -86,6 +93,7 @@ pub struct AuthnService<I, F> {
     fresh_for: TimeDelta,
     refresh: Option<RefreshTokens>,
     devices: Option<Devices>,
+    delegated: Option<DelegatedCredentials>,
 }
 
 impl<I, F> AuthnService<I, F> {
@@ -104,7 +112,7 @@ impl<I, F> AuthnService<I, F> {
     /// Returns where events go.
     #[must_use]
     pub fn audit(&self) -> &Arc<dyn AuditSink> {
-        &self.audit
+        self.emitter.sink()
     }
 
     /// Returns where counts go.
@@ -113,8 +121,18 @@ impl<I, F> AuthnService<I, F> {
         &self.metrics
     }
 
+    /// Returns what puts events into envelopes: for an application's own.
+    #[must_use]
+    pub fn emitter(&self) -> &Emitter {
+        &self.emitter
+    }
+
     fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+        self.emitter.now()
+    }
+
+    fn rng(&self) -> &dyn SecureRng {
+        &**self.emitter.rng()
     }
 }
 

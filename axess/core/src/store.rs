@@ -29,9 +29,10 @@ mod session;
 mod sid;
 mod tenant_idp;
 mod twin;
+mod unit;
 
 pub use attempt::{AttemptOutcome, AttemptRecord, AttemptRequest, Lockout, Reservation, Settled};
-pub use audit_log::{AuditQuery, AuditRow, AuditScope, AuditStore, DynAuditStore};
+pub use audit_log::{AuditOrder, AuditQuery, AuditRow, AuditScope, AuditStore, DynAuditStore};
 pub use bucket::{DynRateLimitBuckets, RateLimitBuckets};
 pub use delegated::{
     DelegatedCredentialStore, DelegatedRow, DynDelegatedCredentialStore, MAX_DOWNSTREAM_BYTES,
@@ -56,3 +57,4 @@ pub use session::{
 };
 pub use sid::{DynSidStore, SidBinding, SidStore};
 pub use tenant_idp::{DynTenantIdpStore, IdpProtocol, TenantIdp, TenantIdpStore};
+pub use unit::{PendingWork, UnitOfWork, UnitSlot};

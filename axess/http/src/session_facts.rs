@@ -1,8 +1,13 @@
 //! What the layers inside the session layer need to know of a request's caller.
 
-use axess_core::session::SessionHandle;
+use crate::{RequestId, TraceContext, client_ip::client_ip_of};
+use axess_core::{
+    audit::EventContext,
+    session::{RequestContext, SessionHandle},
+};
+use axess_events::Actor;
 use axess_identity::{Principal, SessionId, TenantId, UserId, WorkloadId};
-use http::Extensions;
+use http::{Extensions, HeaderMap, header};
 
 /// Who is calling, as far as the layers outside have established it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,6 +44,30 @@ pub(crate) fn session_facts(extensions: &Extensions) -> SessionFacts {
         facts.tenant_id = session.tenant_id().or(facts.tenant_id);
     }
     facts
+}
+
+/// Reads what the layers outside know of a request without a session.
+pub(crate) fn request_context(extensions: &Extensions, headers: &HeaderMap) -> RequestContext {
+    let trace = extensions.get::<TraceContext>();
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    RequestContext {
+        client_ip: client_ip_of(extensions).ip,
+        user_agent: user_agent.map(Into::into),
+        request_id: extensions.get::<RequestId>().map(|id| id.as_str().into()),
+        trace_id: trace.map(|trace| trace.traceparent().trace_id.to_string().into()),
+        ..RequestContext::default()
+    }
+}
+
+/// Reads what the event of a request says of it: who is calling, and in which request.
+pub(crate) fn event_context(extensions: &Extensions, headers: &HeaderMap) -> EventContext {
+    let facts = session_facts(extensions);
+    let user = facts.user_id.map(Actor::User);
+    EventContext {
+        tenant_id: facts.tenant_id,
+        actor: user.or(facts.workload_id.map(Actor::Workload)),
+        request: request_context(extensions, headers),
+    }
 }
 
 /// The session of a request, which may change while the request is served.

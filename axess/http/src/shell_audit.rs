@@ -1,20 +1,23 @@
-use crate::{CsrfReason, CsrfRejection, RateLimitRejection, csrf::OnCsrfReject, rate_limit::OnRateLimit};
-use axess_clock::{Clock, SystemClock};
+use crate::{CsrfReason, session_facts::event_context};
+use axess_clock::Clock;
 use axess_core::{
-    audit::AuditSink,
+    audit::{AuditSink, Emitter, EventContext},
     metrics::{AuthnMetrics, NoMetrics},
 };
 use axess_events::{
-    AuthEvent, AuthEventEnvelope,
+    AuditText, AuthEvent,
     shell::{CsrfFailureReason, CsrfRejected, RateLimitRejected},
 };
-use axess_identity::EventId;
-use axess_rng::{SecureRng, SystemRng};
-use std::{net::IpAddr, sync::Arc};
+use axess_rng::SecureRng;
+use axum::extract::MatchedPath;
+use http::{Extensions, HeaderMap, request::Parts};
+use std::sync::Arc;
 
-/// Records what the layers refuse in the audit trail, and counts it.
+/// Records what the layers refuse in the audit trail before they answer.
 ///
-/// A request that is refused gets no more by failing to be recorded, so a failing sink is logged and the refusal stands.
+/// The events have tenant and actor when a session or a principal is known outside the layer, and the ids of the request
+/// when their layers stand outside. A request that is refused gets no more by failing to be recorded, so a failing sink
+/// is logged and the refusal stands.
 ///
 /// ```
 /// use axess_core::audit::MemoryAuditSink;
@@ -22,25 +25,23 @@ use std::{net::IpAddr, sync::Arc};
 /// use std::sync::Arc;
 /// let trail = Arc::new(MemoryAuditSink::default());
 /// let audit = ShellAudit::new(trail);
-/// let limits = RateLimitConfig::builder().max_requests(10).on_reject(audit.on_rate_limit()).build();
-/// let csrf = CsrfConfig::new([7u8; 32]).unwrap().on_reject(audit.on_csrf_reject());
+/// let limits = RateLimitConfig::builder().max_requests(10).audit(audit.clone()).build();
+/// let csrf = CsrfConfig::new([7u8; 32]).unwrap().with_audit(audit);
 /// # let _ = (limits, csrf);
 /// ```
 #[derive(Clone)]
 pub struct ShellAudit {
-    sink: Arc<dyn AuditSink>,
+    emitter: Emitter,
     metrics: Arc<dyn AuthnMetrics>,
-    clock: Arc<dyn Clock>,
-    rng: Arc<dyn SecureRng>,
 }
 
 impl ShellAudit {
     /// Records into `sink`, on the system's clock and randomness.
     pub fn new(sink: Arc<dyn AuditSink>) -> Self {
-        Self { sink, metrics: Arc::new(NoMetrics), clock: Arc::new(SystemClock), rng: Arc::new(SystemRng) }
+        Self { emitter: Emitter::new(sink), metrics: Arc::new(NoMetrics) }
     }
 
-    /// Counts as well.
+    /// Counts what the rate limits refuse as well.
     #[must_use]
     pub fn with_metrics(mut self, metrics: Arc<dyn AuthnMetrics>) -> Self {
         self.metrics = metrics;
@@ -50,57 +51,56 @@ impl ShellAudit {
     /// Injects the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.emitter = self.emitter.with_clock(clock);
         self
     }
 
     /// Injects the randomness.
     #[must_use]
     pub fn with_rng(mut self, rng: Arc<dyn SecureRng>) -> Self {
-        self.rng = rng;
+        self.emitter = self.emitter.with_rng(rng);
         self
     }
 
-    /// Returns the hook for [`RateLimitConfigBuilder::on_reject`](crate::RateLimitConfigBuilder::on_reject).
-    #[must_use]
-    pub fn on_rate_limit(&self) -> OnRateLimit {
-        let audit = self.clone();
-        Arc::new(move |rejection: &RateLimitRejection<'_>| {
-            audit.metrics.rate_limit_rejected();
-            let route = rejection.matched_path.unwrap_or_default().into();
-            let event = RateLimitRejected { route, key_kind: rejection.key_kind.into() };
-            audit.record(rejection.client_ip, event.into());
-        })
+    pub(crate) async fn rate_limited(&self, parts: &Parts, key_kind: &'static str) {
+        self.metrics.rate_limit_rejected();
+        let event = RateLimitRejected { route: route(&parts.extensions), key_kind: key_kind.into() };
+        record(&self.emitter, &event_context(&parts.extensions, &parts.headers), event.into()).await;
     }
 
-    /// Returns the hook for [`CsrfConfig::on_reject`](crate::CsrfConfig::on_reject).
-    #[must_use]
-    pub fn on_csrf_reject(&self) -> OnCsrfReject {
-        let audit = self.clone();
-        Arc::new(move |rejection: &CsrfRejection<'_>| {
-            let failure_reason = match rejection.reason {
-                CsrfReason::CrossSite => CsrfFailureReason::CrossSite,
-                CsrfReason::OriginMismatch | CsrfReason::Malformed => CsrfFailureReason::WrongOrigin,
-                CsrfReason::TokenMissing => CsrfFailureReason::MissingToken,
-                CsrfReason::TokenInvalid => CsrfFailureReason::WrongToken,
-            };
-            let route = rejection.matched_path.unwrap_or_default().into();
-            audit.record(rejection.client_ip, CsrfRejected { route, failure_reason }.into());
-        })
-    }
-
-    fn record(&self, client_ip: Option<IpAddr>, event: AuthEvent) {
-        let now = self.clock.now();
-        let mut envelope = AuthEventEnvelope::new(EventId::generate(now, &*self.rng), now, event);
-        envelope.client_ip = client_ip;
-        if let Err(error) = self.sink.record(envelope) {
-            tracing::error!(error = &error as &dyn std::error::Error, "a refusal was not recorded");
-        }
+    /// Returns what records; it needs the request no more.
+    pub(crate) fn csrf_rejected(
+        &self,
+        extensions: &Extensions,
+        headers: &HeaderMap,
+        reason: CsrfReason,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let failure_reason = match reason {
+            CsrfReason::CrossSite => CsrfFailureReason::CrossSite,
+            CsrfReason::OriginMismatch | CsrfReason::Malformed => CsrfFailureReason::WrongOrigin,
+            CsrfReason::TokenMissing => CsrfFailureReason::MissingToken,
+            CsrfReason::TokenInvalid => CsrfFailureReason::WrongToken,
+        };
+        let context = event_context(extensions, headers);
+        let event = CsrfRejected { route: route(extensions), failure_reason };
+        let emitter = self.emitter.clone();
+        async move { record(&emitter, &context, event.into()).await }
     }
 }
 
 impl std::fmt::Debug for ShellAudit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ShellAudit").finish_non_exhaustive()
+    }
+}
+
+/// The route as it was declared; empty when routing comes later.
+fn route(extensions: &Extensions) -> AuditText {
+    extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default().into()
+}
+
+async fn record(emitter: &Emitter, context: &EventContext, event: AuthEvent) {
+    if let Err(error) = emitter.emit(context, event).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "a refusal was not recorded");
     }
 }

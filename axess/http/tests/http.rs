@@ -4,6 +4,8 @@
 mod http {
     mod at_rest;
     #[cfg(feature = "authz")]
+    mod audited;
+    #[cfg(feature = "authz")]
     mod authz;
     #[cfg(feature = "authz")]
     mod authz_site;

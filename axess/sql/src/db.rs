@@ -6,8 +6,10 @@ mod connection;
 mod error;
 mod statement;
 mod transaction;
+mod unit;
 
 pub(crate) use column::{Row, Value, args};
+pub use connection::SqlConnection;
 pub(crate) use error::{classify, corrupt, misuse};
 pub(crate) use statement::{Dialect, in_list};
 pub(crate) use transaction::{Tx, transaction, try_again};
@@ -16,7 +18,7 @@ use axess_core::store::{StoreError, StoreErrorKind};
 use connection::Lease;
 use sqlx::migrate::{MigrateError, Migrator};
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a call may take when nothing else is said, waiting for a connection included.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -163,6 +165,10 @@ impl Db {
         args: Vec<Value>,
     ) -> Result<u64, StoreError> {
         let sql = sql.into();
+        if let Some(mut unit) = self.join(true).await? {
+            let done = self.limited_block(unit.execute(&sql, args)).await;
+            return unit.checked(done);
+        }
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -179,6 +185,10 @@ impl Db {
         sql: impl Into<Cow<'static, str>>,
         args: Vec<Value>,
     ) -> Result<Option<Row>, StoreError> {
+        if let Some(mut unit) = self.join(false).await? {
+            let row = self.limited_block(unit.fetch_optional(&sql.into(), args)).await;
+            return unit.checked(row);
+        }
         let mut lease = self.lease().await?;
         let row = self.limited(lease.fetch_optional(&sql.into(), args)).await?;
         lease.settle();
@@ -191,6 +201,10 @@ impl Db {
         sql: impl Into<Cow<'static, str>>,
         args: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
+        if let Some(mut unit) = self.join(false).await? {
+            let rows = self.limited_block(unit.fetch_all(&sql.into(), args)).await;
+            return unit.checked(rows);
+        }
         let mut lease = self.lease().await?;
         let rows = self.limited(lease.fetch_all(&sql.into(), args)).await?;
         lease.settle();
@@ -205,10 +219,30 @@ impl Db {
         Ok(done)
     }
 
+    /// Tells whether two handles are of one pool.
+    fn is_same(&self, other: &Self) -> bool {
+        match (&self.pool, &other.pool) {
+            #[cfg(feature = "sqlite")]
+            (Pool::Sqlite(one), Pool::Sqlite(two)) => {
+                Arc::ptr_eq(&one.connect_options(), &two.connect_options())
+            }
+            #[cfg(feature = "postgres")]
+            (Pool::Postgres(one), Pool::Postgres(two)) => {
+                Arc::ptr_eq(&one.connect_options(), &two.connect_options())
+            }
+            #[cfg(feature = "mysql")]
+            (Pool::MySql(one), Pool::MySql(two)) => {
+                Arc::ptr_eq(&one.connect_options(), &two.connect_options())
+            }
+            #[allow(unreachable_patterns, reason = "with one database there is no other case")]
+            _ => false,
+        }
+    }
+
     /// Waits for the turn to write, where the database admits one writer.
-    async fn writer_turn(&self) -> Result<Option<SemaphorePermit<'_>>, StoreError> {
+    async fn writer_turn(&self) -> Result<Option<OwnedSemaphorePermit>, StoreError> {
         let Some(writers) = &self.writers else { return Ok(None) };
-        match tokio::time::timeout(self.timeout, writers.acquire()).await {
+        match tokio::time::timeout(self.timeout, Arc::clone(writers).acquire_owned()).await {
             Ok(Ok(turn)) => Ok(Some(turn)),
             // The semaphore is never closed.
             Ok(Err(_)) | Err(_) => Err(StoreError::bare(StoreErrorKind::Unavailable)),

@@ -46,7 +46,7 @@ mod tenant_idp;
 
 pub use audit::{SqlAuditOutbox, SqlAuditStore};
 pub use bucket::SqlRateLimitBuckets;
-pub use db::{Db, DbConfig};
+pub use db::{Db, DbConfig, SqlConnection};
 pub use delegated::SqlDelegatedCredentialStore;
 pub use device::SqlDeviceStore;
 pub use identity::SqlBackend;

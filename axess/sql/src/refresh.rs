@@ -248,7 +248,7 @@ impl RefreshTokenStore for SqlRefreshTokenStore {
 }
 
 /// Takes the row all changes to one user's tokens go through; `false` when the user never had a token.
-async fn hold(tx: &mut Tx<'_>, owner: Owner) -> Result<bool, StoreError> {
+async fn hold(tx: &mut Tx, owner: Owner) -> Result<bool, StoreError> {
     Ok(tx.fetch_optional(sql::HOLD, args![owner.tenant_id, owner.user_id]).await?.is_some())
 }
 

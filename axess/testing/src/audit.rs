@@ -1,17 +1,21 @@
-use axess_core::audit::{AuditError, AuditSink, MemoryAuditSink};
+use axess_core::audit::{AuditError, AuditFuture, AuditSink, MemoryAuditSink};
 use axess_events::AuthEventEnvelope;
 
 /// Records like [`MemoryAuditSink`], but fails on every event of one kind.
 ///
 /// ```
-/// use axess_core::audit::AuditSink;
-/// use axess_events::{AuthEvent, AuthEventEnvelope, account::PasswordChanged};
-/// use axess_identity::{EventId, UserId};
+/// use axess_core::audit::{Emitter, EventContext};
+/// use axess_events::account::PasswordChanged;
+/// use axess_identity::UserId;
 /// use axess_testing::FaultyAuditSink;
-/// let event = AuthEvent::from(PasswordChanged { user_id: UserId::from_parts(0, [1; 10]) });
-/// let envelope = AuthEventEnvelope::new(EventId::from_parts(0, [2; 10]), chrono::DateTime::UNIX_EPOCH, event);
-/// assert!(FaultyAuditSink::on("PasswordChanged").record(envelope.clone()).is_err());
-/// assert!(FaultyAuditSink::on("Logout").record(envelope).is_ok());
+/// use std::sync::Arc;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let event = PasswordChanged { user_id: UserId::from_parts(0, [1; 10]) };
+/// let faulty = Emitter::new(Arc::new(FaultyAuditSink::on("PasswordChanged")));
+/// assert!(faulty.emit(&EventContext::default(), event.clone()).await.is_err());
+/// let other = Emitter::new(Arc::new(FaultyAuditSink::on("Logout")));
+/// assert!(other.emit(&EventContext::default(), event).await.is_ok());
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct FaultyAuditSink {
@@ -34,9 +38,9 @@ impl FaultyAuditSink {
 }
 
 impl AuditSink for FaultyAuditSink {
-    fn record(&self, event: AuthEventEnvelope) -> Result<(), AuditError> {
+    fn record(&self, event: AuthEventEnvelope) -> AuditFuture<'_> {
         if event.payload.wire_name() == self.name {
-            return Err(AuditError::new("a fault was asked for"));
+            return Box::pin(async { Err(AuditError::new("a fault was asked for")) });
         }
         self.kept.record(event)
     }

@@ -4,7 +4,7 @@
 use crate::logs::chain;
 use axess::{
     UserId,
-    audit::{AuditError, AuditPayload, AuditSink, AuthEventEnvelope},
+    audit::{AuditError, AuditFuture, AuditPayload, AuditSink, AuthEventEnvelope},
     backends::sqlite,
     store::{AuditRow, AuditStore},
 };
@@ -43,15 +43,17 @@ pub(crate) fn open(path: &Path, store: sqlite::AuditStore) -> io::Result<(Arc<dy
 impl AuditSink for Trail {
     /// Hands the line to the operating system before the operation it is about is answered: it survives the end of this
     /// process, however that comes.
-    fn record(&self, event: AuthEventEnvelope) -> Result<(), AuditError> {
-        let row = row(&event)?;
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&row.body).map_err(AuditError::new)?;
-        drop(file);
-        if self.index.try_send(row).is_err() {
-            tracing::error!("the database is behind: an event is in the audit file alone");
-        }
-        Ok(())
+    fn record(&self, event: AuthEventEnvelope) -> AuditFuture<'_> {
+        Box::pin(async move {
+            let row = row(&event)?;
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.write_all(&row.body).map_err(AuditError::new)?;
+            drop(file);
+            if self.index.try_send(row).is_err() {
+                tracing::error!("the database is behind: an event is in the audit file alone");
+            }
+            Ok(())
+        })
     }
 }
 

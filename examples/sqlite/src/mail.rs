@@ -77,6 +77,10 @@ fn text(mail: &OutboundMail) -> (&'static str, String) {
             "Reset your password",
             "This code sets a new password. If you did not ask for it, ignore this mail: nothing has changed.",
         ),
+        MailPurpose::PasswordWasReset => (
+            "Your password was reset",
+            "An administrator has made your password useless. Choose \"forgotten password\" to set a new one.",
+        ),
     };
     let Some(code) = &mail.code else { return (subject, format!("{text}\n")) };
     let until = mail.expires_at.format("%H:%M UTC");

@@ -62,8 +62,7 @@ impl Layers {
             .with_audit_sink(Arc::clone(trail))
             .with_metrics(counters.clone());
         // The session cookie and the CSRF token may share a key: each derives its own.
-        let mut csrf =
-            CsrfConfig::new(keys.signing.bytes())?.secure(secure).on_reject(refusals.on_csrf_reject());
+        let mut csrf = CsrfConfig::new(keys.signing.bytes())?.secure(secure).with_audit(refusals.clone());
         for key in &keys.previous_signing {
             sessions = sessions.with_previous_key(key.bytes());
             csrf = csrf.with_previous_key(key.bytes())?;
@@ -78,7 +77,7 @@ impl Layers {
             .max_requests(config.tries_per_minute)
             .window(MINUTE)
             .on_evaluate(Arc::new(move || evaluated.rate_limit_evaluated()))
-            .on_reject(refusals.on_rate_limit())
+            .audit(refusals)
             .build();
         let client_ip = ClientIpConfig { trusted: config.proxies.clone(), ..ClientIpConfig::default() };
         Ok(Self {

@@ -34,7 +34,7 @@ impl AuthzSession {
         let action = action.into();
         let facts = self.load(&action, &[]).await?;
         let filter = self.policies().list_filter(&self.uid, &action, &self.context, &facts.graph, rows);
-        record::list(self, &action, rows, &filter)?;
+        record::list(self, &action, rows, &filter).await?;
         Ok(filter?)
     }
 }

@@ -15,7 +15,7 @@ use axess_identity::Principal;
 const MAX_NAMED_RESOURCES: usize = 8;
 
 /// Records an [`AuthzAllow`] or an [`AuthzDeny`], and an [`AuthzEntityNotFound`] for each entity that was missing.
-pub(super) fn decision(
+pub(super) async fn decision(
     sink: &dyn AuthzEventSink,
     principal: &Principal,
     query: AuthzQuery<'_>,
@@ -30,7 +30,8 @@ pub(super) fn decision(
             sink.record(
                 principal,
                 AuthzAllow { principal_uid, action, resource_uid, matched_policy_ids }.into(),
-            )?;
+            )
+            .await?;
         }
         AuthzDecision::Deny { reason, .. } => {
             for (uid, policy) in missing(reason) {
@@ -39,11 +40,11 @@ pub(super) fn decision(
                     missing_entity_uid: text(uid),
                     policy_id_referencing: policy.map(AuditText::from),
                 };
-                sink.record(principal, event.into())?;
+                sink.record(principal, event.into()).await?;
             }
             let denial_reason = text(reason);
             let event = AuthzDeny { principal_uid, action, resource_uid, matched_policy_ids, denial_reason };
-            sink.record(principal, event.into())?;
+            sink.record(principal, event.into()).await?;
         }
     }
     Ok(())
@@ -61,7 +62,7 @@ fn missing(reason: &DenyReason) -> Vec<(&ResourceUid, Option<&str>)> {
 }
 
 /// Records that there will be no decision.
-pub(super) fn provider_failure(
+pub(super) async fn provider_failure(
     session: &AuthzSession,
     action: &ActionUid,
     resources: &[ResourceUid],
@@ -75,12 +76,12 @@ pub(super) fn provider_failure(
         provider: AuditText::from(session.provider_name()),
         failure_reason: AuditText::from(error.to_string()),
     };
-    session.sink().record(session.principal(), event.into())?;
+    session.sink().record(session.principal(), event.into()).await?;
     Ok(())
 }
 
 /// Records the decision about a whole list.
-pub(super) fn list(
+pub(super) async fn list(
     session: &AuthzSession,
     action: &ActionUid,
     rows: &RowMapping,
@@ -95,10 +96,10 @@ pub(super) fn list(
         Ok(filter) if filter.is_empty() => AuditText::from("no row can be allowed"),
         Ok(_) => {
             let event = AuthzAllow { principal_uid, action, resource_uid, matched_policy_ids };
-            return Ok(session.sink().record(session.principal(), event.into())?);
+            return Ok(session.sink().record(session.principal(), event.into()).await?);
         }
         Err(error) => AuditText::from(error.to_string()),
     };
     let event = AuthzDeny { principal_uid, action, resource_uid, matched_policy_ids, denial_reason };
-    Ok(session.sink().record(session.principal(), event.into())?)
+    Ok(session.sink().record(session.principal(), event.into()).await?)
 }

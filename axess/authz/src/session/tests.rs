@@ -1,5 +1,5 @@
 use super::*;
-use crate::{AuthzSinkError, AuthzStore, Column, DenyReason, RowMapping, fixture::*};
+use crate::{AuthzSinkError, AuthzSinkFuture, AuthzStore, Column, DenyReason, RowMapping, fixture::*};
 use axess_events::AuthEvent;
 use axess_identity::FactorKind;
 use std::sync::{Mutex, PoisonError};
@@ -14,9 +14,9 @@ impl Events {
 }
 
 impl AuthzEventSink for Events {
-    fn record(&self, _: &Principal, event: AuthEvent) -> Result<(), AuthzSinkError> {
+    fn record<'a>(&'a self, _: &'a Principal, event: AuthEvent) -> AuthzSinkFuture<'a> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
-        Ok(())
+        Box::pin(async { Ok(()) })
     }
 }
 

@@ -1,11 +1,19 @@
 use axess_events::AuthEvent;
 use axess_identity::Principal;
-use std::error::Error;
+use std::{error::Error, future::Future, pin::Pin};
+
+/// What [`AuthzEventSink::record`] returns.
+///
+/// ```
+/// use axess_authz::{AuthzSinkError, AuthzSinkFuture};
+/// let refused: AuthzSinkFuture<'static> = Box::pin(async { Err(AuthzSinkError::new("disk full")) });
+/// # drop(refused);
+/// ```
+pub type AuthzSinkFuture<'a> = Pin<Box<dyn Future<Output = Result<(), AuthzSinkError>> + Send + 'a>>;
 
 /// Takes the event of every decision before the decision is returned.
 ///
-/// A closure is a sink, which is how the layers above adapt their own: it gets the principal for the envelope and the
-/// event for the payload.
+/// It gets the principal for the envelope and the event for the payload. A closure that needs not wait is a sink.
 ///
 /// ```
 /// use axess_authz::{AuthzEventSink, AuthzSinkError};
@@ -23,7 +31,7 @@ pub trait AuthzEventSink: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`AuthzSinkError`] when the event is not safely recorded: the request is then refused as unavailable.
-    fn record(&self, principal: &Principal, event: AuthEvent) -> Result<(), AuthzSinkError>;
+    fn record<'a>(&'a self, principal: &'a Principal, event: AuthEvent) -> AuthzSinkFuture<'a>;
 }
 
 /// Says that the event of a decision was not recorded.
@@ -55,8 +63,8 @@ impl AuthzSinkError {
 }
 
 impl AuthzEventSink for DropEvents {
-    fn record(&self, _: &Principal, _: AuthEvent) -> Result<(), AuthzSinkError> {
-        Ok(())
+    fn record<'a>(&'a self, _: &'a Principal, _: AuthEvent) -> AuthzSinkFuture<'a> {
+        Box::pin(async { Ok(()) })
     }
 }
 
@@ -64,7 +72,7 @@ impl<F> AuthzEventSink for F
 where
     F: Fn(&Principal, AuthEvent) -> Result<(), AuthzSinkError> + Send + Sync + 'static,
 {
-    fn record(&self, principal: &Principal, event: AuthEvent) -> Result<(), AuthzSinkError> {
-        self(principal, event)
+    fn record<'a>(&'a self, principal: &'a Principal, event: AuthEvent) -> AuthzSinkFuture<'a> {
+        Box::pin(std::future::ready(self(principal, event)))
     }
 }

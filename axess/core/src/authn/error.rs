@@ -132,6 +132,7 @@ impl AuthnError {
             | Self::Method(_)
             | Self::Otpauth(_) => Fault::Configuration,
             Self::Overloaded { .. } => Fault::Overload,
+            Self::Audit(error) if error.retry_after().is_some() => Fault::Overload,
             Self::Credential(_) | Self::Delivery(_) | Self::Session(_) | Self::Store(_) | Self::Audit(_) => {
                 Fault::Backend
             }

@@ -55,6 +55,9 @@ impl Lever {
 
     /// Counts an attempt as failed, unless the lever is locked.
     ///
+    /// Returns the lock that has run out since the last attempt, for
+    /// [`Reservation::Granted`](crate::store::Reservation::Granted).
+    ///
     /// An attempt is reserved when every lever admits it; what a lever has counted before another refused must not be
     /// stored.
     ///
@@ -66,12 +69,13 @@ impl Lever {
         counter: &mut LockoutCounter,
         policy: &LockoutPolicy,
         now: DateTime<Utc>,
-    ) -> Result<(), Locked> {
-        match self {
+    ) -> Result<Option<Lockout>, Locked> {
+        let lapsed = match self {
             Self::User { .. } => counter.reserve(&policy.per_user, max_consecutive(policy), now),
             Self::Tenant(_) => counter.reserve(&policy.per_tenant, u32::MAX, now),
             Self::Source(_) => counter.reserve(&policy.per_ip, u32::MAX, now),
-        }
+        };
+        Ok(lapsed?.map(|until| self.lock(Some(until))))
     }
 
     /// Settles a reserved attempt, and returns the lock this failure brought about.
@@ -96,18 +100,22 @@ impl Lever {
                 });
                 None
             }
-            (AttemptOutcome::Failure, Self::User { user_id, .. }) => {
-                let Locked { until } = counter.locked(max_consecutive(policy), now)?;
-                Some(Lockout::User { user_id: *user_id, until })
+            (AttemptOutcome::Failure, lever) => {
+                let limit = match lever {
+                    Self::User { .. } => max_consecutive(policy),
+                    Self::Tenant(_) | Self::Source(_) => u32::MAX,
+                };
+                let Locked { until } = counter.locked(limit, now)?;
+                Some(lever.lock(until))
             }
-            (AttemptOutcome::Failure, Self::Tenant(tenant_id)) => {
-                let Locked { until } = counter.locked(u32::MAX, now)?;
-                Some(Lockout::Tenant { tenant_id: *tenant_id, until })
-            }
-            (AttemptOutcome::Failure, Self::Source(ip)) => {
-                let Locked { until } = counter.locked(u32::MAX, now)?;
-                Some(Lockout::Ip { ip: *ip, until })
-            }
+        }
+    }
+
+    fn lock(&self, until: Option<DateTime<Utc>>) -> Lockout {
+        match self {
+            Self::User { user_id, .. } => Lockout::User { user_id: *user_id, until },
+            Self::Tenant(tenant_id) => Lockout::Tenant { tenant_id: *tenant_id, until },
+            Self::Source(ip) => Lockout::Ip { ip: *ip, until },
         }
     }
 }

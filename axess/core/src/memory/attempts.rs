@@ -20,16 +20,20 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Reserves on every lever, or on none.
-    pub(super) fn reserve(&mut self, request: &AttemptRequest, policy: &LockoutPolicy) -> Result<(), Locked> {
+    pub(super) fn reserve(
+        &mut self,
+        request: &AttemptRequest,
+        policy: &LockoutPolicy,
+    ) -> Result<Vec<Lockout>, Locked> {
         self.make_room(policy, request.at);
-        let mut reserved = Vec::new();
+        let (mut reserved, mut lapsed) = (Vec::new(), Vec::new());
         for lever in Lever::of(request) {
             let mut counter = self.counters.get(&lever).copied().unwrap_or_default();
-            lever.reserve(&mut counter, policy, request.at)?;
+            lapsed.extend(lever.reserve(&mut counter, policy, request.at)?);
             reserved.push((lever, counter));
         }
         self.counters.extend(reserved);
-        Ok(())
+        Ok(lapsed)
     }
 
     pub(super) fn settle(

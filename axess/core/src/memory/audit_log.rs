@@ -1,8 +1,9 @@
 use super::table::{Shared, count, room_for};
-use crate::store::{AuditQuery, AuditRow, AuditScope, AuditStore, StoreError};
+use crate::store::{AuditOrder, AuditQuery, AuditRow, AuditScope, AuditStore, StoreError};
 use axess_identity::EventId;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most rows one page returns.
 const MAX_PAGE: usize = 1_000;
@@ -42,10 +43,42 @@ impl AuditStore for MemoryAuditStore {
 
     async fn query(&self, query: AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
         let rows = self.rows.lock();
-        let mut found: Vec<_> = rows.values().filter(|row| matches(row, &query)).cloned().collect();
-        found.sort_by_key(|row| std::cmp::Reverse((row.at, row.event_id)));
+        let mut found: Vec<_> = rows.values().filter(|row| query.matches(row)).cloned().collect();
+        found.sort_by_key(|row| (row.at, row.event_id));
+        if query.order == AuditOrder::NewestFirst {
+            found.reverse();
+        }
         found.truncate(query.limit.min(MAX_PAGE));
         Ok(found)
+    }
+
+    async fn scopes(&self, after: Option<AuditScope>, limit: usize) -> Result<Vec<AuditScope>, StoreError> {
+        let rows = self.rows.lock();
+        let scopes = rows.values().map(|row| AuditScope::of(row.tenant_id));
+        let scopes: BTreeSet<_> = scopes.filter(|scope| after.is_none_or(|after| *scope > after)).collect();
+        Ok(scopes.into_iter().take(limit.min(MAX_PAGE)).collect())
+    }
+
+    async fn replace(&self, row: AuditRow, expected: Bytes) -> Result<bool, StoreError> {
+        let mut rows = self.rows.lock();
+        let known = rows.get_mut(&row.event_id);
+        let known = known.filter(|known| known.tenant_id == row.tenant_id && known.body == expected);
+        let found = known.is_some();
+        if let Some(known) = known {
+            (known.user_id, known.body) = (row.user_id, row.body);
+        }
+        Ok(found)
+    }
+
+    async fn delete(&self, scope: AuditScope, events: Vec<EventId>) -> Result<u64, StoreError> {
+        let mut rows = self.rows.lock();
+        let before = rows.len();
+        for event_id in events {
+            if rows.get(&event_id).is_some_and(|row| AuditScope::of(row.tenant_id) == scope) {
+                rows.remove(&event_id);
+            }
+        }
+        Ok(count(before - rows.len()))
     }
 
     async fn delete_before(
@@ -62,13 +95,4 @@ impl AuditStore for MemoryAuditStore {
         old.iter().for_each(|(_, id)| drop(rows.remove(id)));
         Ok(count(old.len()))
     }
-}
-
-fn matches(row: &AuditRow, query: &AuditQuery) -> bool {
-    AuditScope::of(row.tenant_id) == query.scope
-        && query.user_id.is_none_or(|user_id| row.user_id == Some(user_id))
-        && query.event_type.as_ref().is_none_or(|event_type| row.event_type == *event_type)
-        && query.from.is_none_or(|from| row.at >= from)
-        && query.until.is_none_or(|until| row.at < until)
-        && query.after.is_none_or(|after| (row.at, row.event_id) < after)
 }

@@ -331,7 +331,7 @@ impl Tables {
             .unwrap_or_else(|| request.default_policy.clone());
         let active = self.is_active(request);
         match self.ledger.reserve(request, &policy) {
-            Ok(()) => Reservation::Granted { active },
+            Ok(lapsed) => Reservation::Granted { active, lapsed },
             Err(locked) => Reservation::Locked { until: locked.until },
         }
     }

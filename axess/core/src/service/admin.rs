@@ -1,34 +1,19 @@
-//! What operators do: suspending and erasing accounts, clearing locks, ending sessions, provisioning tenants.
+//! What operators do to accounts: suspending and erasing them, clearing locks.
 
-use super::{AuthnService, cut_off::By};
+use super::{AuthnService, Operator, cut_off::By};
 use crate::{
     authn::AuthnError,
     session::Sessions,
-    store::{FactorStore, IdentityAdmin, Owner, SaveOutcome, TenantBootstrap, UserChange},
+    store::{FactorStore, IdentityAdmin, Owner, SaveOutcome, UserChange},
 };
 use axess_events::{
     AuthEvent,
     administrative::{UserDeleted, UserSuspended, UserUnsuspended},
+    device::RevokedBy,
     lockout::{LockoutCleared, LockoutClearedBy, LockoutScope},
     refresh::RefreshRevocationReason,
-    tenant::{TenantCreated, TenantSuspended, TenantUnsuspended},
 };
-use axess_identity::{TenantId, TenantStatus, UserId, UserStatus};
-
-/// Who asks for an operator's verb, and why; both go into the audit trail.
-///
-/// ```
-/// use axess_core::service::Operator;
-/// let operator = Operator { name: "ops@example.com".into(), reason: "ticket 4711".into() };
-/// assert_eq!(operator.reason, "ticket 4711");
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operator {
-    /// Who.
-    pub name: String,
-    /// Why.
-    pub reason: String,
-}
+use axess_identity::{TenantId, UserId, UserStatus};
 
 impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
     /// Suspends an account, ends its sessions and revokes its refresh tokens: from now on it cannot log in, and nothing it holds works.
@@ -44,12 +29,20 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         user_id: UserId,
         operator: &Operator,
     ) -> Result<u64, AuthnError> {
-        let change = UserChange { status: Some(UserStatus::Suspended), ..UserChange::default() };
-        exists(self.identity.update_user(tenant_id, user_id, change).await?)?;
-        let ended = self.end_all(sessions, tenant_id, user_id, operator).await?;
-        let event = UserSuspended { user_id, operator_principal: operator.name(), reason: operator.reason() };
-        self.emit_operator(operator, Some(tenant_id), AuthEvent::UserSuspended(event))?;
-        Ok(ended)
+        self.emitter
+            .together(async {
+                let change = UserChange { status: Some(UserStatus::Suspended), ..UserChange::default() };
+                exists(self.identity.update_user(tenant_id, user_id, change).await?)?;
+                let ended = self.end_all(sessions, tenant_id, user_id, operator).await?;
+                let event = UserSuspended {
+                    user_id,
+                    operator_principal: operator.principal(),
+                    reason: operator.why(),
+                };
+                self.emit_operator(operator, Some(tenant_id), AuthEvent::UserSuspended(event)).await?;
+                Ok(ended)
+            })
+            .await
     }
 
     /// Lets a suspended account log in again.
@@ -65,16 +58,24 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         user_id: UserId,
         operator: &Operator,
     ) -> Result<(), AuthnError> {
-        let change = UserChange { status: Some(UserStatus::Active), ..UserChange::default() };
-        exists(self.identity.update_user(tenant_id, user_id, change).await?)?;
-        let event =
-            UserUnsuspended { user_id, operator_principal: operator.name(), reason: operator.reason() };
-        self.emit_operator(operator, Some(tenant_id), AuthEvent::UserUnsuspended(event))
+        self.emitter
+            .together(async {
+                let change = UserChange { status: Some(UserStatus::Active), ..UserChange::default() };
+                exists(self.identity.update_user(tenant_id, user_id, change).await?)?;
+                let event = UserUnsuspended {
+                    user_id,
+                    operator_principal: operator.principal(),
+                    reason: operator.why(),
+                };
+                self.emit_operator(operator, Some(tenant_id), AuthEvent::UserUnsuspended(event)).await
+            })
+            .await
     }
 
-    /// Erases an account: its personal data, its factors, its sessions, its refresh tokens and its devices.
+    /// Erases an account and what belongs to it.
     ///
-    /// The id stays as a tombstone.
+    /// That is its personal data, its factors, its sessions, its refresh tokens, its devices, and what it let the
+    /// application do elsewhere. The id stays as a tombstone.
     ///
     /// # Errors
     ///
@@ -86,18 +87,15 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         user_id: UserId,
         operator: &Operator,
     ) -> Result<(), AuthnError> {
-        exists(self.identity.erase_user(tenant_id, user_id, operator.reason.clone()).await?)?;
-        self.factors.delete_factors(tenant_id, user_id).await?;
-        self.end_all(sessions, tenant_id, user_id, operator).await?;
-        let owner = Owner { tenant_id, user_id };
-        if let Some(tokens) = &self.refresh {
-            tokens.store().delete_for_user(owner).await?;
-        }
-        if let Some(devices) = &self.devices {
-            devices.store().delete_for_user(owner).await?;
-        }
-        let event = UserDeleted { user_id, operator_principal: operator.name(), reason: operator.reason() };
-        self.emit_operator(operator, Some(tenant_id), AuthEvent::UserDeleted(event))
+        self.emitter
+            .together(async {
+                exists(self.identity.erase_user(tenant_id, user_id, operator.reason.clone()).await?)?;
+                self.erase_belongings(sessions, Owner { tenant_id, user_id }, operator).await?;
+                let event =
+                    UserDeleted { user_id, operator_principal: operator.principal(), reason: operator.why() };
+                self.emit_operator(operator, Some(tenant_id), AuthEvent::UserDeleted(event)).await
+            })
+            .await
     }
 
     /// Clears the lock of one account.
@@ -111,67 +109,43 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         user_id: UserId,
         operator: &Operator,
     ) -> Result<(), AuthnError> {
-        self.identity.clear_lockout(tenant_id, user_id).await?;
-        let event = LockoutCleared {
-            scope: LockoutScope::User,
-            scope_value: user_id.to_string().as_str().into(),
-            cleared_by: LockoutClearedBy::Admin,
-        };
-        self.emit_operator(operator, Some(tenant_id), AuthEvent::LockoutCleared(event))
+        self.emitter
+            .together(async {
+                self.identity.clear_lockout(tenant_id, user_id).await?;
+                let event = LockoutCleared {
+                    scope: LockoutScope::User,
+                    scope_value: user_id.to_string().as_str().into(),
+                    cleared_by: LockoutClearedBy::Admin,
+                };
+                self.emit_operator(operator, Some(tenant_id), AuthEvent::LockoutCleared(event)).await
+            })
+            .await
     }
 
-    /// Creates a tenant with everything it needs, or nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`AuthnError::Method`] when a method is malformed; [`AuthnError::Taken`] when the slug is; a store's or the
-    /// trail's failure.
-    pub async fn create_tenant(
-        &self,
-        bootstrap: TenantBootstrap,
-        operator: &Operator,
-    ) -> Result<(), AuthnError> {
-        for method in &bootstrap.methods {
-            method.check().map_err(AuthnError::Method)?;
-        }
-        let tenant_id = bootstrap.tenant_id;
-        if self.identity.create_tenant(bootstrap).await? == SaveOutcome::Conflict {
-            return Err(AuthnError::Taken);
-        }
-        let event = TenantCreated { operator_principal: operator.name(), reason: operator.reason() };
-        self.emit_operator(operator, Some(tenant_id), AuthEvent::TenantCreated(event))
-    }
-
-    /// Suspends a tenant, ends the sessions of all its users and revokes their refresh tokens.
-    ///
-    /// # Errors
-    ///
-    /// As [`AuthnService::suspend_user`].
-    pub async fn suspend_tenant(
+    /// Deletes what belongs to an account, and returns how much it was. It may be done again after it failed half-way.
+    pub(super) async fn erase_belongings(
         &self,
         sessions: &Sessions,
-        tenant_id: TenantId,
+        owner: Owner,
         operator: &Operator,
-    ) -> Result<u64, AuthnError> {
-        exists(self.identity.set_tenant_status(tenant_id, TenantStatus::Suspended, self.now()).await?)?;
-        let ended = self.cut_off_tenant(sessions, tenant_id, By::Operator(operator)).await?;
-        let event = TenantSuspended { operator_principal: operator.name(), reason: operator.reason() };
-        self.emit_operator(operator, Some(tenant_id), AuthEvent::TenantSuspended(event))?;
-        Ok(ended)
+    ) -> Result<Belongings, AuthnError> {
+        let factors = self.factors.delete_factors(owner.tenant_id, owner.user_id).await?;
+        let ended = self.end_all(sessions, owner.tenant_id, owner.user_id, operator).await?;
+        let mut gone = Belongings { factors, sessions: ended, ..Belongings::default() };
+        if let Some(tokens) = &self.refresh {
+            gone.refresh_tokens = tokens.store().delete_for_user(owner).await?;
+        }
+        if let Some(devices) = &self.devices {
+            gone.devices = devices.store().delete_for_user(owner).await?;
+        }
+        if let Some(delegated) = &self.delegated {
+            let by = By::Operator(operator).context(Some(owner.tenant_id));
+            gone.delegated = delegated.revoke_all(&by, owner, RevokedBy::Admin).await?;
+        }
+        Ok(gone)
     }
 
-    /// Lets the users of a suspended tenant log in again.
-    ///
-    /// # Errors
-    ///
-    /// As [`AuthnService::suspend_user`].
-    pub async fn unsuspend_tenant(&self, tenant_id: TenantId, operator: &Operator) -> Result<(), AuthnError> {
-        exists(self.identity.set_tenant_status(tenant_id, TenantStatus::Active, self.now()).await?)?;
-        let event = TenantUnsuspended { operator_principal: operator.name(), reason: operator.reason() };
-        self.emit_operator(operator, Some(tenant_id), AuthEvent::TenantUnsuspended(event))
-    }
-
-    async fn end_all(
+    pub(super) async fn end_all(
         &self,
         sessions: &Sessions,
         tenant_id: TenantId,
@@ -186,27 +160,27 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         Ok(ended)
     }
 
-    fn emit_operator(
+    pub(super) async fn emit_operator(
         &self,
         operator: &Operator,
         tenant_id: Option<TenantId>,
         event: AuthEvent,
     ) -> Result<(), AuthnError> {
-        self.emit_by(By::Operator(operator), tenant_id, event)
+        self.emit_by(By::Operator(operator), tenant_id, event).await
     }
 }
 
-impl Operator {
-    fn name(&self) -> axess_events::AuditText {
-        self.name.as_str().into()
-    }
-
-    fn reason(&self) -> axess_events::AuditText {
-        self.reason.as_str().into()
-    }
+/// How much belonged to an account, or to several.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Belongings {
+    pub(super) factors: u64,
+    pub(super) sessions: u64,
+    pub(super) refresh_tokens: u64,
+    pub(super) devices: u64,
+    pub(super) delegated: u64,
 }
 
-fn exists(outcome: SaveOutcome) -> Result<(), AuthnError> {
+pub(super) fn exists(outcome: SaveOutcome) -> Result<(), AuthnError> {
     match outcome {
         SaveOutcome::Saved => Ok(()),
         SaveOutcome::Conflict => Err(AuthnError::NoSuchRecord),

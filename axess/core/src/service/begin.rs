@@ -1,10 +1,15 @@
-use super::AuthnService;
+use super::{AuthnService, emit::known_device};
 use crate::{
     authn::{AuthnError, FactorCredential, FactorOutcome, FactorStep, Method},
     session::{Change, SessionHandle},
-    store::{AttemptOutcome, FactorStore, IdentityAuthnLog, IdentityLookup, LoginSubject, Reservation},
+    store::{
+        AttemptOutcome, FactorStore, IdentityAuthnLog, IdentityLookup, LoginSubject, Owner, Reservation,
+    },
 };
-use axess_events::{AuthEvent, authentication::LoginStarted};
+use axess_events::{
+    AuthEvent,
+    authentication::{LoginFailureReason, LoginStarted},
+};
 use axess_identity::{FactorKind, Identifier, Password, TenantId, TenantSlug, UserId};
 
 /// Whose login begins: a real account, or the stand-in for one that cannot log in.
@@ -60,7 +65,21 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             return Err(AuthnError::AlreadyAuthenticated);
         }
         let target = self.find_target(identifier, tenant).await?;
-        self.start(session, &target, method)
+        self.start(session, &target, method).await
+    }
+
+    /// Records that the configuration left no way to log in, and gives the error back.
+    async fn misconfigured(
+        &self,
+        session: &SessionHandle,
+        target: &Target,
+        method: Option<&str>,
+        error: AuthnError,
+    ) -> Result<FactorStep, AuthnError> {
+        let user_id = target.real.then_some(target.user_id);
+        self.login_failed(session, target.tenant_id, user_id, method, LoginFailureReason::Misconfigured)
+            .await?;
+        Err(error)
     }
 
     pub(super) async fn find_target(&self, identifier: &str, tenant: &str) -> Result<Target, AuthnError> {
@@ -95,7 +114,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         Target { tenant_id, user_id, real: false, methods: subject.methods }
     }
 
-    pub(super) fn start(
+    pub(super) async fn start(
         &self,
         session: &SessionHandle,
         target: &Target,
@@ -103,9 +122,19 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     ) -> Result<FactorStep, AuthnError> {
         let named = |candidate: &&Method| method.is_none_or(|name| candidate.name == name);
         let missing = if method.is_some() { AuthnError::UnknownMethod } else { AuthnError::NoMethod };
-        let method = target.methods.iter().find(named).ok_or(missing)?.clone();
-        method.check().map_err(AuthnError::Method)?;
-        let (name, first) = (method.name.clone(), method.steps.first().cloned().ok_or(AuthnError::NoMethod)?);
+        let Some(method) = target.methods.iter().find(named).cloned() else {
+            return self.misconfigured(session, target, method, missing).await;
+        };
+        let name = method.name.clone();
+        let first = match (method.check(), method.steps.first()) {
+            (Ok(()), Some(first)) => first.clone(),
+            (Err(error), _) => {
+                return self.misconfigured(session, target, Some(&name), AuthnError::Method(error)).await;
+            }
+            (Ok(()), None) => {
+                return self.misconfigured(session, target, Some(&name), AuthnError::NoMethod).await;
+            }
+        };
         let change = Change::BeginLogin { tenant_id: target.tenant_id, user_id: target.user_id, method };
         if !session.record(change) {
             return Err(AuthnError::AlreadyAuthenticated);
@@ -113,9 +142,9 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         let started = LoginStarted {
             user_id: target.real.then_some(target.user_id),
             method_name: name.as_str().into(),
-            device_id: None,
+            device_id: known_device(session, Owner { tenant_id: target.tenant_id, user_id: target.user_id }),
         };
-        self.emit(session, Some(target.tenant_id), AuthEvent::LoginStarted(started))?;
+        self.emit(session, Some(target.tenant_id), AuthEvent::LoginStarted(started)).await?;
         self.metrics.login_started(&name);
         Ok(first)
     }
@@ -164,12 +193,11 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             self.identity.reserve_login(slug.clone(), name.clone(), stand_in.clone()).await?;
         let attempt = subject.attempt(stand_in);
         let target = self.target(name.as_str(), slug.as_str(), subject);
-        let started = self.start(session, &target, None).and_then(|first| {
-            first
-                .admits(&FactorKind::Password)
-                .then_some(())
-                .ok_or(AuthnError::FactorNotOffered(FactorKind::Password))
-        });
+        let started = match self.start(session, &target, None).await {
+            Ok(first) if first.admits(&FactorKind::Password) => Ok(()),
+            Ok(_) => Err(AuthnError::FactorNotOffered(FactorKind::Password)),
+            Err(error) => Err(error),
+        };
         if let Err(error) = started {
             if matches!(reservation, Reservation::Granted { .. }) {
                 self.identity.settle_attempt(attempt, AttemptOutcome::Abandoned).await?;

@@ -1,15 +1,16 @@
 use super::{AuthnService, mail::Outbox};
 use crate::{
-    audit::{AuditSink, MemoryAuditSink},
+    audit::{AuditSink, Emitter},
+    delegated::DelegatedCredentials,
     delivery::CodeDelivery,
     device::Devices,
     metrics::{AuthnMetrics, NoMetrics},
     refresh::RefreshTokens,
 };
-use axess_clock::{Clock, SystemClock};
+use axess_clock::Clock;
 use axess_factors::{Argon2idParams, EmailOtpConfig, KdfPool, PasswordConfig, PasswordHasher, PepperRing};
 use axess_identity::{LockoutPolicy, SigningKey};
-use axess_rng::{SecureRng, SystemRng, random_array};
+use axess_rng::{SecureRng, random_array};
 use chrono::TimeDelta;
 use std::{sync::Arc, time::Duration};
 
@@ -37,7 +38,7 @@ impl<I, F> AuthnService<I, F> {
     /// They are the system's clock and randomness, Argon2id at its default cost in a pool of one worker per core, the
     /// default policies, events kept in memory, and no mail.
     pub fn new(identity: I, factors: F) -> Self {
-        let rng: Arc<dyn SecureRng> = Arc::new(SystemRng);
+        let emitter = Emitter::default();
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let kdf = KdfParts {
             params: Argon2idParams::default(),
@@ -47,28 +48,27 @@ impl<I, F> AuthnService<I, F> {
         Self {
             identity,
             factors,
-            clock: Arc::new(SystemClock),
-            hasher: kdf.hasher(&rng),
+            hasher: kdf.hasher(emitter.rng()),
             kdf,
             password_config: PasswordConfig::default(),
             email_config: EmailOtpConfig::default(),
             lockout_policy: LockoutPolicy::default(),
-            audit: Arc::new(MemoryAuditSink::default()),
             metrics: Arc::new(NoMetrics),
             outbox: Outbox::closed(),
-            stand_in_key: SigningKey::from(random_array::<32>(&*rng)),
-            rng,
+            stand_in_key: SigningKey::from(random_array::<32>(&**emitter.rng())),
+            emitter,
             issuer: "axess".to_owned(),
             fresh_for: FRESH_FOR,
             refresh: None,
             devices: None,
+            delegated: None,
         }
     }
 
     /// Injects the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.emitter = self.emitter.with_clock(clock);
         self
     }
 
@@ -76,7 +76,7 @@ impl<I, F> AuthnService<I, F> {
     #[must_use]
     pub fn with_rng(mut self, rng: Arc<dyn SecureRng>) -> Self {
         self.stand_in_key = SigningKey::from(random_array::<32>(&*rng));
-        self.rng = rng;
+        self.emitter = self.emitter.with_rng(rng);
         self.rebuild()
     }
 
@@ -127,7 +127,7 @@ impl<I, F> AuthnService<I, F> {
     /// Sets where events go.
     #[must_use]
     pub fn with_audit_sink(mut self, audit: Arc<dyn AuditSink>) -> Self {
-        self.audit = audit;
+        self.emitter = self.emitter.with_sink(audit);
         self
     }
 
@@ -187,8 +187,15 @@ impl<I, F> AuthnService<I, F> {
         self
     }
 
+    /// Deletes what users let the application do elsewhere together with their accounts.
+    #[must_use]
+    pub fn with_delegated_credentials(mut self, credentials: DelegatedCredentials) -> Self {
+        self.delegated = Some(credentials);
+        self
+    }
+
     fn rebuild(mut self) -> Self {
-        self.hasher = self.kdf.hasher(&self.rng);
+        self.hasher = self.kdf.hasher(self.emitter.rng());
         self
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Checked {
         proof: Verified,
         /// The hash the password is the one of. A code is spent instead, and then nobody can change what it was checked with.
         hash: Option<PasswordHash>,
+        /// How many recovery codes are left, if the credential was one.
+        codes_left: Option<u32>,
     },
     Failed(FactorFailureReason),
 }
@@ -100,7 +102,7 @@ impl<I, F: FactorStore> AuthnService<I, F> {
                     }
                     record => record.map(|(record, _)| record.hash),
                 };
-                Ok(Checked::Passed { proof, hash })
+                Ok(Checked::Passed { proof, hash, codes_left: None })
             }
         }
     }
@@ -162,11 +164,17 @@ impl<I, F: FactorStore> AuthnService<I, F> {
                 OneTime::Failed(why) => return Ok(Checked::Failed(why)),
             };
             // Only a stored record can be accepted, so there is a version to spend against.
+            let codes_left = match &spent {
+                FactorConfig::RecoveryCodes(codes) => {
+                    Some(u32::try_from(codes.remaining()).unwrap_or(u32::MAX))
+                }
+                _ => None,
+            };
             let expected = record.map_or(Expected::Absent, |stored| Expected::Version(stored.version));
             if self.factors.save_factor(attempt.tenant_id, attempt.user_id, spent, expected).await?
                 == SaveOutcome::Saved
             {
-                return Ok(Checked::Passed { proof, hash: None });
+                return Ok(Checked::Passed { proof, hash: None, codes_left });
             }
         }
         Ok(Checked::Failed(FactorFailureReason::Replayed))
@@ -196,7 +204,7 @@ impl<I, F: FactorStore> AuthnService<I, F> {
             EmailOtpOutcome::Rejected => Ok(Checked::Failed(FactorFailureReason::WrongCode)),
             EmailOtpOutcome::Accepted(proof) => {
                 session.record(Change::SetEmailCode(None));
-                Ok(Checked::Passed { proof, hash: None })
+                Ok(Checked::Passed { proof, hash: None, codes_left: None })
             }
         }
     }

@@ -9,15 +9,16 @@
 
 use super::{AuthnService, Operator};
 use crate::{
+    audit::EventContext,
     authn::AuthnError,
     session::{Bond, SessionHandle, Sessions},
     store::{Owner, TrustChange},
 };
 use axess_events::{
-    Actor, AuthEvent, AuthEventEnvelope,
+    Actor, AuthEvent,
     refresh::{RefreshRevocationReason, RefreshTokenRevoked},
 };
-use axess_identity::{DeviceId, EventId, SessionId, TenantId, TokenFamilyId};
+use axess_identity::{DeviceId, SessionId, TenantId, TokenFamilyId};
 
 /// At whose request something is recorded.
 #[derive(Clone, Copy)]
@@ -25,6 +26,22 @@ pub(super) enum By<'a> {
     Session(&'a SessionHandle),
     Operator(&'a Operator),
     System,
+}
+
+impl By<'_> {
+    /// Returns what the event says of it.
+    pub(super) fn context(self, tenant_id: Option<TenantId>) -> EventContext {
+        let context = match self {
+            Self::Session(session) => EventContext::of_session(session),
+            Self::Operator(operator) => EventContext {
+                actor: Some(Actor::Operator(operator.principal())),
+                request: operator.request.clone(),
+                tenant_id: None,
+            },
+            Self::System => EventContext::system(),
+        };
+        EventContext { tenant_id, ..context }
+    }
 }
 
 /// Whose refresh tokens were revoked.
@@ -49,7 +66,7 @@ impl<I, F> AuthnService<I, F> {
         let mut revoked = tokens.store().revoke_for_user(owner, self.now()).await?.tokens;
         let ended = sessions.end_for_user(owner, keep).await?;
         revoked += tokens.store().revoke_for_user(owner, self.now()).await?.tokens;
-        self.record_revoked(by, Whose::User(owner), revoked, why)?;
+        self.record_revoked(by, Whose::User(owner), revoked, why).await?;
         Ok(ended)
     }
 
@@ -65,7 +82,7 @@ impl<I, F> AuthnService<I, F> {
         let ended = sessions.end_for_tenant(tenant_id).await?;
         revoked += tokens.store().revoke_for_tenant(tenant_id, self.now()).await?;
         let why = RefreshRevocationReason::TenantSuspended;
-        self.record_revoked(by, Whose::Tenant(tenant_id), revoked, why)?;
+        self.record_revoked(by, Whose::Tenant(tenant_id), revoked, why).await?;
         Ok(ended)
     }
 
@@ -93,7 +110,7 @@ impl<I, F> AuthnService<I, F> {
         if let Some(tokens) = &self.refresh {
             revoked += tokens.store().revoke_for_device(owner, device_id, self.now()).await?.tokens;
         }
-        self.record_revoked(by, Whose::User(owner), revoked, RefreshRevocationReason::DeviceRevoked)?;
+        self.record_revoked(by, Whose::User(owner), revoked, RefreshRevocationReason::DeviceRevoked).await?;
         Ok(Some(change))
     }
 
@@ -107,11 +124,11 @@ impl<I, F> AuthnService<I, F> {
     ) -> Result<(), AuthnError> {
         let Some(tokens) = &self.refresh else { return Ok(()) };
         let revoked = tokens.store().revoke_family(owner, family, self.now()).await?;
-        self.record_revoked(by, Whose::Family(owner, family), revoked.tokens, why)
+        self.record_revoked(by, Whose::Family(owner, family), revoked.tokens, why).await
     }
 
     /// Records a revocation, if it hit anything.
-    pub(super) fn record_revoked(
+    pub(super) async fn record_revoked(
         &self,
         by: By<'_>,
         whose: Whose,
@@ -128,25 +145,17 @@ impl<I, F> AuthnService<I, F> {
         };
         let tokens_revoked = u32::try_from(revoked).unwrap_or(u32::MAX);
         let event = RefreshTokenRevoked { user_id, family_id, tokens_revoked, reason };
-        self.emit_by(by, Some(tenant_id), event.into())
+        self.emit_by(by, Some(tenant_id), event.into()).await
     }
 
     /// Records one event at somebody's request.
-    pub(super) fn emit_by(
+    pub(super) async fn emit_by(
         &self,
         by: By<'_>,
         tenant_id: Option<TenantId>,
         event: AuthEvent,
     ) -> Result<(), AuthnError> {
-        let actor = match by {
-            By::Session(session) => return self.emit(session, tenant_id, event).map(|_| ()),
-            By::Operator(operator) => Actor::Operator(operator.name.as_str().into()),
-            By::System => Actor::System,
-        };
-        let now = self.now();
-        let mut envelope = AuthEventEnvelope::new(EventId::generate(now, &*self.rng), now, event);
-        envelope.tenant_id = tenant_id;
-        envelope.actor = Some(actor);
-        Ok(self.audit.record(envelope)?)
+        self.emitter.emit(&by.context(tenant_id), event).await?;
+        Ok(())
     }
 }

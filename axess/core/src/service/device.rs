@@ -1,6 +1,9 @@
 //! Recognising, trusting and revoking devices.
 
-use super::{AuthnService, Operator, cut_off::By};
+use super::{
+    AuthnService, Operator,
+    cut_off::{By, Whose},
+};
 use crate::{
     authn::AuthnError,
     device::{
@@ -8,11 +11,16 @@ use crate::{
         MAX_DEVICE_NAME_CHARS, MAX_DEVICES_PER_USER, RetentionVerdict,
     },
     session::{AuthState, Change, SessionHandle, Sessions},
-    store::{IdentityLookup, Owner, SaveOutcome, TrustChange},
+    store::{IdentityLookup, Owner, SaveOutcome, Swept, TrustChange},
 };
-use axess_events::device::{
-    DeviceFingerprintMismatch, DeviceFirstSeen, DevicePurged, DeviceRevoked, DeviceTrustGranted, GrantedBy,
-    PolicyAction, RevokedBy,
+use axess_events::{
+    AuditText,
+    authentication::LogoutReason,
+    device::{
+        DeviceDemoted, DeviceFingerprintMismatch, DeviceFirstSeen, DevicePurged, DeviceRecognised,
+        DeviceRenamed, DeviceRevoked, DeviceTrustGranted, GrantedBy, PolicyAction, RevokedBy,
+    },
+    refresh::RefreshRevocationReason,
 };
 use axess_identity::{DeviceId, TenantId};
 
@@ -47,24 +55,29 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             && let Some(device) = devices.store().load(owner, bound).await?
         {
             if !devices.fits(&device, signals, pepper) {
-                self.record_mismatch(session, owner, bound)?;
+                self.record_mismatch(session, owner, bound).await?;
             }
             devices.store().record_sighting(owner, bound, self.now()).await?;
             return Ok(Some(DeviceMatch::Existing(bound)));
         }
-        let resolved = devices.resolve(owner, signals, pepper, self.now(), &*self.rng).await?;
+        let resolved = devices.resolve(owner, signals, pepper, self.now(), self.rng()).await?;
         let Some(resolved) = resolved else { return Ok(None) };
         let device_id = resolved.found.device_id();
         if let DeviceMatch::NewDevice(_) = resolved.found {
             let fingerprint_features = resolved.described.iter().map(String::as_str).collect();
             let event = DeviceFirstSeen { device_id, user_id: owner.user_id, fingerprint_features };
-            self.emit(session, Some(owner.tenant_id), event.into())?;
+            self.emit(session, Some(owner.tenant_id), event.into()).await?;
         }
         if resolved.mismatch {
-            self.record_mismatch(session, owner, device_id)?;
+            self.record_mismatch(session, owner, device_id).await?;
         }
         if authenticated {
             self.bind_device(session, devices, owner, device_id, resolved.trust_level).await?;
+            if let DeviceMatch::Existing(_) = resolved.found {
+                let session_id = session.session_id();
+                let event = DeviceRecognised { device_id, user_id: owner.user_id, session_id };
+                self.emit(session, Some(owner.tenant_id), event.into()).await?;
+            }
         }
         Ok(Some(resolved.found))
     }
@@ -84,17 +97,8 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         let mut purged = 0;
         for _ in 0..MAX_SWEEP_STEPS {
             let swept = devices.store().sweep(tenant_id, retention, self.now(), SWEEP_STEP).await?;
-            for gone in swept.iter().filter(|swept| swept.verdict == RetentionVerdict::Purge) {
-                if let Some(tokens) = &self.refresh {
-                    tokens.store().revoke_for_device(gone.owner, gone.device_id, self.now()).await?;
-                }
-                let event = DevicePurged {
-                    device_id: gone.device_id,
-                    user_id: gone.owner.user_id,
-                    purged_at_age_days: gone.idle_days,
-                };
-                self.emit_by(By::System, Some(tenant_id), event.into())?;
-                purged += 1;
+            for swept in &swept {
+                purged += u64::from(self.record_swept(tenant_id, swept).await?);
             }
             if swept.len() < SWEEP_STEP {
                 break;
@@ -129,7 +133,7 @@ impl<I, F> AuthnService<I, F> {
             TrustChange::Changed { .. } => {
                 let event =
                     DeviceTrustGranted { device_id, user_id: owner.user_id, granted_by: GrantedBy::User };
-                self.emit(session, Some(owner.tenant_id), event.into())?;
+                self.emit(session, Some(owner.tenant_id), event.into()).await?;
             }
         }
         if name.is_some() {
@@ -170,8 +174,13 @@ impl<I, F> AuthnService<I, F> {
         if name.is_some_and(unfit) {
             return Ok(false);
         }
-        let renamed = devices.store().rename(owner, device_id, name.map(str::to_owned)).await?;
-        Ok(renamed == SaveOutcome::Saved)
+        if devices.store().rename(owner, device_id, name.map(str::to_owned)).await? == SaveOutcome::Conflict {
+            return Ok(false);
+        }
+        let event =
+            DeviceRenamed { device_id, user_id: owner.user_id, display_name: name.map(AuditText::from) };
+        self.emit(session, Some(owner.tenant_id), event.into()).await?;
+        Ok(true)
     }
 
     /// Revokes one of the authenticated user's devices, with the refresh tokens bound to it and the sessions on it.
@@ -197,10 +206,10 @@ impl<I, F> AuthnService<I, F> {
             let (user_id, revoked_by) = (owner.user_id, RevokedBy::User);
             let event =
                 DeviceRevoked { device_id, user_id, revoked_by, reason: "removed by its user".into() };
-            self.emit(session, Some(owner.tenant_id), event.into())?;
+            self.emit(session, Some(owner.tenant_id), event.into()).await?;
         }
         if session.device_id() == Some(device_id) {
-            session.clear().await?;
+            self.end_session(session, LogoutReason::DeviceRevoked).await?;
         }
         Ok(true)
     }
@@ -225,7 +234,7 @@ impl<I, F> AuthnService<I, F> {
             let reason = operator.reason.as_str().into();
             let (user_id, revoked_by) = (owner.user_id, RevokedBy::Admin);
             let event = DeviceRevoked { device_id, user_id, revoked_by, reason };
-            self.emit_by(by, Some(owner.tenant_id), event.into())?;
+            self.emit_by(by, Some(owner.tenant_id), event.into()).await?;
         }
         Ok(())
     }
@@ -264,13 +273,31 @@ impl<I, F> AuthnService<I, F> {
         // Written first, asked second: a revocation that came meanwhile is either found here or finds the session.
         let device = devices.store().load(owner, device_id).await?;
         if device.is_some_and(|device| device.trust_level == DeviceTrustLevel::Revoked) {
-            session.clear().await?;
+            self.end_session(session, LogoutReason::DeviceRevoked).await?;
             return Err(AuthnError::SessionEnded);
         }
         Ok(())
     }
 
-    fn record_mismatch(
+    /// Revokes what was bound to a device that is gone, and records what became of it. Tells whether it is gone.
+    async fn record_swept(&self, tenant_id: TenantId, swept: &Swept) -> Result<bool, AuthnError> {
+        let (device_id, user_id, days) = (swept.device_id, swept.owner.user_id, swept.idle_days);
+        let gone = swept.verdict == RetentionVerdict::Purge;
+        if let (true, Some(tokens)) = (gone, &self.refresh) {
+            let revoked = tokens.store().revoke_for_device(swept.owner, device_id, self.now()).await?;
+            let why = RefreshRevocationReason::DeviceRevoked;
+            self.record_revoked(By::System, Whose::User(swept.owner), revoked.tokens, why).await?;
+        }
+        let event = if gone {
+            DevicePurged { device_id, user_id, purged_at_age_days: days }.into()
+        } else {
+            DeviceDemoted { device_id, user_id, demoted_at_age_days: days }.into()
+        };
+        self.emit_by(By::System, Some(tenant_id), event).await?;
+        Ok(gone)
+    }
+
+    async fn record_mismatch(
         &self,
         session: &SessionHandle,
         owner: Owner,
@@ -283,7 +310,7 @@ impl<I, F> AuthnService<I, F> {
             session_id: session.session_id(),
             policy_action: PolicyAction::Warn,
         };
-        self.emit(session, Some(owner.tenant_id), event.into()).map(|_| ())
+        self.emit(session, Some(owner.tenant_id), event.into()).await.map(|_| ())
     }
 
     fn configured_devices(&self) -> Result<&Devices, AuthnError> {

@@ -57,15 +57,24 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
             session.workflow_step(&WorkflowKind::EmailVerification).ok_or(AuthnError::NotAuthenticating)?;
         let attempt = self.attempt(tenant_id, user_id, FactorKind::EmailOtp, session);
         let subject = Subject { user_id, attempt: attempt.attempt_id };
-        let Checked::Passed { proof, .. } =
-            self.check_email_code(session, &attempt, subject, code.into().expose()).await?
-        else {
-            return Ok(EmailVerificationOutcome::InvalidCode);
+        let checked = self.check_email_code(session, &attempt, subject, code.into().expose()).await?;
+        let proof = match checked {
+            Checked::Passed { proof, .. } => proof,
+            Checked::Failed(why) => {
+                self.ceremony_refused(session, (tenant_id, Some(user_id)), FactorKind::EmailOtp, why).await?;
+                return Ok(EmailVerificationOutcome::InvalidCode);
+            }
         };
-        self.finish_workflow(session, Some(proof)).await?;
-        let change = UserChange { email_verified: Some(true), ..UserChange::default() };
-        let _ = self.identity.update_user(tenant_id, user_id, change).await?;
-        self.emit(session, Some(tenant_id), AuthEvent::EmailVerified(EmailVerified { user_id }))?;
-        Ok(EmailVerificationOutcome::Verified)
+        self.emitter
+            .together(async {
+                self.ceremony_verified(session, (tenant_id, user_id), FactorKind::EmailOtp).await?;
+                self.finish_workflow(session, Some(proof)).await?;
+                let change = UserChange { email_verified: Some(true), ..UserChange::default() };
+                let _ = self.identity.update_user(tenant_id, user_id, change).await?;
+                self.emit(session, Some(tenant_id), AuthEvent::EmailVerified(EmailVerified { user_id }))
+                    .await?;
+                Ok(EmailVerificationOutcome::Verified)
+            })
+            .await
     }
 }

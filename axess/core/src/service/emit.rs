@@ -1,84 +1,114 @@
 //! Recording: every event is built and handed to the sink here, before its operation is answered.
 
-use super::AuthnService;
+use super::{AuthnService, cut_off::By};
 use crate::{
     authn::{AuthnError, FactorStep},
     session::{Advance, AuthState, Input, Moment, SessionHandle},
-    store::{AttemptRequest, Lockout},
+    store::{AttemptRequest, Lockout, Owner},
 };
 use axess_events::{
-    Actor, AuthEvent, AuthEventEnvelope,
+    AuthEvent,
     authentication::{
         FactorFailed, FactorFailureReason, FactorVerified, LoginCompleted, LoginFailed, LoginFailureReason,
         StepUpCompleted, StepUpRequired,
     },
-    lockout::{LockoutScope, LockoutTriggered},
+    lockout::{LockoutCleared, LockoutClearedBy, LockoutScope, LockoutTriggered},
     shell::{RotationCause, SessionRotated},
 };
-use axess_identity::{EventId, FactorKind, TenantId, UserId};
+use axess_identity::{DeviceId, EventId, FactorKind, SessionId, TenantId, UserId};
 use chrono::{DateTime, Utc};
 
 impl<I, F> AuthnService<I, F> {
     /// Records one event of a request.
-    pub(super) fn emit(
+    pub(super) async fn emit(
         &self,
         session: &SessionHandle,
         tenant_id: Option<TenantId>,
         event: AuthEvent,
     ) -> Result<EventId, AuthnError> {
-        let now = self.now();
-        let mut envelope = AuthEventEnvelope::new(EventId::generate(now, &*self.rng), now, event);
-        envelope.tenant_id = tenant_id;
-        envelope.actor = session.user_id().map(Actor::User);
-        let context = session.context();
-        envelope.client_ip = context.client_ip;
-        envelope.user_agent = context.user_agent.as_deref().map(Into::into);
-        envelope.request_id = context.request_id.as_deref().map(Into::into);
-        envelope.trace_id = context.trace_id.as_deref().map(Into::into);
-        let id = envelope.event_id;
-        self.audit.record(envelope)?;
-        Ok(id)
+        Ok(self.emitter.emit(&By::Session(session).context(tenant_id), event).await?)
     }
 
-    /// Records the moments of a transition that is stored already. When that fails the session is ended: nothing is
-    /// granted that is not on record.
+    /// Records the moments of a transition that is stored already, and the session's new id if it got one and no moment
+    /// tells of it. When that fails the session is ended: nothing is granted that is not on record.
     pub(super) async fn record_or_end(
         &self,
         session: &SessionHandle,
+        (previous, cause): (SessionId, RotationCause),
         moments: Vec<Moment>,
     ) -> Result<(), AuthnError> {
+        let told = moments.iter().any(Moment::names_the_session);
+        let recorded = self.record_moments(session, moments).await;
+        let recorded = match recorded {
+            Ok(()) if !told && session.session_id() != previous => {
+                self.rotated(session, previous, cause).await
+            }
+            recorded => recorded,
+        };
+        if let Err(error) = recorded {
+            session.clear().await?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    async fn record_moments(&self, session: &SessionHandle, moments: Vec<Moment>) -> Result<(), AuthnError> {
         let (tenant_id, user_id) = match session.with_state(AuthState::subject) {
             Some(subject) => subject,
             None => return Ok(()),
         };
         for moment in moments {
-            if let Err(error) = self.record_moment(session, tenant_id, user_id, moment) {
-                session.clear().await?;
-                return Err(error);
-            }
+            self.record_moment(session, tenant_id, user_id, moment).await?;
         }
         Ok(())
     }
 
     /// Gives the session a new id after a change of what its user may do, and records it.
     pub(super) async fn rotate(&self, session: &SessionHandle) -> Result<(), AuthnError> {
-        let (owner, previous_session_id) = (session.owner(), session.session_id());
-        match session.advance(Input::PrivilegeChanged).await? {
-            Advance::Refused => Err(AuthnError::SessionEnded),
-            Advance::Done(_) => {
-                let event = SessionRotated {
-                    user_id: owner.map(|owner| owner.user_id),
-                    previous_session_id,
-                    session_id: session.session_id(),
-                    cause: RotationCause::Requested,
-                };
-                self.emit(session, owner.map(|owner| owner.tenant_id), AuthEvent::SessionRotated(event))
-                    .map(|_| ())
-            }
-        }
+        self.emitter
+            .together(async {
+                let previous = session.session_id();
+                match session.advance(Input::PrivilegeChanged).await? {
+                    Advance::Refused => Err(AuthnError::SessionEnded),
+                    Advance::Done(_) => self.rotated(session, previous, RotationCause::Requested).await,
+                }
+            })
+            .await
     }
 
-    fn record_moment(
+    /// Gives the session a new id, whatever its state is, and records it.
+    ///
+    /// Call it where the application crosses a privilege boundary the library cannot see (a role grant, a tenant switch).
+    ///
+    /// # Errors
+    ///
+    /// [`AuthnError::SessionEnded`] when the session ended meanwhile; [`AuthnError::Session`]; [`AuthnError::Audit`] when
+    /// the id is new but that could not be recorded.
+    pub async fn rotate_session(&self, session: &SessionHandle) -> Result<(), AuthnError> {
+        self.emitter
+            .together(async {
+                let previous = session.session_id();
+                session.regenerate().await?;
+                self.rotated(session, previous, RotationCause::Requested).await
+            })
+            .await
+    }
+
+    /// Records that the session has a new id.
+    pub(super) async fn rotated(
+        &self,
+        session: &SessionHandle,
+        previous_session_id: SessionId,
+        cause: RotationCause,
+    ) -> Result<(), AuthnError> {
+        let (owner, session_id) = (session.owner(), session.session_id());
+        let tenant_id = session.with_state(AuthState::subject).map(|(tenant_id, _)| tenant_id);
+        let user_id = owner.map(|owner| owner.user_id);
+        let event = SessionRotated { user_id, previous_session_id, session_id, cause };
+        self.emit(session, tenant_id, AuthEvent::SessionRotated(event)).await.map(|_| ())
+    }
+
+    async fn record_moment(
         &self,
         session: &SessionHandle,
         tenant_id: TenantId,
@@ -97,7 +127,7 @@ impl<I, F> AuthnService<I, F> {
                     method_name: method_name.as_str().into(),
                     factors_completed: factors,
                     session_id,
-                    device_id: None,
+                    device_id: known_device(session, Owner { tenant_id, user_id }),
                 })
             }
             Moment::StepUpRequired { steps } => AuthEvent::StepUpRequired(StepUpRequired {
@@ -116,11 +146,11 @@ impl<I, F> AuthnService<I, F> {
                 })
             }
         };
-        self.emit(session, Some(tenant_id), event).map(|_| ())
+        self.emit(session, Some(tenant_id), event).await.map(|_| ())
     }
 
     /// Records a refused attempt and the locks it brought about.
-    pub(super) fn refused(
+    pub(super) async fn refused(
         &self,
         session: &SessionHandle,
         attempt: &AttemptRequest,
@@ -140,27 +170,77 @@ impl<I, F> AuthnService<I, F> {
             attempt_index,
             failure_reason: why,
         };
-        let cause = self.emit(session, Some(attempt.tenant_id), AuthEvent::FactorFailed(failed))?;
+        let cause = self.emit(session, Some(attempt.tenant_id), AuthEvent::FactorFailed(failed)).await?;
         for lock in locks {
-            self.lock_fell(session, attempt.tenant_id, lock, cause)?;
+            self.lock_fell(session, attempt.tenant_id, lock, cause).await?;
         }
         Ok(())
     }
 
     /// Records that a login was dropped after too many refusals.
-    pub(super) fn login_given_up(
+    pub(super) async fn login_given_up(
         &self,
         session: &SessionHandle,
         attempt: &AttemptRequest,
         method_name: &str,
     ) -> Result<(), AuthnError> {
-        self.metrics.login_failed(method_name);
-        let failed = LoginFailed {
-            user_id: None,
-            method_name: Some(method_name.into()),
-            failure_reason: LoginFailureReason::FactorsExhausted,
-        };
-        self.emit(session, Some(attempt.tenant_id), AuthEvent::LoginFailed(failed)).map(|_| ())
+        let why = LoginFailureReason::FactorsExhausted;
+        self.login_failed(session, attempt.tenant_id, None, Some(method_name), why).await
+    }
+
+    /// Records that a login ended without a session.
+    pub(super) async fn login_failed(
+        &self,
+        session: &SessionHandle,
+        tenant_id: TenantId,
+        user_id: Option<UserId>,
+        method_name: Option<&str>,
+        failure_reason: LoginFailureReason,
+    ) -> Result<(), AuthnError> {
+        self.metrics.login_failed(method_name.unwrap_or_default());
+        let failed = LoginFailed { user_id, method_name: method_name.map(Into::into), failure_reason };
+        self.emit(session, Some(tenant_id), AuthEvent::LoginFailed(failed)).await.map(|_| ())
+    }
+
+    /// Records the locks that ran out since the last attempt.
+    pub(super) async fn lapsed(
+        &self,
+        session: &SessionHandle,
+        tenant_id: TenantId,
+        locks: &[Lockout],
+    ) -> Result<(), AuthnError> {
+        for lock in locks {
+            let (scope, _, value, _) = described(lock);
+            let cleared =
+                LockoutCleared { scope, scope_value: value.into(), cleared_by: LockoutClearedBy::Timeout };
+            self.emit(session, Some(tenant_id), AuthEvent::LockoutCleared(cleared)).await?;
+        }
+        Ok(())
+    }
+
+    /// Records a code or a password that was right outside a login.
+    pub(super) async fn ceremony_verified(
+        &self,
+        session: &SessionHandle,
+        (tenant_id, user_id): (TenantId, UserId),
+        factor_kind: FactorKind,
+    ) -> Result<(), AuthnError> {
+        let verified = FactorVerified { user_id, factor_kind, attempt_index: 0 };
+        self.emit(session, Some(tenant_id), AuthEvent::FactorVerified(verified)).await.map(|_| ())
+    }
+
+    /// Records a code or a password that was refused outside a login: it counts on no lever.
+    pub(super) async fn ceremony_refused(
+        &self,
+        session: &SessionHandle,
+        owner: (TenantId, Option<UserId>),
+        factor_kind: FactorKind,
+        failure_reason: FactorFailureReason,
+    ) -> Result<(), AuthnError> {
+        let (tenant_id, user_id) = owner;
+        self.metrics.factor_failed(&factor_kind);
+        let failed = FactorFailed { user_id, factor_kind, attempt_index: 0, failure_reason };
+        self.emit(session, Some(tenant_id), AuthEvent::FactorFailed(failed)).await.map(|_| ())
     }
 
     /// Counts a fault of a backend.
@@ -172,24 +252,35 @@ impl<I, F> AuthnService<I, F> {
         }
     }
 
-    fn lock_fell(
+    async fn lock_fell(
         &self,
         session: &SessionHandle,
         tenant_id: TenantId,
         lock: &Lockout,
         cause: EventId,
     ) -> Result<(), AuthnError> {
-        let (scope, lever, value, until): (_, _, String, Option<DateTime<Utc>>) = match lock {
-            Lockout::User { user_id, until } => (LockoutScope::User, "user", user_id.to_string(), *until),
-            Lockout::Tenant { tenant_id, until } => {
-                (LockoutScope::Tenant, "tenant", tenant_id.to_string(), *until)
-            }
-            Lockout::Ip { ip, until } => (LockoutScope::Ip, "ip", ip.to_string(), *until),
-        };
+        let (scope, lever, value, until) = described(lock);
         self.metrics.lockout_triggered(lever);
         let triggered =
-            LockoutTriggered { scope, scope_value: value.as_str().into(), until, triggered_by_event: cause };
-        self.emit(session, Some(tenant_id), AuthEvent::LockoutTriggered(triggered)).map(|_| ())
+            LockoutTriggered { scope, scope_value: value.into(), until, triggered_by_event: cause };
+        self.emit(session, Some(tenant_id), AuthEvent::LockoutTriggered(triggered)).await.map(|_| ())
+    }
+}
+
+/// Returns the device a login comes from, as far as it is known: the session's, or the one a signed cookie proves.
+pub(super) fn known_device(session: &SessionHandle, owner: Owner) -> Option<DeviceId> {
+    let proven = session.context().device.filter(|proven| proven.owner == owner);
+    session.device_id().or(proven.map(|proven| proven.device_id))
+}
+
+/// Returns scope, name of the lever, whose lock it is, and its end.
+fn described(lock: &Lockout) -> (LockoutScope, &'static str, String, Option<DateTime<Utc>>) {
+    match lock {
+        Lockout::User { user_id, until } => (LockoutScope::User, "user", user_id.to_string(), *until),
+        Lockout::Tenant { tenant_id, until } => {
+            (LockoutScope::Tenant, "tenant", tenant_id.to_string(), *until)
+        }
+        Lockout::Ip { ip, until } => (LockoutScope::Ip, "ip", ip.to_string(), *until),
     }
 }
 

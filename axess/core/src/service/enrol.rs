@@ -14,6 +14,7 @@ use crate::{
 use axess_events::{
     AuthEvent,
     account::{FactorEnrolled, FactorRemoved},
+    authentication::FactorFailureReason,
 };
 use axess_factors::{DEFAULT_RECOVERY_CODES, OtpauthUri, RecoveryCodes, Subject, TotpConfig, TotpOutcome};
 use axess_identity::{AttemptId, FactorKind, OtpCode};
@@ -68,7 +69,7 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
             period: policy.period,
             algorithm: policy.algorithm,
             drift_window: policy.window,
-            ..TotpConfig::generate(&*self.rng)
+            ..TotpConfig::generate(self.rng())
         };
         // A colon separates issuer and account in the URI and may stand in neither.
         let account = user.identifier.as_str().replace(':', "_");
@@ -106,30 +107,38 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
         let Some(pending) = session.ceremony(|ceremony| ceremony.totp.clone()) else {
             return Ok(EnrolmentOutcome::Expired);
         };
-        let subject = Subject { user_id: owner.user_id, attempt: AttemptId::generate(now, &*self.rng) };
+        let subject = Subject { user_id: owner.user_id, attempt: AttemptId::generate(now, self.rng()) };
         let code = code.into();
         let TotpOutcome::Accepted(unspent) = pending.config.verify(subject, code.expose(), now) else {
+            let (of, why) = ((owner.tenant_id, Some(owner.user_id)), FactorFailureReason::WrongCode);
+            self.ceremony_refused(session, of, FactorKind::Totp, why).await?;
             return Ok(EnrolmentOutcome::InvalidCode);
         };
         let (confirmed, _) = unspent.into_parts();
         let expected =
             if pending.replaces == 0 { Expected::Absent } else { Expected::Version(pending.replaces) };
-        let config = FactorConfig::Totp(confirmed);
-        if self.factors.save_factor(owner.tenant_id, owner.user_id, config, expected).await?
-            == SaveOutcome::Conflict
-        {
-            session.record(Change::SetTotp(None));
-            return Ok(EnrolmentOutcome::Expired);
-        }
-        let (recovery_codes, stored) = RecoveryCodes::generate(DEFAULT_RECOVERY_CODES, &*self.rng);
-        let stored = FactorConfig::RecoveryCodes(stored);
-        let _ = self.factors.save_factor(owner.tenant_id, owner.user_id, stored, Expected::Any).await?;
-        session.record(Change::SetTotp(None));
-        let event =
-            FactorEnrolled { user_id: owner.user_id, factor_kind: FactorKind::Totp, credential_ref: None };
-        self.emit(session, Some(owner.tenant_id), AuthEvent::FactorEnrolled(event))?;
-        self.rotate(session).await?;
-        Ok(EnrolmentOutcome::Enrolled { recovery_codes })
+        self.emitter
+            .together(async {
+                let config = FactorConfig::Totp(confirmed);
+                if self.factors.save_factor(owner.tenant_id, owner.user_id, config, expected).await?
+                    == SaveOutcome::Conflict
+                {
+                    session.record(Change::SetTotp(None));
+                    return Ok(EnrolmentOutcome::Expired);
+                }
+                let (recovery_codes, stored) = RecoveryCodes::generate(DEFAULT_RECOVERY_CODES, self.rng());
+                let stored = FactorConfig::RecoveryCodes(stored);
+                let _ =
+                    self.factors.save_factor(owner.tenant_id, owner.user_id, stored, Expected::Any).await?;
+                session.record(Change::SetTotp(None));
+                for factor_kind in [FactorKind::Totp, FactorKind::RecoveryCode] {
+                    let event = FactorEnrolled { user_id: owner.user_id, factor_kind, credential_ref: None };
+                    self.emit(session, Some(owner.tenant_id), AuthEvent::FactorEnrolled(event)).await?;
+                }
+                self.rotate(session).await?;
+                Ok(EnrolmentOutcome::Enrolled { recovery_codes })
+            })
+            .await
     }
 
     /// Removes one of the authenticated user's factors, ends the user's other sessions and gives this one a new id.
@@ -141,17 +150,21 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
     ///
     /// As [`AuthnService::begin_totp_enrolment`].
     pub async fn remove_factor(&self, session: &SessionHandle, kind: FactorKind) -> Result<bool, AuthnError> {
-        self.require_fresh(session)?;
-        let owner = session.owner().ok_or(AuthnError::NotAuthenticated)?;
-        let enrolled = self.factors.find_factors(owner.tenant_id, owner.user_id).await?;
-        self.require_second_factor(session, &enrolled)?;
-        if !self.factors.delete_factor(owner.tenant_id, owner.user_id, kind.clone()).await? {
-            return Ok(false);
-        }
-        session.sessions().end_for_user(owner, Some(session.session_id())).await?;
-        let event = FactorRemoved { user_id: owner.user_id, factor_kind: kind, credential_ref: None };
-        self.emit(session, Some(owner.tenant_id), AuthEvent::FactorRemoved(event))?;
-        self.rotate(session).await?;
-        Ok(true)
+        self.emitter
+            .together(async {
+                self.require_fresh(session)?;
+                let owner = session.owner().ok_or(AuthnError::NotAuthenticated)?;
+                let enrolled = self.factors.find_factors(owner.tenant_id, owner.user_id).await?;
+                self.require_second_factor(session, &enrolled)?;
+                if !self.factors.delete_factor(owner.tenant_id, owner.user_id, kind.clone()).await? {
+                    return Ok(false);
+                }
+                session.sessions().end_for_user(owner, Some(session.session_id())).await?;
+                let event = FactorRemoved { user_id: owner.user_id, factor_kind: kind, credential_ref: None };
+                self.emit(session, Some(owner.tenant_id), AuthEvent::FactorRemoved(event)).await?;
+                self.rotate(session).await?;
+                Ok(true)
+            })
+            .await
     }
 }

@@ -1,11 +1,12 @@
 use super::{AuthnService, cut_off::By};
 use crate::{
+    audit::EventContext,
     authn::{AuthnError, LogoutOutcome},
     session::{Bond, SessionHandle},
     store::Owner,
 };
 use axess_events::{
-    AuthEvent,
+    Actor, AuthEvent,
     authentication::{Logout, LogoutReason},
     refresh::RefreshRevocationReason,
 };
@@ -52,7 +53,16 @@ impl<I, F> AuthnService<I, F> {
         self.metrics.logout();
         if let Some(owner) = owner {
             let event = AuthEvent::Logout(Logout { user_id: owner.user_id, session_id, reason });
-            self.emit(session, Some(owner.tenant_id), event)?;
+            // The session is a guest's by now.
+            let context = EventContext {
+                tenant_id: Some(owner.tenant_id),
+                actor: Some(match reason {
+                    LogoutReason::UserInitiated | LogoutReason::DeviceRevoked => Actor::User(owner.user_id),
+                    _ => Actor::System,
+                }),
+                request: session.context().clone(),
+            };
+            self.emitter.emit(&context, event).await?;
         }
         Ok(outcome)
     }

@@ -27,6 +27,10 @@ impl Outbox {
         Self { delivery: None, in_flight: Arc::new(Semaphore::new(0)) }
     }
 
+    pub(super) fn is_configured(&self) -> bool {
+        self.delivery.is_some()
+    }
+
     /// Refuses before any work is done when mail cannot be sent at all, whoever it would be for.
     pub(super) fn check_open(&self) -> Result<(), AuthnError> {
         match self.delivery {

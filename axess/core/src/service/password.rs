@@ -52,6 +52,8 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             Proof::Right { .. } if !self.accept(&attempt).await? => return Err(AuthnError::NotAuthenticated),
             Proof::Right { .. } => {}
         }
+        let subject = (owner.tenant_id, owner.user_id);
+        self.ceremony_verified(session, subject, FactorKind::Password).await?;
         let judged = self.judge(owner.tenant_id, owner.user_id, Some(&current), &new.into()).await?;
         let (record, expected) = match judged {
             NewPassword::Record { record, expected } => (record, expected),
@@ -59,21 +61,25 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             NewPassword::Reused => return Ok(PasswordChangeOutcome::Reused),
             NewPassword::Overtaken => return Err(AuthnError::SessionEnded),
         };
-        let config = FactorConfig::Password(record);
-        if self.factors.save_factor(owner.tenant_id, owner.user_id, config, expected).await?
-            == SaveOutcome::Conflict
-        {
-            return Err(AuthnError::SessionEnded);
-        }
-        // First: whoever shares this session has no part in what it is from here on. Should that fail, all sessions end.
-        let rotated = self.rotate(session).await;
-        let (keep, by) = (rotated.is_ok().then(|| session.session_id()), By::Session(session));
-        let why = RefreshRevocationReason::CredentialChanged;
-        let sessions_ended = self.cut_off(session.sessions(), owner, keep, by, why).await?;
-        let event = PasswordChanged { user_id: owner.user_id };
-        self.emit(session, Some(owner.tenant_id), AuthEvent::PasswordChanged(event))?;
-        rotated?;
-        Ok(PasswordChangeOutcome::Changed { sessions_ended })
+        self.emitter
+            .together(async {
+                let config = FactorConfig::Password(record);
+                if self.factors.save_factor(owner.tenant_id, owner.user_id, config, expected).await?
+                    == SaveOutcome::Conflict
+                {
+                    return Err(AuthnError::SessionEnded);
+                }
+                // First: whoever shares this session has no part in what it is from here on. Should that fail, all sessions end.
+                let rotated = self.rotate(session).await;
+                let (keep, by) = (rotated.is_ok().then(|| session.session_id()), By::Session(session));
+                let why = RefreshRevocationReason::CredentialChanged;
+                let sessions_ended = self.cut_off(session.sessions(), owner, keep, by, why).await?;
+                let event = PasswordChanged { user_id: owner.user_id };
+                self.emit(session, Some(owner.tenant_id), AuthEvent::PasswordChanged(event)).await?;
+                rotated?;
+                Ok(PasswordChangeOutcome::Changed { sessions_ended })
+            })
+            .await
     }
 }
 
@@ -132,6 +138,6 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
     }
 }
 
-fn keep(old: PasswordRecord, limit: usize) -> Vec<PasswordHash> {
+pub(super) fn keep(old: PasswordRecord, limit: usize) -> Vec<PasswordHash> {
     std::iter::once(old.hash).chain(old.history).take(limit).collect()
 }

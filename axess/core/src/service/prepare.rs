@@ -95,7 +95,7 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
         };
         let binding = user_id.as_uuid().into_bytes();
         let (code, challenge) =
-            axess_factors::EmailOtpChallenge::issue(&config, &self.hasher, &*self.rng, now, binding).await?;
+            axess_factors::EmailOtpChallenge::issue(&config, &self.hasher, self.rng(), now, binding).await?;
         let expires_at = challenge.expires_at();
         session.record(Change::SetEmailCode(Some(challenge)));
         let known = to.is_some();
@@ -103,7 +103,7 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
             self.outbox.send(OutboundMail { tenant_id, to, purpose, code: Some(code), expires_at })?;
         }
         let sent = EmailCodeSent { user_id: known.then_some(user_id), purpose: recorded };
-        self.emit(session, Some(tenant_id), AuthEvent::EmailCodeSent(sent))?;
+        self.emit(session, Some(tenant_id), AuthEvent::EmailCodeSent(sent)).await?;
         Ok(expires_at)
     }
 }

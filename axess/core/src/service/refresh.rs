@@ -55,10 +55,10 @@ impl<I, F> AuthnService<I, F> {
         }
         let device_id = session.device_id();
         let info = session.context().user_agent.as_deref();
-        let (issued, evicted) = tokens.issue(owner, grant, (device_id, info), self.now(), &*self.rng).await?;
+        let (issued, evicted) = tokens.issue(owner, grant, (device_id, info), self.now(), self.rng()).await?;
         let bind = Change::BindFamily { owner, family: issued.family_id, replaces };
         let kept = match session.commit(bind).await {
-            Ok(true) => self.record_issued(session, owner, device_id, &issued, evicted.len()),
+            Ok(true) => self.record_issued(session, owner, device_id, &issued, evicted.len()).await,
             Ok(false) | Err(SessionError::Ended) => Err(AuthnError::SessionEnded),
             Err(error) => Err(error.into()),
         };
@@ -70,7 +70,7 @@ impl<I, F> AuthnService<I, F> {
         Ok(issued)
     }
 
-    fn record_issued(
+    async fn record_issued(
         &self,
         session: &SessionHandle,
         owner: Owner,
@@ -86,13 +86,13 @@ impl<I, F> AuthnService<I, F> {
             device_id,
             expires_at: issued.expires_at,
         };
-        self.emit(session, Some(owner.tenant_id), event.into())?;
+        self.emit(session, Some(owner.tenant_id), event.into()).await?;
         if let Some(device_id) = device_id {
             let event = DeviceBindingAdded { device_id, user_id, refresh_token_id };
-            self.emit(session, Some(owner.tenant_id), event.into())?;
+            self.emit(session, Some(owner.tenant_id), event.into()).await?;
         }
         let evicted = u64::try_from(evicted).unwrap_or(u64::MAX);
-        self.record_revoked(By::Session(session), Whose::User(owner), evicted, Why::Limit)
+        self.record_revoked(By::Session(session), Whose::User(owner), evicted, Why::Limit).await
     }
 
     pub(super) fn refresh_tokens(&self) -> Result<&RefreshTokens, AuthnError> {
@@ -135,7 +135,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
                 self.revoke_family(owner, family, By::Session(session), Why::AccountInactive).await?;
                 return Ok(RefreshOutcome::Refused);
             }
-            match tokens.exchange(claim, self.now(), &*self.rng).await? {
+            match tokens.exchange(claim, self.now(), self.rng()).await? {
                 Exchanged::Overtaken => {}
                 Exchanged::Reused(row) => return self.reused(session, tokens, row).await,
                 Exchanged::Done { proof, issued, previous } => {
@@ -176,7 +176,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         }
         // Written first, asked second: a revocation that came meanwhile is either found here or finds the session.
         let confirmed = match tokens.is_active(owner, token_id, self.now()).await {
-            Ok(true) => self.record_refreshed(session, owner, &issued, previous),
+            Ok(true) => self.record_refreshed(session, owner, &issued, previous).await,
             Ok(false) => {
                 session.clear().await?;
                 return Ok(RefreshOutcome::Refused);
@@ -196,7 +196,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         Ok(RefreshOutcome::Refreshed(issued))
     }
 
-    fn record_refreshed(
+    async fn record_refreshed(
         &self,
         session: &SessionHandle,
         owner: Owner,
@@ -210,7 +210,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             family_id: issued.family_id,
             session_id: session.session_id(),
         };
-        self.emit(session, Some(owner.tenant_id), event.into()).map(|_| ())
+        self.emit(session, Some(owner.tenant_id), event.into()).await.map(|_| ())
     }
 
     /// Ends everything that descends from a token that was presented once too often.
@@ -240,7 +240,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             tokens_revoked: u32::try_from(revoked.tokens).unwrap_or(u32::MAX),
             devices_revoked: devices.iter().map(|(_, device_id)| device_id.to_string()).collect(),
         };
-        let recorded = self.emit(session, Some(owner.tenant_id), event.into());
+        let recorded = self.emit(session, Some(owner.tenant_id), event.into()).await;
         if stolen {
             let client_ip = session.context().client_ip;
             tokens.tell(&TokenCompromise { owner, family_id, token_id: row.id, devices, client_ip, at });
@@ -263,7 +263,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
                 revoked_by: RevokedBy::System,
                 reason: "a refresh token bound to it was reused".into(),
             };
-            self.emit(session, Some(owner.tenant_id), AuthEvent::DeviceRevoked(event))?;
+            self.emit(session, Some(owner.tenant_id), AuthEvent::DeviceRevoked(event)).await?;
         }
         Ok(())
     }

@@ -10,13 +10,15 @@ use super::{AuthnService, check::Checked, cut_off::By, password::NewPassword};
 use crate::{
     authn::{AuthnError, FactorConfig, PasswordResetOutcome},
     delivery::MailPurpose,
-    session::{Change, SessionHandle, WorkflowKind},
+    session::{Change, Moment, SessionHandle, WorkflowKind},
     store::{FactorStore, IdentityAuthnLog, Owner, SaveOutcome},
 };
 use axess_events::{
     AuthEvent,
     account::{EmailCodePurpose, PasswordResetCompleted, PasswordResetRequested},
+    authentication::FactorFailureReason,
     refresh::RefreshRevocationReason,
+    shell::RotationCause,
 };
 use axess_factors::Subject;
 use axess_identity::{FactorKind, OtpCode, Password, TenantId, UserId};
@@ -53,7 +55,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         let user = self.identity.get_user(target.tenant_id, target.user_id).await?;
         let to = user.filter(|user| target.real && user.email_verified).and_then(|user| user.email);
         let requested = PasswordResetRequested { user_id: target.real.then_some(target.user_id) };
-        self.emit(session, Some(target.tenant_id), AuthEvent::PasswordResetRequested(requested))?;
+        self.emit(session, Some(target.tenant_id), AuthEvent::PasswordResetRequested(requested)).await?;
         let purpose = (MailPurpose::PasswordReset, EmailCodePurpose::PasswordReset);
         self.send_code(session, target.tenant_id, target.user_id, to, purpose.0, purpose.1).await?;
         Ok(())
@@ -77,11 +79,23 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         // A mailed code is bounded by its own tries; a stand-in's was never mailed.
         let real =
             self.identity.get_user(tenant_id, user_id).await?.is_some_and(|user| user.status.admits_logins());
-        let accepted = matches!(checked, Checked::Passed { .. }) && real;
-        if !accepted || !session.commit(Change::AdvanceWorkflow).await? {
+        let refused = match checked {
+            _ if !real => Some(FactorFailureReason::UnknownAccount),
+            Checked::Failed(why) => Some(why),
+            Checked::Passed { .. } => None,
+        };
+        let subject = (tenant_id, real.then_some(user_id));
+        if let Some(why) = refused {
+            self.ceremony_refused(session, subject, FactorKind::EmailOtp, why).await?;
             return Ok(PasswordResetOutcome::InvalidCode);
         }
+        if !session.commit(Change::AdvanceWorkflow).await? {
+            return Ok(PasswordResetOutcome::InvalidCode);
+        }
+        let previous = (session.session_id(), RotationCause::Requested);
         session.regenerate().await?;
+        let moment = Moment::FactorVerified { kind: FactorKind::EmailOtp, attempt_index: 0 };
+        self.record_or_end(session, previous, vec![moment]).await?;
         Ok(PasswordResetOutcome::CodeAccepted)
     }
 
@@ -103,20 +117,26 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             NewPassword::Reused => return Ok(PasswordResetOutcome::Reused),
             NewPassword::Overtaken => return Err(AuthnError::SessionEnded),
         };
-        // The ceremony is spent first: of two racing requests one stores its password.
-        if session.clear().await? == crate::authn::LogoutOutcome::NothingToEnd {
-            return Err(AuthnError::SessionEnded);
-        }
-        let config = FactorConfig::Password(record);
-        if self.factors.save_factor(tenant_id, user_id, config, expected).await? == SaveOutcome::Conflict {
-            return Err(AuthnError::SessionEnded);
-        }
-        let (owner, why) = (Owner { tenant_id, user_id }, RefreshRevocationReason::CredentialChanged);
-        self.cut_off(session.sessions(), owner, None, By::Session(session), why).await?;
-        self.identity.clear_lockout(tenant_id, user_id).await?;
-        let completed = PasswordResetCompleted { user_id };
-        self.emit(session, Some(tenant_id), AuthEvent::PasswordResetCompleted(completed))?;
-        Ok(PasswordResetOutcome::Completed)
+        self.emitter
+            .together(async {
+                // The ceremony is spent first: of two racing requests one stores its password.
+                if session.clear().await? == crate::authn::LogoutOutcome::NothingToEnd {
+                    return Err(AuthnError::SessionEnded);
+                }
+                let config = FactorConfig::Password(record);
+                if self.factors.save_factor(tenant_id, user_id, config, expected).await?
+                    == SaveOutcome::Conflict
+                {
+                    return Err(AuthnError::SessionEnded);
+                }
+                let (owner, why) = (Owner { tenant_id, user_id }, RefreshRevocationReason::CredentialChanged);
+                self.cut_off(session.sessions(), owner, None, By::Session(session), why).await?;
+                self.identity.clear_lockout(tenant_id, user_id).await?;
+                let completed = PasswordResetCompleted { user_id };
+                self.emit(session, Some(tenant_id), AuthEvent::PasswordResetCompleted(completed)).await?;
+                Ok(PasswordResetOutcome::Completed)
+            })
+            .await
     }
 }
 

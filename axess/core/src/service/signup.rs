@@ -15,6 +15,7 @@ use crate::{
 use axess_events::{
     AuthEvent,
     account::{EmailCodePurpose, SignupCompleted, SignupStarted},
+    shell::RotationCause,
 };
 use axess_factors::{PasswordContext, Subject, Verified};
 use axess_identity::{
@@ -76,13 +77,13 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
             .map_err(AuthnError::signup)?;
         let tenant = self.identity.find_tenant(slug).await?.filter(|tenant| tenant.status.admits_logins());
         let tenant = tenant.ok_or_else(|| AuthnError::signup("this tenant takes no sign-ups"))?;
-        let user_id = UserId::generate(self.now(), &*self.rng);
+        let user_id = UserId::generate(self.now(), self.rng());
         if let Err(weak) = self.judge_first(&tenant, user_id, &identifier, &signup.password).await? {
             return Ok(weak);
         }
         let hash = self.hasher.hash(&signup.password).await?;
         let started = SignupStarted { user_id: Some(user_id) };
-        self.emit(session, Some(tenant.tenant_id), AuthEvent::SignupStarted(started))?;
+        self.emit(session, Some(tenant.tenant_id), AuthEvent::SignupStarted(started)).await?;
         match email {
             None => {
                 let user = new_user(&tenant, user_id, identifier, signup.display_name, self.now());
@@ -121,11 +122,16 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         let pending = pending.ok_or(AuthnError::NotAuthenticating)?;
         let attempt = self.attempt(pending.tenant_id, pending.user_id, FactorKind::EmailOtp, session);
         let subject = Subject { user_id: pending.user_id, attempt: attempt.attempt_id };
-        let Checked::Passed { proof, .. } =
-            self.check_email_code(session, &attempt, subject, code.into().expose()).await?
-        else {
-            return Ok(SignupOutcome::InvalidCode);
+        let checked = self.check_email_code(session, &attempt, subject, code.into().expose()).await?;
+        let proof = match checked {
+            Checked::Passed { proof, .. } => proof,
+            Checked::Failed(why) => {
+                self.ceremony_refused(session, (pending.tenant_id, None), FactorKind::EmailOtp, why).await?;
+                return Ok(SignupOutcome::InvalidCode);
+            }
         };
+        let subject = (pending.tenant_id, pending.user_id);
+        self.ceremony_verified(session, subject, FactorKind::EmailOtp).await?;
         let user = NewUser {
             user_id: pending.user_id,
             tenant_id: pending.tenant_id,
@@ -167,9 +173,10 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         session: &SessionHandle,
         proof: Option<Verified>,
     ) -> Result<(), AuthnError> {
+        let previous = (session.session_id(), RotationCause::Requested);
         match session.advance(Input::CompleteWorkflow(proof)).await? {
             Advance::Refused => Err(AuthnError::NotAuthenticating),
-            Advance::Done(moments) => self.record_or_end(session, moments).await,
+            Advance::Done(moments) => self.record_or_end(session, previous, moments).await,
         }
     }
 
@@ -212,22 +219,30 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         user: NewUser,
         hash: PasswordHash,
     ) -> Result<SignupOutcome, AuthnError> {
-        let (tenant_id, user_id) = (user.tenant_id, user.user_id);
-        let pending = NewUser { status: UserStatus::Pending, ..user };
-        if self.identity.create_user(pending).await? == SaveOutcome::Conflict {
-            return Ok(SignupOutcome::IdentifierTaken);
-        }
-        let record =
-            FactorConfig::Password(PasswordRecord { hash, history: Vec::new(), changed_at: self.now() });
-        let _ = self.factors.save_factor(tenant_id, user_id, record, Expected::Absent).await?;
-        let active = UserChange { status: Some(UserStatus::Active), ..UserChange::default() };
-        if self.identity.update_user(tenant_id, user_id, active).await? == SaveOutcome::Conflict {
-            // Somebody else signed up under this name meanwhile and replaced the pending account.
-            self.factors.delete_factors(tenant_id, user_id).await?;
-            return Ok(SignupOutcome::IdentifierTaken);
-        }
-        self.emit(session, Some(tenant_id), AuthEvent::SignupCompleted(SignupCompleted { user_id }))?;
-        Ok(SignupOutcome::Completed { user_id })
+        self.emitter
+            .together(async {
+                let (tenant_id, user_id) = (user.tenant_id, user.user_id);
+                let pending = NewUser { status: UserStatus::Pending, ..user };
+                if self.identity.create_user(pending).await? == SaveOutcome::Conflict {
+                    return Ok(SignupOutcome::IdentifierTaken);
+                }
+                let record = FactorConfig::Password(PasswordRecord {
+                    hash,
+                    history: Vec::new(),
+                    changed_at: self.now(),
+                });
+                let _ = self.factors.save_factor(tenant_id, user_id, record, Expected::Absent).await?;
+                let active = UserChange { status: Some(UserStatus::Active), ..UserChange::default() };
+                if self.identity.update_user(tenant_id, user_id, active).await? == SaveOutcome::Conflict {
+                    // Somebody else signed up under this name meanwhile and replaced the pending account.
+                    self.factors.delete_factors(tenant_id, user_id).await?;
+                    return Ok(SignupOutcome::IdentifierTaken);
+                }
+                self.emit(session, Some(tenant_id), AuthEvent::SignupCompleted(SignupCompleted { user_id }))
+                    .await?;
+                Ok(SignupOutcome::Completed { user_id })
+            })
+            .await
     }
 
     async fn judge_first(

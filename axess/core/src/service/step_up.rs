@@ -3,6 +3,7 @@ use crate::{
     authn::{AuthnError, FactorStep},
     session::{Change, Moment, SessionHandle},
 };
+use axess_events::shell::RotationCause;
 use axess_identity::FactorKind;
 
 impl<I, F> AuthnService<I, F> {
@@ -28,7 +29,8 @@ impl<I, F> AuthnService<I, F> {
             return Err(AuthnError::NotAuthenticated);
         }
         self.metrics.step_up_required();
-        self.record_or_end(session, vec![Moment::StepUpRequired { steps: demand.steps }]).await?;
+        let moments = vec![Moment::StepUpRequired { steps: demand.steps }];
+        self.record_or_end(session, (session.session_id(), RotationCause::StepUp), moments).await?;
         Ok(first)
     }
 

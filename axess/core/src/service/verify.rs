@@ -1,10 +1,15 @@
 use super::{AuthnService, check::Checked};
 use crate::{
-    authn::{AuthnError, FactorCredential, FactorOutcome, FactorStep},
+    authn::{AuthnError, FactorCredential, FactorOutcome, FactorStep, Fault},
     session::{Advance, AuthState, Change, Input, SessionHandle},
     store::{AttemptOutcome, AttemptRequest, FactorStore, IdentityAuthnLog, Lockout, Owner, Reservation},
 };
-use axess_events::authentication::{FactorFailureReason, LogoutReason};
+use axess_events::{
+    AuthEvent,
+    account::RecoveryCodeUsed,
+    authentication::{FactorFailureReason, LoginFailureReason, LogoutReason},
+    shell::RotationCause,
+};
 use axess_factors::Verified;
 use axess_identity::{AttemptId, FactorKind, PasswordHash, TenantId, UserId};
 use chrono::{DateTime, Utc};
@@ -50,7 +55,8 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         credential: FactorCredential,
     ) -> Result<FactorOutcome, AuthnError> {
         match self.prove(session, &attempt, reservation, &credential).await? {
-            Proof::Right { proof, hash } => {
+            Proof::Right { proof, hash, codes_left } => {
+                self.recovery_code_used(session, &attempt, codes_left).await?;
                 // Written first, asked second: an account that is suspended, or a password that is changed, meanwhile is
                 // either noticed here, or whoever did it finds the session and ends it.
                 let moved = self.move_on(session, proof).await;
@@ -65,6 +71,8 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
                     (Err(error), _) | (_, Err(error)) => {
                         // Nobody knows whether the account may still log in, so it may not.
                         session.clear().await?;
+                        let (user_id, why) = (Some(attempt.user_id), LoginFailureReason::Backend);
+                        self.login_failed(session, attempt.tenant_id, user_id, None, why).await?;
                         return Err(error);
                     }
                 };
@@ -72,11 +80,11 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
                 Ok(FactorOutcome::InvalidCredential)
             }
             Proof::Wrong => {
-                self.count_in_session(session, &attempt)?;
+                self.count_in_session(session, &attempt).await?;
                 Ok(FactorOutcome::InvalidCredential)
             }
             Proof::Locked { until } => {
-                self.count_in_session(session, &attempt)?;
+                self.count_in_session(session, &attempt).await?;
                 Ok(FactorOutcome::Locked { until })
             }
         }
@@ -94,7 +102,10 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         credential: &FactorCredential,
     ) -> Result<Proof, AuthnError> {
         let (active, locked) = match reservation {
-            Reservation::Granted { active } => (active, None),
+            Reservation::Granted { active, lapsed } => {
+                self.lapsed(session, attempt.tenant_id, &lapsed).await?;
+                (active, None)
+            }
             Reservation::Locked { until } => (false, Some(until)),
         };
         let began = self.now();
@@ -106,18 +117,21 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
                     let _ = self.identity.settle_attempt(attempt.clone(), AttemptOutcome::Abandoned).await;
                 }
                 self.count_fault(&error);
+                self.undecided(session, attempt, active, &error).await?;
                 return Err(error);
             }
         };
         self.metrics.factor_duration(&attempt.factor, (self.now() - began).to_std().unwrap_or_default());
         if let Some(until) = locked {
             self.identity.settle_attempt(attempt.clone(), AttemptOutcome::Locked).await?;
-            self.refused(session, attempt, active, FactorFailureReason::Locked, &[])?;
+            self.refused(session, attempt, active, FactorFailureReason::Locked, &[]).await?;
             self.metrics.lockout_refused();
             return Ok(Proof::Locked { until });
         }
         match checked {
-            Checked::Passed { proof, hash } if active => Ok(Proof::Right { proof, hash }),
+            Checked::Passed { proof, hash, codes_left } if active => {
+                Ok(Proof::Right { proof, hash, codes_left })
+            }
             Checked::Passed { .. } => {
                 self.failed(session, attempt, active, FactorFailureReason::UnknownAccount).await
             }
@@ -142,40 +156,87 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         active: bool,
         why: FactorFailureReason,
     ) -> Result<Proof, AuthnError> {
-        let settled = self.identity.settle_attempt(attempt.clone(), AttemptOutcome::Failure).await?;
-        self.refused(session, attempt, active, why, &settled.triggered)?;
-        Ok(match settled.triggered.first() {
-            Some(Lockout::User { until, .. } | Lockout::Tenant { until, .. } | Lockout::Ip { until, .. }) => {
-                Proof::Locked { until: *until }
-            }
-            None => Proof::Wrong,
-        })
+        self.emitter
+            .together(async {
+                let settled = self.identity.settle_attempt(attempt.clone(), AttemptOutcome::Failure).await?;
+                self.refused(session, attempt, active, why, &settled.triggered).await?;
+                Ok(match settled.triggered.first() {
+                    Some(
+                        Lockout::User { until, .. }
+                        | Lockout::Tenant { until, .. }
+                        | Lockout::Ip { until, .. },
+                    ) => Proof::Locked { until: *until },
+                    None => Proof::Wrong,
+                })
+            })
+            .await
     }
 
     /// Puts a proof into the state machine, writes the session and records the moments.
     async fn move_on(&self, session: &SessionHandle, proof: Verified) -> Result<FactorOutcome, AuthnError> {
-        match session.advance(Input::FactorVerified(proof)).await? {
-            // Another request has completed this very step meanwhile.
-            Advance::Refused => return Ok(FactorOutcome::InvalidCredential),
-            Advance::Done(moments) => self.record_or_end(session, moments).await?,
-        }
-        Ok(session.with_state(|state| match state {
-            AuthState::Authenticated { step_up: None, .. } => FactorOutcome::Authenticated,
-            other => match other.expected_step() {
-                Some(step) => FactorOutcome::FactorRequired(step.clone()),
-                None => FactorOutcome::InvalidCredential,
-            },
-        }))
+        self.emitter
+            .together(async {
+                let stepping_up = session.is_authenticated();
+                let cause = if stepping_up { RotationCause::StepUp } else { RotationCause::Login };
+                let previous = (session.session_id(), cause);
+                match session.advance(Input::FactorVerified(proof)).await? {
+                    // Another request has completed this very step meanwhile.
+                    Advance::Refused => return Ok(FactorOutcome::InvalidCredential),
+                    Advance::Done(moments) => self.record_or_end(session, previous, moments).await?,
+                }
+                Ok(session.with_state(|state| match state {
+                    AuthState::Authenticated { step_up: None, .. } => FactorOutcome::Authenticated,
+                    other => match other.expected_step() {
+                        Some(step) => FactorOutcome::FactorRequired(step.clone()),
+                        None => FactorOutcome::InvalidCredential,
+                    },
+                }))
+            })
+            .await
     }
 
-    fn count_in_session(&self, session: &SessionHandle, attempt: &AttemptRequest) -> Result<(), AuthnError> {
+    async fn recovery_code_used(
+        &self,
+        session: &SessionHandle,
+        attempt: &AttemptRequest,
+        codes_left: Option<u32>,
+    ) -> Result<(), AuthnError> {
+        let Some(codes_left) = codes_left else { return Ok(()) };
+        let used = RecoveryCodeUsed { user_id: attempt.user_id, codes_left };
+        self.emit(session, Some(attempt.tenant_id), AuthEvent::RecoveryCodeUsed(used)).await.map(|_| ())
+    }
+
+    /// Records that the configuration did not let a credential be judged; what passes by itself is no login's end.
+    async fn undecided(
+        &self,
+        session: &SessionHandle,
+        attempt: &AttemptRequest,
+        active: bool,
+        error: &AuthnError,
+    ) -> Result<(), AuthnError> {
+        if error.fault() != Fault::Configuration && !matches!(error, AuthnError::Credential(_)) {
+            return Ok(());
+        }
+        let method = session.with_state(|state| match state {
+            AuthState::Authenticating { method_name, .. } => Some(method_name.clone()),
+            _ => None,
+        });
+        let (user_id, why) = (active.then_some(attempt.user_id), LoginFailureReason::Misconfigured);
+        self.login_failed(session, attempt.tenant_id, user_id, method.as_deref(), why).await
+    }
+
+    async fn count_in_session(
+        &self,
+        session: &SessionHandle,
+        attempt: &AttemptRequest,
+    ) -> Result<(), AuthnError> {
         let method = session.with_state(|state| match state {
             AuthState::Authenticating { method_name, .. } => Some(method_name.clone()),
             _ => None,
         });
         session.record(Change::FactorFailed);
         if let Some(method) = method.filter(|_| session.is_guest()) {
-            self.login_given_up(session, attempt, &method)?;
+            self.login_given_up(session, attempt, &method).await?;
         }
         Ok(())
     }
@@ -201,7 +262,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
     ) -> AttemptRequest {
         let at: DateTime<Utc> = self.now();
         AttemptRequest {
-            attempt_id: AttemptId::generate(at, &*self.rng),
+            attempt_id: AttemptId::generate(at, self.rng()),
             tenant_id,
             user_id,
             factor,
@@ -216,9 +277,16 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
 /// What a settled attempt proved.
 #[derive(Debug)]
 pub(super) enum Proof {
-    Right { proof: Verified, hash: Option<PasswordHash> },
+    Right {
+        proof: Verified,
+        hash: Option<PasswordHash>,
+        /// How many recovery codes are left, if one was spent.
+        codes_left: Option<u32>,
+    },
     Wrong,
-    Locked { until: Option<DateTime<Utc>> },
+    Locked {
+        until: Option<DateTime<Utc>>,
+    },
 }
 
 /// Finds the one factor of `step` that the credential answers; `None` when it answers none of them.

@@ -11,7 +11,7 @@ use std::{net::IpAddr, sync::Arc};
 /// let context = RequestContext { client_ip: Some("192.0.2.1".parse().unwrap()), ..RequestContext::default() };
 /// assert!(context.user_agent.is_none());
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestContext {
     /// Where the request comes from, as far as the proxies in front are trusted.
     pub client_ip: Option<IpAddr>,

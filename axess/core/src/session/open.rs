@@ -3,8 +3,12 @@ use super::{
     codec::{self, Decoded},
     handle::{RowRef, row_owner},
 };
-use crate::store::{self, Owner, SessionRow};
+use crate::{
+    audit::{AuditSink, Emitter, EventContext},
+    store::{self, Owner, SessionRow},
+};
 use axess_clock::{Clock, SystemClock};
+use axess_events::authentication::{Logout, LogoutReason};
 use axess_identity::{DeviceId, SessionId, TenantId, TokenFamilyId};
 use axess_rng::{SecureRng, SystemRng};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -51,6 +55,7 @@ pub(super) struct Ports {
     pub(super) ttl: TimeDelta,
     pub(super) absolute_ttl: Option<TimeDelta>,
     pub(super) policy: TransitionPolicy,
+    pub(super) audit: Option<Arc<dyn AuditSink>>,
 }
 
 impl Sessions {
@@ -65,6 +70,7 @@ impl Sessions {
             ttl: DEFAULT_TTL,
             absolute_ttl: None,
             policy: TransitionPolicy::default(),
+            audit: None,
         }))
     }
 
@@ -108,6 +114,14 @@ impl Sessions {
     #[must_use]
     pub fn with_policy(self, policy: TransitionPolicy) -> Self {
         self.with(|ports| ports.policy = policy)
+    }
+
+    /// Records the end of sessions that are found to have outlived their absolute lifetime.
+    ///
+    /// Most are never found again: the store forgets them by itself.
+    #[must_use]
+    pub fn with_audit_sink(self, audit: Arc<dyn AuditSink>) -> Self {
+        self.with(|ports| ports.audit = Some(audit))
     }
 
     /// Returns the store.
@@ -190,6 +204,23 @@ impl Sessions {
         Ok(self.0.store.end_for_user(owner, keep).await?)
     }
 
+    /// Ends one session of a user; `None` when they have no such session, else the family of refresh tokens it belongs to.
+    pub(crate) async fn end_one(
+        &self,
+        owner: Owner,
+        id: SessionId,
+    ) -> Result<Option<Option<TokenFamilyId>>, SessionError> {
+        let Some((row, decoded)) = self.reload(id).await? else { return Ok(None) };
+        if row_owner(&decoded.data.auth_state) != Some(owner) {
+            return Ok(None);
+        }
+        if let Some(registry) = &self.0.registry {
+            registry.deregister(owner, row.id).await?;
+        }
+        let ended = self.0.store.end(row.id, self.0.clock.now()).await?;
+        Ok((ended > 0).then_some(decoded.data.refresh_family))
+    }
+
     /// Ends the sessions of one user, except `keep`, that are bound to a device or a family of refresh tokens, and returns
     /// how many.
     ///
@@ -262,6 +293,7 @@ impl Sessions {
     pub(super) async fn reload(&self, id: SessionId) -> Result<Option<(RowRef, Decoded)>, SessionError> {
         let now = self.0.clock.now();
         let Some(row) = self.0.store.load(id, now).await? else { return Ok(None) };
+        let outlived = row.owner.filter(|_| self.has_outlived(row.created_at, now));
         let found = self.admit(row, now);
         let owner = found.as_ref().and_then(|(_, decoded)| row_owner(&decoded.data.auth_state));
         let counts = match (&self.0.registry, owner) {
@@ -269,16 +301,41 @@ impl Sessions {
             _ => found.is_some(),
         };
         if !counts {
-            self.0.store.end(id, now).await?;
+            let ended = self.0.store.end(id, now).await?;
+            if let Some(owner) = outlived.filter(|_| ended > 0) {
+                self.record_expiry(owner, id).await;
+            }
             return Ok(None);
         }
         Ok(found)
     }
 
+    fn has_outlived(&self, created_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.0.absolute_ttl.is_some_and(|ttl| created_at + ttl <= now)
+    }
+
+    /// The session is over whether or not its end can be recorded.
+    async fn record_expiry(&self, owner: Owner, session_id: SessionId) {
+        let Some(audit) = &self.0.audit else { return };
+        let emitter = Emitter::new(Arc::clone(audit))
+            .with_clock(Arc::clone(&self.0.clock))
+            .with_rng(Arc::clone(&self.0.rng));
+        let context = EventContext::system().in_tenant(owner.tenant_id);
+        let reason = LogoutReason::SessionExpired;
+        if let Err(error) =
+            emitter.emit(&context, Logout { user_id: owner.user_id, session_id, reason }).await
+        {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the end of a session was not recorded"
+            );
+        }
+    }
+
     /// Decodes a row, unless it is too old or cannot be read.
     fn admit(&self, row: SessionRow, now: DateTime<Utc>) -> Option<(RowRef, Decoded)> {
         let SessionRow { id, lineage, version, created_at, expires_at, payload, .. } = row;
-        if self.0.absolute_ttl.is_some_and(|ttl| created_at + ttl <= now) {
+        if self.has_outlived(created_at, now) {
             return None;
         }
         let Some(mut decoded) = codec::decode(&id, &payload, self.0.crypto.as_ref()) else {

@@ -100,6 +100,16 @@ pub(crate) enum Moment {
     StepUpCompleted { factors: Vec<FactorKind> },
 }
 
+impl Moment {
+    /// Tells whether its event has the session's id.
+    pub(crate) fn names_the_session(&self) -> bool {
+        match self {
+            Self::LoginCompleted { .. } | Self::StepUpRequired { .. } | Self::StepUpCompleted { .. } => true,
+            Self::FactorVerified { .. } => false,
+        }
+    }
+}
+
 /// The next state and what must happen for it.
 ///
 /// An input with a proof travels along until the write that uses it has won, so that a lost write can run again on

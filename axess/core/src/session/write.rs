@@ -88,7 +88,7 @@ impl SessionHandle {
 
     /// Writes the session under a fresh id, whatever its state is.
     ///
-    /// Call it where the application crosses a privilege boundary the library cannot see (a role grant, a tenant switch).
+    /// Prefer [`AuthnService::rotate_session`](crate::service::AuthnService::rotate_session), which also records the event.
     ///
     /// # Errors
     ///
@@ -100,6 +100,8 @@ impl SessionHandle {
     }
 
     /// Takes all authentication from the session but keeps it, under a fresh id: its user must log in again.
+    ///
+    /// It records no event: whoever calls it records why.
     ///
     /// # Errors
     ///

@@ -46,7 +46,7 @@ pub struct AttemptRequest {
 ///
 /// ```
 /// use axess_core::store::Reservation;
-/// assert!(matches!(Reservation::Granted { active: true }, Reservation::Granted { .. }));
+/// assert!(matches!(Reservation::Granted { active: true, lapsed: vec![] }, Reservation::Granted { .. }));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reservation {
@@ -54,6 +54,8 @@ pub enum Reservation {
     Granted {
         /// Whether the account exists and may log in right now. An inactive one is verified all the same, and fails.
         active: bool,
+        /// The locks on its levers that ran out since the last attempt; each is told of once.
+        lapsed: Vec<Lockout>,
     },
     /// The attempt must fail whatever the credential is.
     Locked {
@@ -123,7 +125,7 @@ pub struct Settled {
     pub triggered: Vec<Lockout>,
 }
 
-/// A lock that has just fallen.
+/// A lock that has just fallen, or run out.
 ///
 /// ```
 /// use axess_core::store::Lockout;

@@ -1,11 +1,14 @@
-use crate::{ClientIp, RequestId, TraceContext, guard::AuthnInfo, guard::GuardRejection};
+use crate::{
+    guard::{AuthnInfo, GuardRejection},
+    session_facts::request_context,
+};
 use axess_core::{
     session::{RequestContext, SessionHandle},
     store::Owner,
 };
 use axess_identity::{DeviceId, FactorKind, HumanPrincipal, Principal};
 use chrono::{DateTime, Utc};
-use http::Extensions;
+use http::{Extensions, HeaderMap};
 use std::collections::BTreeMap;
 
 /// Who is calling, as far as the layers outside have established it.
@@ -19,7 +22,7 @@ pub(super) struct Caller {
 
 impl Caller {
     /// Reads the session first, then the principal that another layer put in place.
-    pub(super) fn of(extensions: &Extensions) -> Result<Self, GuardRejection> {
+    pub(super) fn of(extensions: &Extensions, headers: &HeaderMap) -> Result<Self, GuardRejection> {
         let session = extensions.get::<SessionHandle>();
         let nobody = match session.map(|session| (session, AuthnInfo::of(session))) {
             Some((session, Ok(info))) => return Ok(Self::in_session(session, info)),
@@ -29,7 +32,7 @@ impl Caller {
         let principal = extensions.get::<Principal>().cloned().ok_or(nobody)?;
         let request = match session {
             Some(session) => session.context().clone(),
-            None => request_context(extensions),
+            None => request_context(extensions, headers),
         };
         Ok(Self { principal, proofs: None, device: None, request })
     }
@@ -47,15 +50,5 @@ impl Caller {
             device: session.device_id().map(|id| (owner, id)),
             request: session.context().clone(),
         }
-    }
-}
-
-fn request_context(extensions: &Extensions) -> RequestContext {
-    let trace = extensions.get::<TraceContext>();
-    RequestContext {
-        client_ip: extensions.get::<ClientIp>().and_then(|client| client.ip),
-        request_id: extensions.get::<RequestId>().map(|id| id.as_str().into()),
-        trace_id: trace.map(|trace| trace.traceparent().trace_id.to_string().into()),
-        ..RequestContext::default()
     }
 }

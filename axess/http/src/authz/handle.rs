@@ -3,7 +3,7 @@ use crate::guard::GuardRejection;
 use axess_authz::{ActionUid, AuthzDecision, AuthzSession, Explanation, ResourceUid, RowFilter, RowMapping};
 use axess_identity::Principal;
 use axum::extract::FromRequestParts;
-use http::{Extensions, request::Parts};
+use http::{Extensions, HeaderMap, request::Parts};
 
 /// What the caller of this request may do, as a handler argument.
 ///
@@ -95,23 +95,27 @@ impl Authz {
         Ok(self.0.list_filter(action, rows).await?)
     }
 
-    async fn of(extensions: &Extensions) -> Result<Self, AuthzRejection> {
+    async fn of(extensions: &Extensions, headers: &HeaderMap) -> Result<Self, AuthzRejection> {
         let layer = extensions.get::<AuthzLayer>().ok_or(GuardRejection::NoAuthzLayer)?;
-        let caller = Caller::of(extensions)?;
+        let caller = Caller::of(extensions, headers)?;
         Ok(Self(layer.open(caller).await?))
     }
 }
 
 /// Decides about a route that is guarded by a policy.
-pub(crate) async fn admit(extensions: &Extensions, action: &str) -> Result<(), AuthzRejection> {
+pub(crate) async fn admit(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    action: &str,
+) -> Result<(), AuthzRejection> {
     let action = action.parse().unwrap_or_else(|_| ActionUid::new(action));
-    Authz::of(extensions).await?.require(action, &ResourceUid::deployment()).await
+    Authz::of(extensions, headers).await?.require(action, &ResourceUid::deployment()).await
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Authz {
     type Rejection = AuthzRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AuthzRejection> {
-        Self::of(&parts.extensions).await
+        Self::of(&parts.extensions, &parts.headers).await
     }
 }

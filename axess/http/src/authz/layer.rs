@@ -3,17 +3,18 @@ mod tests;
 
 use super::caller::Caller;
 use axess_authz::{
-    AuthzEntityProvider, AuthzProviderError, AuthzSession, AuthzSinkError, AuthzStore, AuthzUnavailable,
-    DynAuthzEntityProvider, Entity, EntitySet, ResourceUid, StandardRequestContext, StepUpOptions,
+    AuthzEntityProvider, AuthzEventSink, AuthzProviderError, AuthzSession, AuthzSinkError, AuthzSinkFuture,
+    AuthzStore, AuthzUnavailable, DynAuthzEntityProvider, Entity, EntitySet, ResourceUid,
+    StandardRequestContext, StepUpOptions,
 };
 use axess_clock::{Clock, SystemClock};
 use axess_core::{
-    audit::AuditSink,
+    audit::{AuditSink, Emitter, EventContext},
     session::RequestContext,
     store::{DynDeviceStore, Owner},
 };
-use axess_events::{Actor, AuthEvent, AuthEventEnvelope};
-use axess_identity::{DeviceId, EventId, Principal};
+use axess_events::AuthEvent;
+use axess_identity::{DeviceId, Principal};
 use axess_rng::{SecureRng, SystemRng};
 use axum::{Extension, middleware::AddExtension};
 use std::sync::Arc;
@@ -117,7 +118,12 @@ impl AuthzLayer {
         let session = ports.store.session(principal, Arc::clone(&ports.provider), context);
         let session = session.with_step_up(ports.step_up.clone());
         Ok(match &ports.audit {
-            Some(audit) => session.with_sink(Arc::new(self.trail(Arc::clone(audit), request))),
+            Some(audit) => session.with_sink(Arc::new(Trail {
+                emitter: Emitter::new(Arc::clone(audit))
+                    .with_clock(Arc::clone(&ports.clock))
+                    .with_rng(Arc::clone(&ports.rng)),
+                request,
+            })),
             None => session,
         })
     }
@@ -129,29 +135,6 @@ impl AuthzLayer {
             source: AuthzProviderError::new("device store", error),
         })?;
         Ok(device.is_some_and(|device| device.owner == owner && device.trust_level.is_trusted()))
-    }
-
-    /// Returns what records the decisions of one request.
-    fn trail(
-        &self,
-        audit: Arc<dyn AuditSink>,
-        request: RequestContext,
-    ) -> impl Fn(&Principal, AuthEvent) -> Result<(), AuthzSinkError> + Send + Sync + 'static {
-        let (clock, rng) = (Arc::clone(&self.0.clock), Arc::clone(&self.0.rng));
-        move |principal, event| {
-            let now = clock.now();
-            let mut envelope = AuthEventEnvelope::new(EventId::generate(now, &*rng), now, event);
-            envelope.tenant_id = Some(principal.tenant_id());
-            envelope.actor = Some(match principal {
-                Principal::Human(human) => Actor::User(human.user_id),
-                Principal::Workload(workload) => Actor::Workload(workload.workload_id.clone()),
-            });
-            envelope.client_ip = request.client_ip;
-            envelope.user_agent = request.user_agent.as_deref().map(Into::into);
-            envelope.request_id = request.request_id.as_deref().map(Into::into);
-            envelope.trace_id = request.trace_id.as_deref().map(Into::into);
-            audit.record(envelope).map_err(AuthzSinkError::new)
-        }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Ports)) -> Self {
@@ -171,6 +154,21 @@ impl<S> Layer<S> for AuthzLayer {
 impl std::fmt::Debug for AuthzLayer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AuthzLayer").field("store", &self.0.store).finish_non_exhaustive()
+    }
+}
+
+/// Records the decisions of one request.
+struct Trail {
+    emitter: Emitter,
+    request: RequestContext,
+}
+
+impl AuthzEventSink for Trail {
+    fn record<'a>(&'a self, principal: &'a Principal, event: AuthEvent) -> AuthzSinkFuture<'a> {
+        let context = EventContext::of_principal(principal, self.request.clone());
+        Box::pin(
+            async move { self.emitter.emit(&context, event).await.map(|_| ()).map_err(AuthzSinkError::new) },
+        )
     }
 }
 

@@ -52,10 +52,11 @@ impl IntoResponse for AuthzRejection {
             }
             Self::Unavailable(error) => {
                 tracing::error!(error = &error as &dyn Error, "there is no decision");
+                let wait = problem::audit_wait(&error).unwrap_or(RETRY_AFTER);
                 match error {
                     AuthzUnavailable::BatchTooLarge => problem::internal(),
                     AuthzUnavailable::Provider { .. } | AuthzUnavailable::Audit(_) => {
-                        problem::unavailable(Some(RETRY_AFTER))
+                        problem::unavailable(Some(wait))
                     }
                 }
             }

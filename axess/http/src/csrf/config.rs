@@ -1,5 +1,6 @@
 use super::{CsrfReason, origin::Origin};
 use crate::{
+    ShellAudit,
     cookie::MAX_PREVIOUS_KEYS,
     signing::{KeyPurpose, MacKey, SigningKeyError},
 };
@@ -11,7 +12,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 /// The most origins, and the most exempt paths, of one configuration.
 pub const MAX_CSRF_RULES: usize = 256;
 
-/// Called for every refused request: the place to audit it and to count it.
+/// Called for every refused request.
 pub type OnCsrfReject = Arc<dyn Fn(&CsrfRejection<'_>) + Send + Sync>;
 
 /// The settings of the CSRF protection.
@@ -32,6 +33,7 @@ pub struct CsrfConfig {
     pub(super) exempt: Vec<String>,
     pub(super) secure: bool,
     pub(super) rng: Arc<dyn SecureRng>,
+    pub(super) audit: Option<ShellAudit>,
     pub(super) on_reject: Option<OnCsrfReject>,
 }
 
@@ -64,7 +66,7 @@ pub enum CsrfConfigError {
     TooManyRules,
 }
 
-/// One refused request, for the audit trail.
+/// One refused request.
 ///
 /// ```
 /// use axess_http::{CsrfConfig, CsrfRejection};
@@ -100,6 +102,7 @@ impl CsrfConfig {
             exempt: Vec::new(),
             secure: true,
             rng: Arc::new(SystemRng),
+            audit: None,
             on_reject: None,
         })
     }
@@ -162,6 +165,13 @@ impl CsrfConfig {
     #[must_use]
     pub fn with_rng(mut self, rng: Arc<dyn SecureRng>) -> Self {
         self.rng = rng;
+        self
+    }
+
+    /// Records every refused request in the audit trail before it is answered.
+    #[must_use]
+    pub fn with_audit(mut self, audit: ShellAudit) -> Self {
+        self.audit = Some(audit);
         self
     }
 

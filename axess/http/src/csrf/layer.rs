@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     extract::{MatchedPath, OriginalUri},
 };
-use futures_util::future::{Either, Ready, ready};
+use futures_util::future::{BoxFuture, Either};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use pin_project_lite::pin_project;
 use std::{
@@ -97,10 +97,11 @@ impl<S> Layer<S> for CsrfLayer {
 impl<S, B> Service<Request<B>> for CsrfService<S>
 where
     S: Service<Request<B>, Response = Response<Body>>,
+    S::Error: 'static,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<Ready<Result<Response<Body>, S::Error>>, CsrfFuture<S::Future>>;
+    type Future = Either<BoxFuture<'static, Result<Response<Body>, S::Error>>, CsrfFuture<S::Future>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -110,7 +111,18 @@ where
         let session = LiveSession::of(request.extensions());
         let token = CsrfToken::new(Arc::clone(&self.config), session, request.headers());
         if let Err(reason) = decide(&self.config, &request, &token) {
-            return Either::Left(ready(Ok(refuse(&self.config, &request, reason))));
+            let response = refuse(&self.config, &request, reason);
+            let recorded = self
+                .config
+                .audit
+                .as_ref()
+                .map(|audit| audit.csrf_rejected(request.extensions(), request.headers(), reason));
+            return Either::Left(Box::pin(async move {
+                if let Some(recorded) = recorded {
+                    recorded.await;
+                }
+                Ok(response)
+            }));
         }
         request.extensions_mut().insert(token.clone());
         Either::Right(CsrfFuture { inner: self.inner.call(request), token })

@@ -158,7 +158,7 @@ async fn ask<S>(mut inner: S, request: Request, action: &'static str) -> Result<
 where
     S: Service<Request, Response = Response>,
 {
-    match crate::authz::admit(request.extensions(), action).await {
+    match crate::authz::admit(request.extensions(), request.headers(), action).await {
         Ok(()) => inner.call(request).await,
         Err(rejection) => Ok(rejection.into_response()),
     }

@@ -127,10 +127,10 @@ impl IntoResponse for AuthnRejection {
             AuthnError::NoSuchRecord => problem::problem(StatusCode::NOT_FOUND, "not_found"),
             AuthnError::Taken => problem::problem(StatusCode::CONFLICT, "taken"),
             AuthnError::Overloaded { retry_after } => problem::unavailable(Some(retry_after)),
-            AuthnError::Store(_)
-            | AuthnError::Session(_)
-            | AuthnError::Audit(_)
-            | AuthnError::Delivery(_) => problem::unavailable(None),
+            AuthnError::Audit(error) => problem::unavailable(error.retry_after()),
+            AuthnError::Store(_) | AuthnError::Session(_) | AuthnError::Delivery(_) => {
+                problem::unavailable(None)
+            }
             AuthnError::UnsupportedFactor(_)
             | AuthnError::NoMethod
             | AuthnError::UnknownMethod

@@ -1,8 +1,9 @@
 use super::{BucketStore, KeyExtractor, RateQuota};
+use crate::ShellAudit;
 use axess_clock::{Clock, SystemClock};
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
-/// Called for every refused request: the place to audit it and to count it.
+/// Called for every refused request.
 pub type OnRateLimit = Arc<dyn Fn(&RateLimitRejection) + Send + Sync>;
 
 /// Called for every request the limiter decides, refused or not.
@@ -30,6 +31,7 @@ pub struct RateLimitConfig {
     pub(super) key: KeyExtractor,
     pub(super) store: BucketStore,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) audit: Option<ShellAudit>,
     pub(super) on_reject: Option<OnRateLimit>,
     pub(super) on_evaluate: Option<OnEvaluate>,
 }
@@ -51,7 +53,7 @@ pub struct RateLimitConfigBuilder {
     config: RateLimitConfig,
 }
 
-/// One refused request, for the audit trail.
+/// One refused request.
 ///
 /// Nothing in it was chosen by the client but its address.
 ///
@@ -95,6 +97,7 @@ impl RateLimitConfig {
                 key: KeyExtractor::PeerIp,
                 store: BucketStore::default(),
                 clock: Arc::new(SystemClock),
+                audit: None,
                 on_reject: None,
                 on_evaluate: None,
             },
@@ -152,6 +155,13 @@ impl RateLimitConfigBuilder {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.config.clock = clock;
+        self
+    }
+
+    /// Records every refused request in the audit trail before it is answered, and counts it.
+    #[must_use]
+    pub fn audit(mut self, audit: ShellAudit) -> Self {
+        self.config.audit = Some(audit);
         self
     }
 

@@ -101,7 +101,12 @@ where
         Box::pin(async move {
             match shared.admit(key).await {
                 Admission::Admitted => inner.call(Request::from_parts(parts, body)).await,
-                Admission::Refused { retry_after } => Ok(shared.refuse(&parts, retry_after)),
+                Admission::Refused { retry_after } => {
+                    if let Some(audit) = &shared.config.audit {
+                        audit.rate_limited(&parts, shared.config.key.kind()).await;
+                    }
+                    Ok(shared.refuse(&parts, retry_after))
+                }
             }
         })
     }

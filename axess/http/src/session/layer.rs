@@ -5,7 +5,7 @@ use crate::{
 };
 use axess_clock::Clock;
 use axess_core::{
-    audit::AuditSink,
+    audit::{AuditSink, Emitter},
     metrics::{AuthnMetrics, NoMetrics},
     session::{SessionCrypto, Sessions},
     store::{self, DynSessionRegistry},
@@ -52,7 +52,7 @@ pub(super) struct Shell {
     pub(super) client_ip: ClientIpConfig,
     pub(super) fingerprinter: Fingerprinter,
     pub(super) policy: FingerprintPolicy,
-    pub(super) audit: Option<Arc<dyn AuditSink>>,
+    pub(super) audit: Option<Emitter>,
     pub(super) metrics: Arc<dyn AuthnMetrics>,
 }
 
@@ -212,11 +212,11 @@ impl SessionLayer {
         self
     }
 
-    /// Records mismatched fingerprints in the audit trail.
+    /// Records mismatched fingerprints, and the sessions that end by them or by their age, in the audit trail.
     #[must_use]
     pub fn with_audit_sink(mut self, audit: Arc<dyn AuditSink>) -> Self {
-        self.audit = Some(audit);
-        self
+        self.audit = Some(Arc::clone(&audit));
+        self.with_sessions(|sessions| sessions.with_audit_sink(audit))
     }
 
     /// Counts mismatched fingerprints and failing stores.
@@ -259,7 +259,11 @@ impl SessionLayer {
             client_ip: self.client_ip.clone(),
             fingerprinter: Fingerprinter::new(self.fingerprint, &self.signing_key, &self.previous_keys)?,
             policy: self.policy,
-            audit: self.audit.clone(),
+            audit: self.audit.clone().map(|sink| {
+                Emitter::new(sink)
+                    .with_clock(Arc::clone(self.sessions.clock()))
+                    .with_rng(Arc::clone(self.sessions.rng()))
+            }),
             metrics: Arc::clone(&self.metrics),
         })
     }

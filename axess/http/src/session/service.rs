@@ -2,9 +2,18 @@ use super::{FingerprintPolicy, SessionFuture, fingerprint::Browser, layer::Shell
 use crate::{
     ClientIp, RequestId, SessionCookieRead, TraceContext, client_ip::peer_ip, problem, resolve_client_ip,
 };
-use axess_core::session::{CookieAction, RequestContext, SessionError, SessionHandle};
-use axess_events::{AuthEvent, AuthEventEnvelope, device::PolicyAction, shell::SessionFingerprintMismatch};
-use axess_identity::{EventId, SessionId};
+use axess_core::{
+    audit::{AuditError, EventContext},
+    session::{CookieAction, RequestContext, SessionError, SessionHandle},
+    store::Owner,
+};
+use axess_events::{
+    Actor,
+    authentication::{Logout, LogoutReason},
+    device::PolicyAction,
+    shell::SessionFingerprintMismatch,
+};
+use axess_identity::SessionId;
 use axum::{
     extract::Request,
     response::{IntoResponse, Response},
@@ -173,9 +182,10 @@ impl Shell {
         }
         self.metrics.fingerprint_mismatch();
         tracing::warn!(session = ?session.session_id(), policy = ?self.policy, "another browser uses a session");
-        if self.record_mismatch(session).is_err() {
-            return Some(problem::unavailable(None));
+        if let Err(error) = self.record_mismatch(session).await {
+            return Some(problem::unavailable(error.retry_after()));
         }
+        let before = (session.owner(), session.session_id());
         let acted = match self.policy {
             FingerprintPolicy::Warn => return None,
             FingerprintPolicy::Reauth => session.drop_authentication().await,
@@ -183,6 +193,9 @@ impl Shell {
         };
         match acted {
             Ok(()) | Err(SessionError::Ended) => {
+                if let Err(error) = self.record_logout(session, before).await {
+                    return Some(problem::unavailable(error.retry_after()));
+                }
                 let mut refusal = problem::unauthenticated("session_mismatch");
                 append(&mut refusal, self.cookie.removal());
                 Some(refusal)
@@ -191,10 +204,9 @@ impl Shell {
         }
     }
 
-    fn record_mismatch(&self, session: &SessionHandle) -> Result<(), axess_core::audit::AuditError> {
+    async fn record_mismatch(&self, session: &SessionHandle) -> Result<(), AuditError> {
         let Some(audit) = &self.audit else { return Ok(()) };
-        let now = self.sessions.clock().now();
-        let event = AuthEvent::from(SessionFingerprintMismatch {
+        let event = SessionFingerprintMismatch {
             user_id: session.user_id(),
             session_id: session.session_id(),
             policy_action: match self.policy {
@@ -202,14 +214,26 @@ impl Shell {
                 FingerprintPolicy::Reauth => PolicyAction::Reauth,
                 FingerprintPolicy::Revoke => PolicyAction::Revoke,
             },
-        });
-        let mut envelope = AuthEventEnvelope::new(EventId::generate(now, &**self.sessions.rng()), now, event);
-        envelope.tenant_id = session.tenant_id();
-        envelope.client_ip = session.context().client_ip;
-        envelope.user_agent = session.context().user_agent.as_deref().map(Into::into);
-        envelope.request_id = session.context().request_id.as_deref().map(Into::into);
-        envelope.trace_id = session.context().trace_id.as_deref().map(Into::into);
-        audit.record(envelope)
+        };
+        // The one who holds the cookie is not known to be the user.
+        let context = EventContext { actor: None, ..EventContext::of_session(session) };
+        audit.emit(&context, event).await.map(|_| ())
+    }
+
+    /// Records that nobody is logged in in the session any more.
+    async fn record_logout(
+        &self,
+        session: &SessionHandle,
+        (owner, session_id): (Option<Owner>, SessionId),
+    ) -> Result<(), AuditError> {
+        let (Some(audit), Some(owner)) = (&self.audit, owner) else { return Ok(()) };
+        let (user_id, reason) = (owner.user_id, LogoutReason::CookieFingerprintMismatch);
+        let context = EventContext {
+            tenant_id: Some(owner.tenant_id),
+            actor: Some(Actor::System),
+            request: session.context().clone(),
+        };
+        audit.emit(&context, Logout { user_id, session_id, reason }).await.map(|_| ())
     }
 
     fn set_cookie(

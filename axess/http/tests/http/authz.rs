@@ -5,7 +5,7 @@ use super::{
     browser::{Browser, Reply},
 };
 use axess_authz::{Column, Dialect, ResourceUid, RowMapping, Verdict};
-use axess_core::audit::{AuditError, AuditSink};
+use axess_core::audit::{AuditError, AuditFuture, AuditSink};
 use axess_events::{Actor, AuthEvent, AuthEventEnvelope};
 use axess_http::{Authz, AuthzRejection, Guard, GuardedRouter};
 use axess_identity::{HumanPrincipal, Principal, TenantId, UserId, WorkloadPrincipal};
@@ -149,8 +149,8 @@ async fn facts_that_cannot_be_had_are_no_denial() {
 async fn what_cannot_be_recorded_is_not_allowed() {
     struct Full;
     impl AuditSink for Full {
-        fn record(&self, _: AuthEventEnvelope) -> Result<(), AuditError> {
-            Err(AuditError::new("the disk of secret-host is full"))
+        fn record(&self, _: AuthEventEnvelope) -> AuditFuture<'_> {
+            Box::pin(async { Err(AuditError::new("the disk of secret-host is full")) })
         }
     }
     let site = AuthzSite::new("permit (principal, action, resource);").await;

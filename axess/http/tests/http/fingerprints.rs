@@ -7,7 +7,7 @@ use super::{
 };
 use axess_clock::Clock;
 use axess_core::{
-    audit::{AuditError, AuditSink},
+    audit::{AuditError, AuditFuture, AuditSink},
     store::SessionStore,
 };
 use axess_events::{
@@ -138,8 +138,8 @@ async fn a_store_that_fails_while_acting_is_an_outage() {
 async fn what_cannot_be_recorded_does_not_go_on() {
     struct Full;
     impl AuditSink for Full {
-        fn record(&self, _: AuthEventEnvelope) -> Result<(), AuditError> {
-            Err(AuditError::new("disk full"))
+        fn record(&self, _: AuthEventEnvelope) -> AuditFuture<'_> {
+            Box::pin(async { Err(AuditError::new("disk full")) })
         }
     }
     let site = Site::new().await;

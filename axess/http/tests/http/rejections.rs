@@ -40,6 +40,7 @@ fn table() -> Vec<(AuthnError, u16, &'static str)> {
         (Session(SessionError::Store(store())), 503, "unavailable"),
         (Session(SessionError::Contended), 503, "unavailable"),
         (Audit(AuditError::new(SECRET)), 503, "unavailable"),
+        (Audit(AuditError::full(Duration::from_secs(7))), 503, "unavailable"),
         (Delivery(DeliveryError::new(SECRET)), 503, "unavailable"),
         (UnsupportedFactor(FactorKind::Fido2), 500, "internal_error"),
         (NotConfigured(SECRET), 500, "internal_error"),
@@ -63,6 +64,7 @@ async fn every_error_has_a_status_and_a_code_and_says_no_more() {
         let name = format!("{error:?}");
         let wait = match &error {
             AuthnError::Overloaded { retry_after } => Some(retry_after.as_secs().max(1).to_string()),
+            AuthnError::Audit(error) => error.retry_after().map(|wait| wait.as_secs().to_string()),
             _ => None,
         };
         let (got, headers, body) = read(AuthnRejection::from(error).into_response()).await;

@@ -1,5 +1,5 @@
 use super::{ROWS_PER_INSERT, checked_body};
-use crate::db::{Db, Row, Value, args, in_list, on_a_database, transaction};
+use crate::db::{Db, Row, SqlConnection, Value, args, classify, in_list, on_a_database, transaction};
 use axess_core::store::{AuditOutbox, OutboxDepth, OutboxEntry, OutboxRecord, StoreError};
 use std::collections::HashSet;
 
@@ -41,15 +41,42 @@ pub struct SqlAuditOutbox {
 
 on_a_database!(SqlAuditOutbox);
 
+impl SqlAuditOutbox {
+    /// Adds records in a transaction of the application's own: they are there when it commits, and not otherwise.
+    ///
+    /// The tables must exist ([`Db::migrate`]). A record whose event is there already is left out.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// async fn pay(pool: &sqlx::SqlitePool, event: axess_core::store::OutboxRecord) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let mut transaction = pool.begin().await?;
+    ///     sqlx::query("UPDATE account SET cents = cents - 500 WHERE id = 7").execute(&mut *transaction).await?;
+    ///     axess_sql::SqlAuditOutbox::append_in(&mut *transaction, vec![event]).await?;
+    ///     Ok(transaction.commit().await?)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; the transaction should be given up then.
+    pub async fn append_in<'c>(
+        connection: impl Into<SqlConnection<'c>>,
+        records: Vec<OutboxRecord>,
+    ) -> Result<(), StoreError> {
+        let mut connection = connection.into();
+        for (sql, args) in inserts(records)? {
+            connection.execute(&sql, args).await.map_err(classify)?;
+        }
+        Ok(())
+    }
+}
+
 impl AuditOutbox for SqlAuditOutbox {
     async fn append(&self, records: Vec<OutboxRecord>) -> Result<(), StoreError> {
-        records.iter().try_for_each(|record| checked_body(&record.body))?;
-        let mut known = HashSet::new();
-        let records: Vec<_> = records.into_iter().filter(|record| known.insert(record.event_id)).collect();
+        let inserts = inserts(records)?;
         transaction!(self.db, tx => {
-            for chunk in records.chunks(ROWS_PER_INSERT) {
-                let sql = format!("{INSERT}{} ON CONFLICT DO NOTHING", vec![in_list(4); chunk.len()].join(", "));
-                tx.execute(sql, chunk.iter().flat_map(columns).collect()).await?;
+            for (sql, args) in &inserts {
+                tx.execute(sql.clone(), args.clone()).await?;
             }
             Ok(())
         })
@@ -73,6 +100,18 @@ impl AuditOutbox for SqlAuditOutbox {
             Ok(OutboxDepth { records: row.get("records")?, oldest: row.find("oldest")? })
         })
     }
+}
+
+/// Returns the statements that add records, each event once.
+fn inserts(records: Vec<OutboxRecord>) -> Result<Vec<(String, Vec<Value>)>, StoreError> {
+    records.iter().try_for_each(|record| checked_body(&record.body))?;
+    let mut known = HashSet::new();
+    let records: Vec<_> = records.into_iter().filter(|record| known.insert(record.event_id)).collect();
+    let insert = |chunk: &[OutboxRecord]| {
+        let sql = format!("{INSERT}{} ON CONFLICT DO NOTHING", vec![in_list(4); chunk.len()].join(", "));
+        (sql, chunk.iter().flat_map(columns).collect())
+    };
+    Ok(records.chunks(ROWS_PER_INSERT).map(insert).collect())
 }
 
 fn columns(record: &OutboxRecord) -> Vec<Value> {

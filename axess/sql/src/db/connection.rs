@@ -10,6 +10,72 @@ pub(crate) struct Lease {
     settled: bool,
 }
 
+/// A connection of the application's own, usually that of a transaction it has begun.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// fn of(transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>) -> axess_sql::SqlConnection<'_> {
+///     (&mut **transaction).into()
+/// }
+/// ```
+pub enum SqlConnection<'c> {
+    /// Of SQLite.
+    #[cfg(feature = "sqlite")]
+    Sqlite(&'c mut sqlx::SqliteConnection),
+    /// Of PostgreSQL.
+    #[cfg(feature = "postgres")]
+    Postgres(&'c mut sqlx::PgConnection),
+    /// Of MySQL or MariaDB.
+    #[cfg(feature = "mysql")]
+    MySql(&'c mut sqlx::MySqlConnection),
+}
+
+impl SqlConnection<'_> {
+    pub(crate) async fn execute(&mut self, sql: &str, args: Vec<Value>) -> Result<u64, sqlx::Error> {
+        Ok(match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(connection) => {
+                (&mut **connection).execute(query(Dialect::Sqlite, sql, args)).await?.rows_affected()
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(connection) => {
+                (&mut **connection).execute(query(Dialect::Postgres, sql, args)).await?.rows_affected()
+            }
+            #[cfg(feature = "mysql")]
+            Self::MySql(connection) => {
+                (&mut **connection).execute(query(Dialect::MySql, sql, args)).await?.rows_affected()
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for SqlConnection<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqlConnection").finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl<'c> From<&'c mut sqlx::SqliteConnection> for SqlConnection<'c> {
+    fn from(connection: &'c mut sqlx::SqliteConnection) -> Self {
+        Self::Sqlite(connection)
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<'c> From<&'c mut sqlx::PgConnection> for SqlConnection<'c> {
+    fn from(connection: &'c mut sqlx::PgConnection) -> Self {
+        Self::Postgres(connection)
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl<'c> From<&'c mut sqlx::MySqlConnection> for SqlConnection<'c> {
+    fn from(connection: &'c mut sqlx::MySqlConnection) -> Self {
+        Self::MySql(connection)
+    }
+}
+
 pub(super) enum Connection {
     #[cfg(feature = "sqlite")]
     Sqlite(PoolConnection<sqlx::Sqlite>),
@@ -38,20 +104,15 @@ impl Lease {
     }
 
     pub(super) async fn execute(&mut self, sql: &str, args: Vec<Value>) -> Result<u64, sqlx::Error> {
-        Ok(match &mut self.connection {
+        let mut connection: SqlConnection<'_> = match &mut self.connection {
             #[cfg(feature = "sqlite")]
-            Connection::Sqlite(connection) => {
-                (&mut **connection).execute(query(Dialect::Sqlite, sql, args)).await?.rows_affected()
-            }
+            Connection::Sqlite(connection) => (&mut **connection).into(),
             #[cfg(feature = "postgres")]
-            Connection::Postgres(connection) => {
-                (&mut **connection).execute(query(Dialect::Postgres, sql, args)).await?.rows_affected()
-            }
+            Connection::Postgres(connection) => (&mut **connection).into(),
             #[cfg(feature = "mysql")]
-            Connection::MySql(connection) => {
-                (&mut **connection).execute(query(Dialect::MySql, sql, args)).await?.rows_affected()
-            }
-        })
+            Connection::MySql(connection) => (&mut **connection).into(),
+        };
+        connection.execute(sql, args).await
     }
 
     pub(super) async fn fetch_optional(

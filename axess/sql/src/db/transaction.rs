@@ -1,7 +1,7 @@
-use super::{Db, Dialect, Lease, Row, Value, classify, error::lost_a_race};
+use super::{Db, Dialect, Lease, Row, Value, classify, error::lost_a_race, unit::Joined};
 use axess_core::store::{StoreError, StoreErrorKind};
 use std::{borrow::Cow, error::Error, time::Duration};
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// How often a transaction that lost against another one is run again.
 const MAX_ATTEMPTS: u32 = 10;
@@ -11,10 +11,10 @@ const BACKOFF: Duration = Duration::from_millis(3);
 /// A transaction: all of it happens, or nothing.
 ///
 /// Its first statement takes the locks (`{lock}`), so that what it reads afterwards is what it changes. Dropped before it
-/// has ended, its connection is closed, which undoes everything.
-pub(crate) struct Tx<'d> {
-    lease: Lease,
-    _turn: Option<SemaphorePermit<'d>>,
+/// has ended, its connection is closed, which undoes everything. In a unit of work it is a savepoint of the unit's transaction.
+pub(crate) enum Tx {
+    Own { lease: Lease, _turn: Option<OwnedSemaphorePermit> },
+    Joined(Joined),
 }
 
 /// Runs a block in a transaction, again when it lost against another transaction.
@@ -57,7 +57,17 @@ pub(crate) async fn try_again(error: &StoreError, attempt: u32) -> bool {
 }
 
 impl Db {
-    pub(crate) async fn begin(&self) -> Result<Tx<'_>, StoreError> {
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        if let Some(mut unit) = self.join(true).await? {
+            let begun = self.limited_block(unit.command("SAVEPOINT axess_step")).await;
+            unit.checked(begun)?;
+            return Ok(Tx::Joined(unit));
+        }
+        let (lease, turn) = self.begin_alone().await?;
+        Ok(Tx::Own { lease, _turn: turn })
+    }
+
+    pub(super) async fn begin_alone(&self) -> Result<(Lease, Option<OwnedSemaphorePermit>), StoreError> {
         let turn = self.writer_turn().await?;
         let mut lease = self.lease().await?;
         let begin = match lease.dialect() {
@@ -66,7 +76,7 @@ impl Db {
             Dialect::Postgres | Dialect::MySql => "BEGIN",
         };
         self.limited(lease.command(begin)).await?;
-        Ok(Tx { lease, _turn: turn })
+        Ok((lease, turn))
     }
 
     pub(crate) async fn limited_block<T>(
@@ -80,14 +90,17 @@ impl Db {
     }
 }
 
-impl Tx<'_> {
+impl Tx {
     /// Runs one statement and returns how many rows it changed (or, on MySQL, matched).
     pub(crate) async fn execute(
         &mut self,
         sql: impl Into<Cow<'static, str>>,
         args: Vec<Value>,
     ) -> Result<u64, StoreError> {
-        self.lease.execute(&sql.into(), args).await.map_err(classify)
+        match self {
+            Self::Own { lease, .. } => lease.execute(&sql.into(), args).await.map_err(classify),
+            Self::Joined(unit) => unit.execute(&sql.into(), args).await,
+        }
     }
 
     /// Reads at most one row.
@@ -96,7 +109,10 @@ impl Tx<'_> {
         sql: impl Into<Cow<'static, str>>,
         args: Vec<Value>,
     ) -> Result<Option<Row>, StoreError> {
-        self.lease.fetch_optional(&sql.into(), args).await.map_err(classify)
+        match self {
+            Self::Own { lease, .. } => lease.fetch_optional(&sql.into(), args).await.map_err(classify),
+            Self::Joined(unit) => unit.fetch_optional(&sql.into(), args).await,
+        }
     }
 
     /// Reads all rows; the statement bounds how many.
@@ -105,24 +121,52 @@ impl Tx<'_> {
         sql: impl Into<Cow<'static, str>>,
         args: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        self.lease.fetch_all(&sql.into(), args).await.map_err(classify)
+        match self {
+            Self::Own { lease, .. } => lease.fetch_all(&sql.into(), args).await.map_err(classify),
+            Self::Joined(unit) => unit.fetch_all(&sql.into(), args).await,
+        }
     }
 
     /// Commits what went well and undoes what did not.
-    pub(crate) async fn end<T>(mut self, db: &Db, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        match outcome {
-            Ok(value) => {
-                db.limited(self.lease.command("COMMIT")).await?;
-                self.lease.settle();
-                Ok(value)
+    pub(crate) async fn end<T>(self, db: &Db, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        match self {
+            Self::Own { lease, .. } => end_own(lease, db, outcome).await,
+            Self::Joined(unit) => end_joined(unit, db, outcome).await,
+        }
+    }
+}
+
+async fn end_own<T>(mut lease: Lease, db: &Db, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    match outcome {
+        Ok(value) => {
+            db.limited(lease.command("COMMIT")).await?;
+            lease.settle();
+            Ok(value)
+        }
+        Err(error) => {
+            // Out of time means that something is still under way; closing the connection is what undoes it then.
+            if error.kind() != StoreErrorKind::Timeout && lease.command("ROLLBACK").await.is_ok() {
+                lease.settle();
             }
-            Err(error) => {
-                // Out of time means that something is still under way; closing the connection is what undoes it then.
-                if error.kind() != StoreErrorKind::Timeout && self.lease.command("ROLLBACK").await.is_ok() {
-                    self.lease.settle();
-                }
-                Err(error)
+            Err(error)
+        }
+    }
+}
+
+/// Ends the savepoint; what it wrote becomes visible with the unit.
+async fn end_joined<T>(mut unit: Joined, db: &Db, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    match outcome {
+        Ok(value) => {
+            let released = db.limited_block(unit.command("RELEASE SAVEPOINT axess_step")).await;
+            unit.checked(released)?;
+            Ok(value)
+        }
+        Err(error) => {
+            let is_idle = error.kind() != StoreErrorKind::Timeout;
+            if !is_idle || unit.command("ROLLBACK TO SAVEPOINT axess_step").await.is_err() {
+                unit.give_up();
             }
+            Err(error)
         }
     }
 }

@@ -262,7 +262,7 @@ impl Column for FingerprintHash {
 }
 
 async fn settle_some(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     due: &[Owned],
     retention: DeviceRetention,
     now: DateTime<Utc>,

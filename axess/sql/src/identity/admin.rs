@@ -211,7 +211,7 @@ impl SqlBackend {
 }
 
 /// Deletes what an account enrolled, its own settings and what is counted against it.
-async fn delete_belongings(tx: &mut Tx<'_>, tenant_id: TenantId, user_id: UserId) -> Result<(), StoreError> {
+async fn delete_belongings(tx: &mut Tx, tenant_id: TenantId, user_id: UserId) -> Result<(), StoreError> {
     for sql in [factor::DELETE_ALL, factor::DELETE_POLICIES, DELETE_SCOPE, CLEAR] {
         tx.execute(sql, args![tenant_id, user_id]).await?;
     }

@@ -130,14 +130,16 @@ impl SqlBackend {
                 if counters.len() < levers.len() {
                     return Ok(None);
                 }
+                let mut lapsed = Vec::new();
                 for counted in &mut counters {
                     let Counted { lever, counter, .. } = counted;
-                    if let Err(Locked { until }) = lever.reserve(counter, policy, request.at) {
-                        return Ok(Some(Reservation::Locked { until }));
+                    match lever.reserve(counter, policy, request.at) {
+                        Ok(lock) => lapsed.extend(lock),
+                        Err(Locked { until }) => return Ok(Some(Reservation::Locked { until })),
                     }
                 }
                 counter::write(tx, &counters, policy, request.at).await?;
-                Ok(Some(Reservation::Granted { active }))
+                Ok(Some(Reservation::Granted { active, lapsed }))
             })?;
             match decided {
                 Some(reservation) => return Ok(reservation),

@@ -52,7 +52,7 @@ pub(super) struct Counted {
 }
 
 /// Locks the counters of levers, in the levers' order, and leaves out those that have none.
-pub(super) async fn lock(tx: &mut Tx<'_>, levers: &[Lever]) -> Result<Vec<Counted>, StoreError> {
+pub(super) async fn lock(tx: &mut Tx, levers: &[Lever]) -> Result<Vec<Counted>, StoreError> {
     let keys: Vec<_> = levers.iter().map(key).collect();
     let Some(last) = keys.last().copied() else { return Ok(Vec::new()) };
     let mut named = keys.iter().copied().chain(std::iter::repeat(last));
@@ -68,7 +68,7 @@ pub(super) async fn lock(tx: &mut Tx<'_>, levers: &[Lever]) -> Result<Vec<Counte
 
 /// Writes counters whose rows are locked.
 pub(super) async fn write(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     counted: &[Counted],
     policy: &LockoutPolicy,
     now: DateTime<Utc>,

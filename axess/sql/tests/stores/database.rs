@@ -59,6 +59,17 @@ async fn database_in(server: String, name: &str) -> String {
     format!("{head}/{name}")
 }
 
+/// Runs a statement behind the stores' back.
+pub(crate) async fn run(url: &str, sql: &'static str) {
+    if url.starts_with("mysql") {
+        sqlx::query(sql).execute(&sqlx::MySqlPool::connect(url).await.unwrap()).await.unwrap();
+    } else if url.starts_with("sqlite") {
+        sqlx::query(sql).execute(&sqlx::SqlitePool::connect(url).await.unwrap()).await.unwrap();
+    } else {
+        sqlx::query(sql).execute(&sqlx::PgPool::connect(url).await.unwrap()).await.unwrap();
+    }
+}
+
 /// Runs one async test body on each database: `on_every_database!(name, |database| async { … });`.
 macro_rules! on_every_database {
     ($name:ident, $body:expr) => {

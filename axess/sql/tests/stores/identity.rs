@@ -170,7 +170,7 @@ on_every_database!(
             tokio::spawn(async move {
                 for _ in 0..5 {
                     let reserved = backend.reserve_attempt(request(n, now())).await.unwrap();
-                    assert_eq!(reserved, Reservation::Granted { active: false });
+                    assert_eq!(reserved, Reservation::Granted { active: false, lapsed: vec![] });
                     backend.settle_attempt(request(n, now()), AttemptOutcome::Success).await.unwrap();
                 }
             })
@@ -262,7 +262,7 @@ on_every_database!(
                     .reserve_login("acme".parse().unwrap(), name, request(stand_in, now()))
                     .await
                     .unwrap();
-                assert_eq!(reservation == Reservation::Granted { active: false }, allowed);
+                assert_eq!(reservation == Reservation::Granted { active: false, lapsed: vec![] }, allowed);
             }
         }
     }

@@ -35,3 +35,5 @@ mod sids;
 mod sqlite_faults;
 #[cfg(test)]
 mod tenant_idps;
+#[cfg(test)]
+mod units;

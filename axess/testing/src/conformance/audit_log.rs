@@ -6,7 +6,7 @@ use super::{
     suite::{Setting, Suite, suite},
     verdict::{Breach, Verdict, holds, same},
 };
-use axess_core::store::{AuditQuery, AuditRow, AuditScope, AuditStore};
+use axess_core::store::{AuditOrder, AuditQuery, AuditRow, AuditScope, AuditStore};
 use axess_identity::TenantId;
 use std::sync::Arc;
 
@@ -29,6 +29,11 @@ pub fn audit_store<S: AuditStore>(store: S, setting: Setting) -> Suite {
             every_condition_must_hold,
             events_are_found_newest_first,
             pages_have_no_gap_and_no_repeat,
+            oldest_first_is_the_other_way_round,
+            scopes_are_listed_in_order,
+            a_body_is_replaced_if_it_is_the_expected_one,
+            of_racing_replacements_one_wins,
+            named_events_are_deleted,
             scopes_do_not_mix,
             old_events_are_deleted_oldest_first,
             racing_writers_count_each_event_once,
@@ -157,6 +162,137 @@ async fn pages_have_no_gap_and_no_repeat<S: AuditStore>(store: Arc<S>, ground: G
         same(&format!("all pages of {limit}"), got, want.clone())?;
     }
     Ok(())
+}
+
+/// Every condition and every page of the one order, turned round.
+async fn oldest_first_is_the_other_way_round<S: AuditStore>(store: Arc<S>, ground: Ground) -> Verdict {
+    let (tenant, user, order) = (ground.tenant(), ground.user(), AuditOrder::OldestFirst);
+    let of = |second: i64| AuditRow {
+        user_id: (second % 2 == 0).then_some(user),
+        event_type: if second % 3 == 0 { "LoginFailed".into() } else { "Logout".into() },
+        ..row(&ground, tenant, second)
+    };
+    let rows: Vec<_> = (0..23).map(|n| of(n / 6)).collect();
+    store.append(rows.clone()).await?;
+    let event_type = Some(String::from("LoginFailed"));
+    let all = AuditQuery { order, ..AuditQuery::new(AuditScope::Tenant(tenant), CAP) };
+    for query in [
+        all.clone(),
+        AuditQuery { user_id: Some(user), ..all.clone() },
+        AuditQuery { event_type: event_type.clone(), ..all.clone() },
+        AuditQuery { user_id: Some(user), event_type, from: Some(ground.at(0)), ..all.clone() },
+        AuditQuery { from: Some(ground.at(1)), until: Some(ground.at(3)), ..all },
+    ] {
+        let mut want = newest_first(rows.iter().filter(|row| query.matches(row)).cloned().collect());
+        want.reverse();
+        for limit in [1, 5, 22, 24] {
+            let (mut got, mut after) = (Vec::new(), None);
+            for _ in 0..=want.len() {
+                let page = store.query(AuditQuery { after, limit, ..query.clone() }).await?;
+                let Some(last) = page.last() else { break };
+                after = Some((last.at, last.event_id));
+                holds(&format!("at most {limit} on a page"), page.len() <= limit)?;
+                got.extend(page);
+            }
+            same(&format!("all pages of {limit} of {query:?}"), got, want.clone())?;
+        }
+    }
+    Ok(())
+}
+
+/// Each once, the system's before those of the tenants, however many others there are.
+async fn scopes_are_listed_in_order<S: AuditStore>(store: Arc<S>, ground: Ground) -> Verdict {
+    let mut mine: Vec<_> = (0..7).map(|_| AuditScope::Tenant(ground.tenant())).collect();
+    mine.push(AuditScope::System);
+    for scope in &mine {
+        let tenant_id = if let AuditScope::Tenant(id) = *scope { Some(id) } else { None };
+        let rows = [0, 1, 1].map(|second| AuditRow { tenant_id, ..row(&ground, ground.tenant(), second) });
+        store.append(rows.into()).await?;
+    }
+    mine.sort_unstable();
+    same("none", store.scopes(None, 0).await?, vec![])?;
+    for limit in [1, 3, CAP] {
+        let (mut got, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.scopes(after, limit).await?;
+            let Some(last) = page.last() else { break };
+            holds(&format!("at most {limit} on a page"), page.len() <= limit)?;
+            holds("after the last page", after.is_none_or(|after| page.iter().all(|scope| *scope > after)))?;
+            holds("in order", page.is_sorted())?;
+            after = Some(*last);
+            got.extend(page);
+        }
+        // Others may come and go on the same store.
+        got.retain(|scope| mine.contains(scope));
+        same(&format!("the scopes in pages of {limit}"), got, mine.clone())?;
+    }
+    let gone = AuditScope::Tenant(ground.tenant());
+    same("of a scope without events", store.scopes(Some(gone), CAP).await?.contains(&gone), false)
+}
+
+async fn a_body_is_replaced_if_it_is_the_expected_one<S: AuditStore>(
+    store: Arc<S>,
+    ground: Ground,
+) -> Verdict {
+    let (tenant, stranger) = (ground.tenant(), ground.tenant());
+    let (old, other) = (row(&ground, tenant, 0), row(&ground, tenant, 1));
+    store.append(vec![old.clone(), other.clone()]).await?;
+    let new = AuditRow { user_id: Some(ground.user()), body: ground.bytes(90_000).into(), ..old.clone() };
+    for (what, row, expected) in [
+        ("another body", new.clone(), ground.bytes(60).into()),
+        ("no body", new.clone(), vec![].into()),
+        ("a prefix", new.clone(), old.body.slice(..59)),
+        ("another scope", AuditRow { tenant_id: Some(stranger), ..new.clone() }, old.body.clone()),
+        ("no scope", AuditRow { tenant_id: None, ..new.clone() }, old.body.clone()),
+        ("an unknown event", AuditRow { event_id: ground.event(), ..new.clone() }, old.body.clone()),
+    ] {
+        same(what, store.replace(row, expected).await?, false)?;
+    }
+    same("nothing changed", of_tenant(&*store, tenant).await?, vec![other.clone(), old.clone()])?;
+    same("by the same", store.replace(old.clone(), old.body.clone()).await?, true)?;
+    // What an event is found by, other than its user, is not touched.
+    let given = AuditRow { at: ground.at(9), event_type: "Other".into(), ..new.clone() };
+    same("as expected", store.replace(given, old.body.clone()).await?, true)?;
+    same("again", store.replace(new.clone(), old.body.clone()).await?, false)?;
+    same("the new one", of_tenant(&*store, tenant).await?, vec![other.clone(), new.clone()])?;
+    let query = AuditQuery { user_id: new.user_id, ..AuditQuery::new(AuditScope::Tenant(tenant), CAP) };
+    same("found by its new user", store.query(query).await?, vec![new.clone()])?;
+    let nobody = AuditRow { user_id: None, ..new.clone() };
+    same("by nobody's", store.replace(nobody.clone(), new.body).await?, true)?;
+    same("without a user", of_tenant(&*store, tenant).await?, vec![other, nobody])
+}
+
+async fn of_racing_replacements_one_wins<S: AuditStore>(store: Arc<S>, ground: Ground) -> Verdict {
+    let tenant = ground.tenant();
+    let old = row(&ground, tenant, 0);
+    store.append(vec![old.clone()]).await?;
+    let wins = race(RACERS, |n| {
+        let (store, old) = (Arc::clone(&store), old.clone());
+        let new = AuditRow { body: vec![u8::try_from(n).unwrap_or(0); 70].into(), ..old.clone() };
+        async move { store.replace(new, old.body).await }
+    });
+    same("how many won", wins.await?.into_iter().filter(|won| *won).count(), 1)
+}
+
+async fn named_events_are_deleted<S: AuditStore>(store: Arc<S>, ground: Ground) -> Verdict {
+    let (tenant, theirs) = (ground.tenant(), ground.tenant());
+    let scope = AuditScope::Tenant(tenant);
+    let rows: Vec<_> = (0..300).map(|second| row(&ground, tenant, second)).collect();
+    let (other, system) = (row(&ground, theirs, 0), AuditRow { tenant_id: None, ..row(&ground, theirs, 0) });
+    store.append([&rows[..], &[other.clone(), system.clone()]].concat()).await?;
+    let ids = |rows: &[AuditRow]| rows.iter().map(|row| row.event_id).collect::<Vec<_>>();
+    same("of none", store.delete(scope, vec![]).await?, 0)?;
+    same("of an unknown one", store.delete(scope, vec![ground.event()]).await?, 0)?;
+    let (gone, left) = rows.split_at(290);
+    let foreign = [other.event_id, system.event_id];
+    same("some, and others'", store.delete(scope, [&ids(gone)[..], &foreign].concat()).await?, 290)?;
+    same("again", store.delete(scope, ids(gone)).await?, 0)?;
+    same("what is left", of_tenant(&*store, tenant).await?, newest_first(left.to_vec()))?;
+    same("what the other has", of_tenant(&*store, theirs).await?, vec![other])?;
+    let query = AuditQuery { user_id: system.user_id, ..AuditQuery::new(AuditScope::System, CAP) };
+    same("what nobody has", store.query(query).await?, vec![system])?;
+    let twice = [ids(left), ids(left)].concat();
+    same("one named twice", store.delete(scope, twice).await?, 10)
 }
 
 async fn scopes_do_not_mix<S: AuditStore>(store: Arc<S>, ground: Ground) -> Verdict {

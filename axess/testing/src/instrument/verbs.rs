@@ -14,8 +14,8 @@ pub(crate) mod types {
         store::*,
     };
     pub(crate) use axess_identity::{
-        DeviceId, EmailAddress, FactorKind, Identifier, LockoutPolicy, Pepper, ProviderName, RefreshTokenId,
-        SessionId, Tenant, TenantId, TenantSlug, TenantStatus, TokenFamilyId, User, UserId,
+        DeviceId, EmailAddress, EventId, FactorKind, Identifier, LockoutPolicy, Pepper, ProviderName,
+        RefreshTokenId, SessionId, Tenant, TenantId, TenantSlug, TenantStatus, TokenFamilyId, User, UserId,
     };
     pub(crate) use bytes::Bytes;
     pub(crate) use chrono::{DateTime, TimeDelta, Utc};
@@ -141,6 +141,9 @@ macro_rules! for_each_verb {
     AuditStore {
         append(rows: Vec<AuditRow>) -> u64;
         query(query: AuditQuery) -> Vec<AuditRow>;
+        scopes(after: Option<AuditScope>, limit: usize) -> Vec<AuditScope>;
+        replace(row: AuditRow, expected: Bytes) -> bool;
+        delete(scope: AuditScope, events: Vec<EventId>) -> u64;
         delete_before(scope: AuditScope, before: DateTime<Utc>, limit: usize) -> u64;
     }
     TenantIdpStore {

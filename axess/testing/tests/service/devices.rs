@@ -10,11 +10,12 @@ use axess_core::{
     authn::{AuthnError, FactorCredential, FactorOutcome, Method},
     device::{Device, DeviceMatch, DeviceSignals, DeviceTrustLevel, MAX_DEVICES_PER_USER},
     refresh::RefreshTokenConfig,
-    store::DeviceStore,
+    session::{ProvenDevice, RequestContext},
+    store::{DeviceStore, Owner},
 };
 use axess_events::{AuthEvent, device::RevokedBy};
 use axess_identity::{DeviceId, TenantId};
-use axess_testing::{TENANT, TestSuite, USER};
+use axess_testing::{PASSWORD, TENANT, TestSuite, USER};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -206,4 +207,34 @@ async fn the_sweep_demotes_then_deletes_and_takes_the_tokens_along() {
     let missing = ground.service.sweep_devices(TenantId::from_parts(0, [9; 10])).await;
     assert!(matches!(missing, Err(AuthnError::NoSuchRecord)));
     assert!(events(&ground.suite).contains(&"DevicePurged"));
+}
+
+#[tokio::test]
+async fn a_login_names_the_device_that_proved_itself() {
+    let ground = Wired::new();
+    let id = ground.recognise(&ground.logged_in().await, "firefox").await.device_id();
+    let owner = ground.suite.owner().await;
+    for (of, named) in
+        [(owner, Some(id)), (Owner { tenant_id: TenantId::from_parts(0, [9; 10]), ..owner }, None)]
+    {
+        let device = Some(ProvenDevice { owner: of, device_id: id });
+        let context = RequestContext { device, ..RequestContext::default() };
+        let session = ground.suite.sessions.open(None, context).await.unwrap();
+        let outcome = ground.service.login_with_password(&session, USER, TENANT, PASSWORD).await.unwrap();
+        assert_eq!(outcome, FactorOutcome::Authenticated);
+        let devices: Vec<_> = ground
+            .suite
+            .audit
+            .events()
+            .into_iter()
+            .rev()
+            .filter_map(|event| match event.payload {
+                AuthEvent::LoginStarted(event) => Some(event.device_id),
+                AuthEvent::LoginCompleted(event) => Some(event.device_id),
+                _ => None,
+            })
+            .take(2)
+            .collect();
+        assert_eq!(devices, [named, named]);
+    }
 }

@@ -132,7 +132,7 @@ async fn a_code_is_worth_nothing_once_its_account_is_suspended() {
     let session = half_way(&suite).await;
     asked(&suite, &session).await;
     let code = suite.mail.next_code().await;
-    let (owner, by) = (suite.owner().await, Operator { name: "ops".into(), reason: "left".into() });
+    let (owner, by) = (suite.owner().await, Operator::new("ops", "left"));
     suite.service.suspend_user(&suite.sessions, owner.tenant_id, owner.user_id, &by).await.unwrap();
     let credential = FactorCredential::email_otp(code);
     assert_eq!(suite.service.verify_factor(&session, credential).await.unwrap(), WRONG);

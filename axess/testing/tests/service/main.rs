@@ -1,6 +1,8 @@
 //! The service as an application sees it, on in-memory stores: flows, refusals, faults, equal work, and races.
 
 #[cfg(test)]
+mod audited;
+#[cfg(test)]
 mod devices;
 #[cfg(test)]
 mod email_code;

@@ -118,5 +118,5 @@ pub(crate) fn signals(browser: &str) -> DeviceSignals {
 }
 
 pub(crate) fn operator() -> Operator {
-    Operator { name: "ops@example.com".into(), reason: "ticket 4711".into() }
+    Operator::new("ops@example.com", "ticket 4711")
 }

@@ -132,7 +132,7 @@ async fn a_code_is_worth_nothing_once_its_account_is_suspended() {
     let session = suite.session().await;
     suite.service.begin_password_reset(&session, USER, TENANT).await.unwrap();
     let code = suite.mail.next_code().await;
-    let (owner, by) = (suite.owner().await, Operator { name: "ops".into(), reason: "left".into() });
+    let (owner, by) = (suite.owner().await, Operator::new("ops", "left"));
     suite.service.suspend_user(&suite.sessions, owner.tenant_id, owner.user_id, &by).await.unwrap();
     let outcome = suite.service.verify_password_reset(&session, code).await.unwrap();
     assert_eq!(outcome, PasswordResetOutcome::InvalidCode);

@@ -72,7 +72,7 @@ async fn nobody_starts_a_ceremony_in_somebody_elses_session() {
 /// A session parked in a ceremony is still one of its user's sessions.
 #[tokio::test]
 async fn a_parked_session_ends_with_all_others_and_cannot_be_resumed() {
-    let operator = Operator { name: "ops".into(), reason: "stolen".into() };
+    let operator = Operator::new("ops", "stolen");
     for ending in ["suspension", "password change", "tenant suspension"] {
         let suite = TestSuite::default();
         let owner = suite.owner().await;

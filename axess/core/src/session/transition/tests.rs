@@ -290,3 +290,35 @@ fn a_ceremony_gives_back_exactly_what_it_interrupted() {
         "no proof, no login"
     );
 }
+
+/// What a transition demands is on record, or has a reason not to be. A new variant stops this from compiling.
+#[test]
+fn every_effect_has_its_event_or_a_reason() {
+    let recorder = include_str!("../../service/emit.rs");
+    let event_of = |moment: &Moment| match moment {
+        Moment::FactorVerified { .. } => "FactorVerified",
+        Moment::LoginCompleted { .. } => "LoginCompleted",
+        Moment::StepUpRequired { .. } => "StepUpRequired",
+        Moment::StepUpCompleted { .. } => "StepUpCompleted",
+    };
+    let recorded = |effect: &Effect| match effect {
+        // What is written is what the verb did, and the verb records that.
+        Effect::Save => None,
+        // Told by the moment that has the session's id, else by itself.
+        Effect::RotateId => Some("SessionRotated"),
+        Effect::Emit(moment) => Some(event_of(moment)),
+    };
+    let kind = FactorKind::Totp;
+    let moments = [
+        Moment::FactorVerified { kind: kind.clone(), attempt_index: 0 },
+        Moment::LoginCompleted { method_name: "password".into(), factors: vec![kind.clone()] },
+        Moment::StepUpRequired { steps: vec![] },
+        Moment::StepUpCompleted { factors: vec![kind] },
+    ];
+    let all = [Effect::Save, Effect::RotateId].into_iter().chain(moments.map(Effect::Emit));
+    let events: std::collections::BTreeSet<_> = all.filter_map(|effect| recorded(&effect)).collect();
+    assert_eq!(events.len(), 5);
+    for event in events {
+        assert!(recorder.contains(&format!("AuthEvent::{event}(")), "{event}");
+    }
+}

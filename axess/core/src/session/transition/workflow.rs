@@ -1,6 +1,6 @@
 //! The rows of the table that begin, move and complete a ceremony.
 
-use super::{Input, Refused, Transition, TransitionPolicy, refuse, rotated, saved};
+use super::{Input, Moment, Refused, Transition, TransitionPolicy, refuse, rotated, saved};
 use crate::session::{AuthState, WorkflowKind, WorkflowState, workflow::Resume};
 use axess_factors::Verified;
 use axess_identity::{TenantId, UserId};
@@ -65,17 +65,22 @@ pub(super) fn complete(
         let state = AuthState::PendingWorkflow { user_id, tenant_id, workflow };
         return refuse(state);
     }
+    let mut moments = Vec::new();
     let next = match (&proof, workflow.resume) {
         (_, Some(Resume { authn_time, factors_completed })) => {
             AuthState::Authenticated { user_id, tenant_id, authn_time, factors_completed, step_up: None }
         }
         (Some(proof), None) => {
             let factors_completed = vec![proof.factor().clone()];
+            moments.push(Moment::LoginCompleted {
+                method_name: workflow.kind.name().into(),
+                factors: factors_completed.clone(),
+            });
             AuthState::Authenticated { user_id, tenant_id, authn_time: now, factors_completed, step_up: None }
         }
         (None, None) => AuthState::Guest,
     };
-    rotated(next, Vec::new(), Some(Input::CompleteWorkflow(proof)))
+    rotated(next, moments, Some(Input::CompleteWorkflow(proof)))
 }
 
 pub(in crate::session) fn is_stale(

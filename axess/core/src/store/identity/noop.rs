@@ -89,7 +89,8 @@ impl<L: IdentityLookup> IdentityAuthnLog for NoopAuthnLog<L> {
     /// Grants every attempt; still reads the account, so that a suspended one cannot log in.
     async fn reserve_attempt(&self, request: AttemptRequest) -> Result<Reservation, StoreError> {
         let user = self.0.get_user(request.tenant_id, request.user_id).await?;
-        Ok(Reservation::Granted { active: user.is_some_and(|user| user.status.admits_logins()) })
+        let active = user.is_some_and(|user| user.status.admits_logins());
+        Ok(Reservation::Granted { active, lapsed: Vec::new() })
     }
 
     async fn reserve_login(
@@ -100,7 +101,7 @@ impl<L: IdentityLookup> IdentityAuthnLog for NoopAuthnLog<L> {
     ) -> Result<(LoginSubject, Reservation), StoreError> {
         let subject = self.0.find_login(tenant, identifier).await?;
         let active = subject.active_user().is_some();
-        Ok((subject, Reservation::Granted { active }))
+        Ok((subject, Reservation::Granted { active, lapsed: Vec::new() }))
     }
 
     /// Counts nothing; still reads the account, as [`IdentityAuthnLog::reserve_attempt`] does.

@@ -4,7 +4,7 @@ use axess_identity::TenantStatus;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
-pub(super) const GRANTED: Reservation = Reservation::Granted { active: true };
+pub(super) const GRANTED: Reservation = Reservation::Granted { active: true, lapsed: Vec::new() };
 
 pub(super) fn locked(until: DateTime<Utc>) -> Reservation {
     Reservation::Locked { until: Some(until) }
@@ -57,8 +57,13 @@ pub(super) async fn an_account_locks_after_what_the_policy_allows<S: IdentityAdm
     for free in [&other, &namesake] {
         same("for others", store.reserve_attempt(of(&ground, free, 3)).await?, GRANTED)?;
     }
+    let lapsed = vec![Lockout::User { user_id: user.user_id, until: Some(until) }];
     for second in 102..105 {
-        tried(&*store, of(&ground, &user, second), AttemptOutcome::Failure).await?;
+        let request = of(&ground, &user, second);
+        let lapsed = if second == 102 { lapsed.clone() } else { Vec::new() };
+        let answer = store.reserve_attempt(request.clone()).await?;
+        same("once the lock has run out", answer, Reservation::Granted { active: true, lapsed })?;
+        let _ = store.settle_attempt(request, AttemptOutcome::Failure).await?;
     }
     let again = store.reserve_attempt(of(&ground, &user, 105)).await?;
     same("a second lock is twice as long", again, locked(ground.at(304)))
@@ -155,7 +160,7 @@ pub(super) async fn an_attempt_knows_whether_the_account_is_active<S: IdentityAd
     let (tenant, id) = (user.tenant_id, user.user_id);
     let check = async |what: &str, request: AttemptRequest, active: bool| {
         let answer = store.reserve_attempt(request.clone()).await?;
-        same(what, answer, Reservation::Granted { active })?;
+        same(what, answer, Reservation::Granted { active, lapsed: Vec::new() })?;
         let settled = store.settle_attempt(request, AttemptOutcome::Abandoned).await?;
         same(&format!("{what}, when settled"), settled.active, active)
     };
@@ -208,7 +213,11 @@ pub(super) async fn a_login_reserves_what_it_finds<S: IdentityAdmin>(
     // Nobody: counted on the stand-in, in the tenant that was named.
     for second in 0..3 {
         let (found, answer) = login("nobody", second).await?;
-        same("no account", (found.user, answer), (None, Reservation::Granted { active: false }))?;
+        same(
+            "no account",
+            (found.user, answer),
+            (None, Reservation::Granted { active: false, lapsed: Vec::new() }),
+        )?;
     }
     let direct = attempt(&ground, home.tenant_id, stand_in.user_id, 3);
     same("it is the stand-in's count", store.reserve_attempt(direct).await?, locked(ground.at(102)))

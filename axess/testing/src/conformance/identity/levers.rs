@@ -35,7 +35,7 @@ pub(super) async fn a_tenant_is_throttled_as_a_whole<S: IdentityAdmin>(
     )?;
     same("anybody in the tenant", store.reserve_attempt(stranger(home, 4)).await?, locked(until))?;
     let answer = store.reserve_attempt(stranger(elsewhere, 4)).await?;
-    same("anybody elsewhere", answer, Reservation::Granted { active: false })
+    same("anybody elsewhere", answer, Reservation::Granted { active: false, lapsed: Vec::new() })
 }
 
 pub(super) async fn an_address_is_throttled_everywhere<S: IdentityAdmin>(
@@ -71,7 +71,7 @@ pub(super) async fn an_address_is_throttled_everywhere<S: IdentityAdmin>(
     for client_ip in [None, Some(address(&ground)), format!("2001:db8:{random:x}:2::1").parse().ok()] {
         let request = AttemptRequest { client_ip, ..attempt(&ground, home, ground.user(), 3) };
         let answer = store.reserve_attempt(request).await?;
-        same("from elsewhere", answer, Reservation::Granted { active: false })?;
+        same("from elsewhere", answer, Reservation::Granted { active: false, lapsed: Vec::new() })?;
     }
     Ok(())
 }
@@ -146,7 +146,7 @@ pub(super) async fn a_refused_attempt_counts_nowhere<S: IdentityAdmin>(
         let answer = store.reserve_attempt(request(user.user_id, second)).await?;
         same("the locked account", answer, locked(ground.at(102)))?;
     }
-    let granted = Reservation::Granted { active: false };
+    let granted = Reservation::Granted { active: false, lapsed: Vec::new() };
     same("the tenant has one try left", store.reserve_attempt(request(ground.user(), 20)).await?, granted)?;
     same("and no more", store.reserve_attempt(request(ground.user(), 21)).await?, locked(ground.at(120)))
 }

@@ -169,7 +169,7 @@ pub(super) async fn a_login_and_a_suspension_see_each_other<S: IdentityAdmin>(
         let (tenant, id) = (user.tenant_id, user.user_id);
         let request = of(&ground, &user, 0);
         let answer = store.reserve_attempt(request.clone()).await?;
-        same("the attempt", answer, Reservation::Granted { active: true })?;
+        same("the attempt", answer, Reservation::Granted { active: true, lapsed: Vec::new() })?;
         let session = Arc::new(AtomicBool::new(false));
         let (one, other) = (Arc::clone(&store), Arc::clone(&store));
         let (written, seen) = (Arc::clone(&session), session);

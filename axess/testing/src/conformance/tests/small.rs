@@ -5,12 +5,14 @@ use super::{
 use axess_core::{
     ratelimit::{Admission, BucketKey, RateQuota},
     store::{
-        AuditOutbox, AuditQuery, AuditRow, AuditStore, Claim, DelegatedCredentialStore, DelegatedRow,
-        Expected, JtiReplayStore, LeaderLock, Lease, OutboxRecord, Owner, RateLimitBuckets, ReplayKey,
-        SaveOutcome, SidBinding, SidStore, Store, StoreError, StoreFuture, Stored, TenantIdp, TenantIdpStore,
+        AuditOrder, AuditOutbox, AuditQuery, AuditRow, AuditScope, AuditStore, Claim,
+        DelegatedCredentialStore, DelegatedRow, Expected, JtiReplayStore, LeaderLock, Lease, OutboxRecord,
+        Owner, RateLimitBuckets, ReplayKey, SaveOutcome, SidBinding, SidStore, Store, StoreError,
+        StoreFuture, Stored, TenantIdp, TenantIdpStore,
     },
 };
-use axess_identity::{ProviderName, TenantId};
+use axess_identity::{EventId, ProviderName, TenantId};
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::yield_now;
 
@@ -29,6 +31,11 @@ faults! {
     CompletesTooMuch(MemoryAuditOutbox);
     CountsRepeats(MemoryAuditStore);
     SkipsEqualTimes(MemoryAuditStore);
+    KnowsOneOrder(MemoryAuditStore);
+    ForgetsTheSystem(MemoryAuditStore);
+    ReplacesAnything(MemoryAuditStore);
+    ReplacesInTwoSteps(MemoryAuditStore);
+    DeletesEverybodys(MemoryAuditStore);
     DropsSecrets(MemoryTenantIdpStore);
     DeletesAnywhere(MemoryTenantIdpStore);
     RenewsForAnybody(MemoryLeaderLock);
@@ -159,6 +166,49 @@ impl fault::AuditStore for SkipsEqualTimes {
     }
 }
 
+impl fault::AuditStore for KnowsOneOrder {
+    async fn query(&self, query: AuditQuery) -> Answer<Vec<AuditRow>> {
+        self.0.query(AuditQuery { order: AuditOrder::NewestFirst, ..query }).await
+    }
+}
+
+impl fault::AuditStore for ForgetsTheSystem {
+    async fn scopes(&self, after: Option<AuditScope>, limit: usize) -> Answer<Vec<AuditScope>> {
+        self.0.scopes(after.max(Some(AuditScope::System)), limit).await
+    }
+}
+
+/// Looks for the event and not at what it is.
+impl fault::AuditStore for ReplacesAnything {
+    async fn replace(&self, row: AuditRow, _: Bytes) -> Answer<bool> {
+        let found = self.0.query(AuditQuery::new(AuditScope::of(row.tenant_id), 1_000)).await?;
+        let known = found.into_iter().find(|known| known.event_id == row.event_id);
+        let Some(known) = known else { return Ok(false) };
+        self.0.replace(row, known.body).await
+    }
+}
+
+impl fault::AuditStore for ReplacesInTwoSteps {
+    async fn replace(&self, row: AuditRow, expected: Bytes) -> Answer<bool> {
+        let found = self.0.query(AuditQuery::new(AuditScope::of(row.tenant_id), 1_000)).await?;
+        let known = found.into_iter().find(|known| known.event_id == row.event_id && known.body == expected);
+        linger().await;
+        let Some(_) = known else { return Ok(false) };
+        _ = self.0.replace(row, expected).await?;
+        Ok(true)
+    }
+}
+
+impl fault::AuditStore for DeletesEverybodys {
+    async fn delete(&self, scope: AuditScope, events: Vec<EventId>) -> Answer<u64> {
+        let mut deleted = 0;
+        for scope in [scope].into_iter().chain(self.0.scopes(None, 1_000).await?) {
+            deleted += self.0.delete(scope, events.clone()).await?;
+        }
+        Ok(deleted)
+    }
+}
+
 impl fault::TenantIdpStore for DropsSecrets {
     async fn save_idp(&self, idp: TenantIdp, expected: Expected) -> Answer<SaveOutcome> {
         self.0.save_idp(TenantIdp { secret: None, ..idp }, expected).await
@@ -242,6 +292,11 @@ async fn faults_of_small_stores_are_found() {
     found!(audit_store:
         Broken(CountsRepeats::default()) => ["racing_writers_count_each_event_once"],
         Broken(SkipsEqualTimes::default()) => ["pages_have_no_gap_and_no_repeat"],
+        Broken(KnowsOneOrder::default()) => ["oldest_first_is_the_other_way_round"],
+        Broken(ForgetsTheSystem::default()) => ["scopes_are_listed_in_order"],
+        Broken(ReplacesAnything::default()) => ["a_body_is_replaced_if_it_is_the_expected_one"],
+        Broken(ReplacesInTwoSteps::default()) => ["of_racing_replacements_one_wins"],
+        Broken(DeletesEverybodys::default()) => ["named_events_are_deleted"],
     );
     found!(tenant_idp_store:
         Broken(DropsSecrets::default()) => ["every_field_comes_back"],

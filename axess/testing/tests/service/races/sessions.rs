@@ -192,7 +192,7 @@ fn a_suspension_ends_a_login_it_races() {
         let world = World::with_password(seed);
         let id = world.begun();
         let owner = alone(world.suite.owner());
-        let operator = Operator { name: "ops@example.com".into(), reason: "race".into() };
+        let operator = Operator::new("ops@example.com", "race");
         let suspend = task(async {
             let done =
                 world.service.suspend_user(&world.sessions, owner.tenant_id, owner.user_id, &operator).await;

@@ -1,0 +1,160 @@
+//! What the clones of a handle, and its threads, share.
+
+use super::{
+    AuditLogConfig, FsyncPolicy, LogError, disk,
+    folder::{Folder, Mark},
+    hints::Hints,
+    queue::Queue,
+    segment,
+    state::State,
+};
+use crate::chain::{AuditKeys, LogId};
+use axess_clock::Clock;
+use axess_rng::SecureRng;
+use chrono::{DateTime, Utc};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// A log that is open.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) config: AuditLogConfig,
+    pub(super) folder: Folder,
+    pub(super) id: LogId,
+    pub(super) keys: AuditKeys,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) rng: Arc<dyn SecureRng>,
+    pub(super) opened_at: DateTime<Utc>,
+    pub(super) queue: Queue,
+    pub(super) hints: Hints,
+    /// None while it must be read from the disk again.
+    state: Mutex<Option<State>>,
+    /// What was found to be wrong with the files while they were open; only opening them again helps.
+    broken: Mutex<Option<LogError>>,
+    closed: AtomicBool,
+}
+
+impl Core {
+    pub(super) fn open(
+        config: AuditLogConfig,
+        keys: AuditKeys,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn SecureRng>,
+    ) -> Result<Self, LogError> {
+        let folder = Folder::open(&config.path)?;
+        let opened_at = clock.now();
+        let id = {
+            let _locked = folder.lock()?;
+            folder.clear()?;
+            folder.identify(segment::log_of(&folder)?, opened_at, &rng)?
+        };
+        let queue = Queue::new(config.max_waiting.max(1));
+        let core = Self {
+            config,
+            folder,
+            id,
+            keys,
+            clock,
+            rng,
+            opened_at,
+            queue,
+            hints: Hints::default(),
+            state: Mutex::new(None),
+            broken: Mutex::new(None),
+            closed: AtomicBool::new(false),
+        };
+        core.exclusive(|_| Ok(()))?;
+        Ok(core)
+    }
+
+    /// Runs `act` while nobody else changes the log, on what is true by then.
+    ///
+    /// `act` leaves the state true when it fails, too.
+    pub(super) fn exclusive<T>(
+        &self,
+        act: impl FnOnce(&mut State) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
+        let mut slot = lock(&self.state);
+        if let Some(error) = lock(&self.broken).clone() {
+            return Err(error);
+        }
+        let _locked = self.folder.lock()?;
+        // Whatever goes wrong before the state is put back, the next one reads it from the disk.
+        let state = slot.take().map_or_else(|| self.load(None), Ok);
+        let caught_up = state.and_then(|mut state| self.catch_up(&mut state).map(|()| state));
+        let mut state = match caught_up {
+            Ok(state) => state,
+            Err(error) => {
+                if !error.is_transient() {
+                    *lock(&self.broken) = Some(error.clone());
+                }
+                return Err(error);
+            }
+        };
+        let result = act(&mut state);
+        *slot = Some(state);
+        result
+    }
+
+    /// Returns how far the log may be read.
+    pub(super) fn readable(&self) -> Result<Mark, LogError> {
+        match self.folder.published()? {
+            Some(mark) => Ok(mark),
+            None => self.exclusive(|state| {
+                self.folder.publish(state.mark())?;
+                Ok(state.mark())
+            }),
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Takes no more entries; says whether this is the first call.
+    pub(super) fn begin_close(&self) -> bool {
+        let first = !self.closed.swap(true, Ordering::AcqRel);
+        self.queue.close();
+        first
+    }
+
+    /// Forces to the disk what was written without that.
+    ///
+    /// The entries are written on meanwhile.
+    pub(super) fn sync_behind(&self) -> Result<(), LogError> {
+        let (file, path, number, bytes) = {
+            let slot = lock(&self.state);
+            let Some(state) = slot.as_ref().filter(|state| state.synced < state.bytes) else {
+                return Ok(());
+            };
+            let path = state.segment.path.clone();
+            let file = state.segment.file.try_clone().map_err(LogError::io("open", &path))?;
+            (file, path, state.segment.number, state.bytes)
+        };
+        let result = disk::sync(&file);
+        let mut slot = lock(&self.state);
+        if let Some(state) = slot.as_mut().filter(|state| state.segment.number == number) {
+            match &result {
+                Ok(()) if !state.sync_failed => state.synced = state.synced.max(bytes),
+                Ok(()) => {}
+                Err(_) => state.sync_failed = true,
+            }
+        }
+        result.map_err(LogError::io("force to disk", &path))
+    }
+
+    /// Returns how often a thread of its own forces entries to the disk.
+    pub(super) fn sync_period(&self) -> Option<std::time::Duration> {
+        match self.config.fsync {
+            FsyncPolicy::Every(period) => Some(period),
+            FsyncPolicy::Always | FsyncPolicy::Never => None,
+        }
+    }
+}
+
+/// Locks a mutex; a panic of another holder leaves nothing behind that is half changed.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

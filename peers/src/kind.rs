@@ -1,4 +1,7 @@
-use crate::recipe::{self, Recipe};
+use crate::{
+    inbox, mailbox,
+    recipe::{self, Recipe},
+};
 
 /// Names a kind of server that tests can have.
 ///
@@ -6,7 +9,7 @@ use crate::recipe::{self, Recipe};
 /// use axess_peers::Kind;
 ///
 /// assert_eq!(Kind::RedisCluster.variable(), "AXESS_TEST_REDIS_CLUSTER");
-/// assert_eq!(Kind::ALL.len(), 7);
+/// assert_eq!(Kind::ALL.len(), 9);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -24,11 +27,16 @@ pub enum Kind {
     ValkeyCluster,
     /// An SMTP server that wants STARTTLS and a login, and keeps each mail it accepts in a [`crate::Mailbox`].
     Smtp,
+    /// rsyslog on UDP and TCP (the port of the URL), TLS and a socket, which keeps messages in a [`crate::SyslogInbox`].
+    Syslog,
+    /// SeaweedFS with its S3 API: it checks signatures, digests, conditions and retention. No bucket is there. Beside
+    /// the administrator of the URL it knows `reader` with the secret `readerpass`, who may not write.
+    S3,
 }
 
 impl Kind {
     /// Lists every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Postgres,
         Self::MariaDb,
         Self::Redis,
@@ -36,6 +44,8 @@ impl Kind {
         Self::Valkey,
         Self::ValkeyCluster,
         Self::Smtp,
+        Self::Syslog,
+        Self::S3,
     ];
 
     /// Returns the name for messages.
@@ -48,6 +58,8 @@ impl Kind {
             Self::Valkey => "Valkey",
             Self::ValkeyCluster => "Valkey cluster",
             Self::Smtp => "SMTP server",
+            Self::Syslog => "syslog server",
+            Self::S3 => "S3 server",
         }
     }
 
@@ -61,6 +73,8 @@ impl Kind {
             Self::Valkey => "AXESS_TEST_VALKEY",
             Self::ValkeyCluster => "AXESS_TEST_VALKEY_CLUSTER",
             Self::Smtp => "AXESS_TEST_SMTP",
+            Self::Syslog => "AXESS_TEST_SYSLOG",
+            Self::S3 => "AXESS_TEST_S3",
         }
     }
 
@@ -68,6 +82,21 @@ impl Kind {
     pub fn missing(self) -> Option<String> {
         let program = (self.recipe().missing)()?;
         Some(format!("{} needs {program}, which is missing (cargo xtask peers install)", self.name()))
+    }
+
+    /// Returns the variable that names the folder of the shared server, for a kind whose tests look into it.
+    pub(crate) const fn folder_variable(self) -> Option<&'static str> {
+        match self {
+            Self::Smtp => Some(mailbox::SHARED),
+            Self::Syslog => Some(inbox::SHARED),
+            _ => None,
+        }
+    }
+
+    /// Returns how many ports one process takes, each with its second.
+    pub(crate) const fn ports(self) -> usize {
+        // An S3 server is four servers in one process.
+        if matches!(self, Self::S3) { 4 } else { 1 }
     }
 
     /// Returns how many processes make one server.
@@ -86,6 +115,8 @@ impl Kind {
             Self::MariaDb => ("mysql://root:rootpass@", "/axess"),
             Self::Redis | Self::RedisCluster | Self::Valkey | Self::ValkeyCluster => ("redis://", ""),
             Self::Smtp => ("smtp://mail:mailpass@", ""),
+            Self::Syslog => ("syslog://", ""),
+            Self::S3 => ("http://admin:adminpass@", ""),
         };
         format!("{before}127.0.0.1:{port}{after}")
     }
@@ -99,6 +130,8 @@ impl Kind {
             Self::Valkey => &recipe::VALKEY,
             Self::ValkeyCluster => &recipe::VALKEY_CLUSTER,
             Self::Smtp => &recipe::SMTP,
+            Self::Syslog => &recipe::SYSLOG,
+            Self::S3 => &recipe::S3,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Real servers for tests, on loopback: PostgreSQL, MariaDB, Redis and Valkey (alone and as a cluster), and SMTP.
+//! Real servers for tests, on loopback: PostgreSQL, MariaDB, Redis and Valkey (alone and as a cluster), SMTP, syslog and S3.
 //!
 //! Does not know about: any other crate of the workspace, the clients that talk to the servers, or how missing
 //! programs are installed (`cargo xtask peers install`).
@@ -7,6 +7,7 @@
 //! stops or freezes a server starts one of its own: [`Server`]. Linux only: processes are read from `/proc`.
 #![forbid(unsafe_code)]
 
+mod inbox;
 mod kind;
 mod mailbox;
 mod place;
@@ -17,6 +18,7 @@ mod record;
 mod server;
 mod shared;
 
+pub use inbox::{SyslogInbox, SyslogMessage};
 pub use kind::Kind;
 pub use mailbox::{Mail, Mailbox};
 pub use process::Process;

@@ -14,29 +14,36 @@ use std::{
 const FIRST_PORT: u16 = 20_000;
 const PORTS: u16 = 2_500;
 
-/// How far a cluster's second port, for the talk between nodes, is from its first. Redis fixes this.
+/// How far the second port of a server is from its first. Redis fixes this for the talk between nodes.
 const BUS: u16 = 10_000;
 
-/// A port with its folder. Dropping it removes the folder.
+/// What a server leaves outside its folder: the name of the file that lists it, one path a line.
+pub(crate) const LITTER: &str = "litter";
+
+/// A port with its folder, and further ports without. Dropping it removes the folder.
 #[derive(Debug)]
 pub(crate) struct Place {
     port: u16,
     folder: PathBuf,
     _lock: File,
+    others: Vec<(u16, File)>,
 }
 
 impl Place {
-    /// Reserves a free port and makes an empty folder for it.
-    pub(crate) fn claim() -> Result<Self, String> {
+    /// Reserves free ports and makes an empty folder for the first.
+    pub(crate) fn claim(ports: usize) -> Result<Self, String> {
         let base = base().map_err(|error| format!("no folder for servers: {error}"))?;
         // Processes that start together begin at different ports.
         let offset = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap_or(0);
-        for step in 0..PORTS {
-            if let Some(place) = Self::claim_port(&base, FIRST_PORT + (offset + step) % PORTS) {
-                return Ok(place);
-            }
+        let mut candidates = (0..PORTS).map(|step| FIRST_PORT + (offset + step) % PORTS);
+        let none =
+            || format!("no port is free from {FIRST_PORT} on, or {} cannot be written", base.display());
+        let mut place = candidates.find_map(|port| Self::claim_port(&base, port)).ok_or_else(none)?;
+        while place.others.len() + 1 < ports {
+            let other = candidates.find_map(|port| Some((port, lock(&base, port)?))).ok_or_else(none)?;
+            place.others.push(other);
         }
-        Err(format!("no port is free from {FIRST_PORT} on, or {} cannot be written", base.display()))
+        Ok(place)
     }
 
     /// Removes folders whose owner ended without doing so, because it was killed.
@@ -54,6 +61,11 @@ impl Place {
         self.port
     }
 
+    /// Returns the further ports.
+    pub(crate) fn others(&self) -> impl Iterator<Item = u16> + '_ {
+        self.others.iter().map(|(port, _)| *port)
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -64,18 +76,11 @@ impl Place {
     }
 
     fn claim_port(base: &Path, port: u16) -> Option<Self> {
-        let lock = File::create(base.join(format!("{port}.lock"))).ok()?;
-        lock.try_lock().ok()?;
-        // Asked by connecting: a socket of ours that listens would, for a moment, live on in a program that another
-        // thread is starting, and the server would find its port taken.
-        let is_free = |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err();
-        if !is_free(port) || !is_free(port.checked_add(BUS)?) {
-            return None;
-        }
+        let lock = lock(base, port)?;
         let folder = base.join(port.to_string());
         discard(&folder);
         fs::create_dir(&folder).ok()?;
-        Some(Self { port, folder, _lock: lock })
+        Some(Self { port, folder, _lock: lock, others: Vec::new() })
     }
 }
 
@@ -87,7 +92,23 @@ impl Drop for Place {
     }
 }
 
-/// Removes a server's folder, and the block of shared memory that a killed PostgreSQL leaves in the kernel.
+/// Reserves a port and its second port.
+fn lock(base: &Path, port: u16) -> Option<File> {
+    let lock = File::create(base.join(format!("{port}.lock"))).ok()?;
+    lock.try_lock().ok()?;
+    // Asked by connecting: a socket of ours that listens would, for a moment, live on in a program that another
+    // thread is starting, and the server would find its port taken.
+    let is_free = |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err();
+    (is_free(port) && is_free(second(port))).then_some(lock)
+}
+
+/// Returns the second port that comes with a port.
+pub(crate) const fn second(port: u16) -> u16 {
+    // Ports begin at 20 000, so this does not wrap.
+    port.saturating_add(BUS)
+}
+
+/// Removes a server's folder, what it lists as its litter, and the block of shared memory that a killed PostgreSQL leaves in the kernel.
 fn discard(folder: &Path) {
     let shared = fs::read_to_string(folder.join("data/postmaster.pid")).ok();
     // Line 7 is the key and the id of the block.
@@ -98,6 +119,8 @@ fn discard(folder: &Path) {
         // An orderly end has removed it already.
         let _ = command.status();
     }
+    let litter = fs::read_to_string(folder.join(LITTER)).unwrap_or_default();
+    litter.lines().for_each(|path| drop(fs::remove_file(path)));
     let _ = fs::remove_dir_all(folder);
 }
 
@@ -132,14 +155,21 @@ mod tests {
 
     #[test]
     fn a_place_is_nobody_elses_until_it_is_dropped() {
-        let place = Place::claim().unwrap();
+        let place = Place::claim(3).unwrap();
         fs::write(place.folder().join("a"), "").unwrap();
         let (port, folder) = (place.port(), place.folder().to_owned());
         Place::sweep();
         assert!(folder.join("a").is_file(), "a place in use was swept");
         let base = base().unwrap();
         assert!(Place::claim_port(&base, port).is_none());
+        let others: Vec<u16> = place.others().collect();
+        assert!(others.len() == 2 && !others.contains(&port) && others[0] != others[1]);
+        assert!(others.iter().all(|other| lock(&base, *other).is_none()), "a further port was given away");
+        let litter = base.join(format!("{port}.litter"));
+        fs::write(&litter, "").unwrap();
+        fs::write(place.folder().join(LITTER), litter.to_str().unwrap()).unwrap();
         drop(place);
+        assert!(!litter.exists());
         assert!(!folder.join("a").exists());
 
         // What is left behind is swept once nothing listens any more.

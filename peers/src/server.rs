@@ -5,8 +5,7 @@ use std::{
 };
 
 use crate::{
-    Kind, Mailbox, Process, Recorded,
-    mailbox::SHARED,
+    Kind, Mailbox, Process, Recorded, SyslogInbox,
     place::Place,
     process::{self, wait_until},
     recipe::{Settings, redis},
@@ -84,7 +83,7 @@ impl Server {
         Place::sweep();
         let mut server = Self { kind, settings, nodes: Vec::new() };
         for _ in 0..kind.nodes() {
-            let node = Node { place: Place::claim()?, running: None };
+            let node = Node { place: Place::claim(kind.ports())?, running: None };
             (kind.recipe().prepare)(&node.place)
                 .map_err(|error| format!("{} cannot be prepared: {error}", kind.name()))?;
             server.nodes.push(node);
@@ -115,11 +114,11 @@ impl Server {
         self.ports().first().copied().unwrap_or_default()
     }
 
-    /// Returns the environment variables, by which [`crate::shared`] and [`Mailbox::shared`] find this server.
+    /// Returns the environment variables, by which [`crate::shared`], [`Mailbox::shared`] and [`SyslogInbox::shared`] find it.
     pub fn variables(&self) -> Vec<(String, String)> {
         let mut variables = vec![(self.kind.variable().to_owned(), self.urls().join(","))];
-        if let (Kind::Smtp, Some(node)) = (self.kind, self.nodes.first()) {
-            variables.push((SHARED.to_owned(), node.place.folder().display().to_string()));
+        if let (Some(name), Some(node)) = (self.kind.folder_variable(), self.nodes.first()) {
+            variables.push((name.to_owned(), node.place.folder().display().to_string()));
         }
         variables
     }
@@ -128,6 +127,12 @@ impl Server {
     pub fn mailbox(&self) -> Option<Mailbox> {
         let node = self.nodes.first().filter(|_| self.kind == Kind::Smtp)?;
         Some(Mailbox::in_folder(node.place.folder()))
+    }
+
+    /// Returns the messages of a syslog server.
+    pub fn syslog_inbox(&self) -> Option<SyslogInbox> {
+        let node = self.nodes.first().filter(|_| self.kind == Kind::Syslog)?;
+        Some(SyslogInbox::in_folder(node.place.folder()))
     }
 
     /// Kills every process of the server in the middle of what it does (SIGKILL).
@@ -237,7 +242,9 @@ impl Node {
         let mut command = (kind.recipe().command)(&self.place, settings)?;
         let file = self.place.folder().join("log");
         let fault = |error: std::io::Error| format!("{}: {error}", file.display());
-        let log = File::create(&file).map_err(fault)?;
+        File::create(&file).map_err(fault)?;
+        // Appending: a server may also write to it by its name.
+        let log = File::options().append(true).open(&file).map_err(fault)?;
         command.stdin(Stdio::null()).stdout(log.try_clone().map_err(fault)?).stderr(log);
         // Out of the way of a Ctrl-C that is meant for us.
         command.process_group(0).current_dir(self.place.folder()).env("LC_ALL", "C");

@@ -1,10 +1,10 @@
-//! `cargo xtask bench`: what a request, a stored session and a decision cost.
+//! `cargo xtask bench`: what a request, a stored session, a decision and a record of them cost.
 
 use std::{path::PathBuf, process::Command};
 
 use crate::{Outcome, process, workspace::Workspace};
 
-const USAGE: &str = "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable] | authz [--rounds N]]";
+const USAGE: &str = "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable] | authz [--rounds N] | audit [--rounds N]]";
 
 /// The stores we are compared with, in a workspace of their own.
 const PEER: &str = "axess-bench-peer-stores";
@@ -15,10 +15,12 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     match args.split_first() {
         None => request(&workspace, &[])
             .and_then(|()| stores(&workspace, &[]))
-            .and_then(|()| authz(&workspace, &[])),
+            .and_then(|()| authz(&workspace, &[]))
+            .and_then(|()| audit(&workspace, &[])),
         Some((name, rest)) if name == "request" => request(&workspace, rest),
         Some((name, rest)) if name == "stores" => stores(&workspace, rest),
         Some((name, rest)) if name == "authz" => authz(&workspace, rest),
+        Some((name, rest)) if name == "audit" => audit(&workspace, rest),
         Some((name, _)) => Err(format!("there is no benchmark `{name}`\n{USAGE}")),
     }?;
     println!("results: {}", results(&workspace).display());
@@ -53,10 +55,32 @@ fn stores(workspace: &Workspace, args: &[String]) -> Outcome {
 }
 
 fn authz(workspace: &Workspace, args: &[String]) -> Outcome {
+    program(workspace, "authz", &[], args)
+}
+
+fn audit(workspace: &Workspace, args: &[String]) -> Outcome {
+    // On the disk of the build folder: the one for temporary files may be memory.
+    let folder = results(workspace).display().to_string();
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{folder}: {error}"))?;
+    program(workspace, "audit", &["--folder", &folder], args)
+}
+
+/// Runs the program of one benchmark.
+fn program(workspace: &Workspace, name: &str, own: &[&str], args: &[String]) -> Outcome {
     process::run(
         Command::new(process::cargo())
-            .args(["run", "--release", "-p", "axess-benches", "--bin", "axess-bench-authz", "--", "--json"])
-            .arg(results(workspace).join("authz.json"))
+            .args([
+                "run",
+                "--release",
+                "-p",
+                "axess-benches",
+                "--bin",
+                &format!("axess-bench-{name}"),
+                "--",
+                "--json",
+            ])
+            .arg(results(workspace).join(format!("{name}.json")))
+            .args(own)
             .args(args)
             .current_dir(&workspace.workspace_root),
     )
@@ -74,7 +98,7 @@ mod tests {
     fn an_unknown_benchmark_names_the_known_ones() {
         let message = run(&["sores".to_owned()]).unwrap_err();
         assert!(
-            ["`sores`", "request", "stores", "authz"].iter().all(|text| message.contains(text)),
+            ["`sores`", "request", "stores", "authz", "audit"].iter().all(|text| message.contains(text)),
             "{message}"
         );
     }

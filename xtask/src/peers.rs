@@ -3,11 +3,12 @@
 //! `install` brings in what is missing. `start` runs the servers on loopback, and records them in `peers.json` below the
 //! build folder; `stop` ends what was recorded and nothing else. `cargo xtask test` starts servers of its own.
 
+mod libraries;
 mod nginx;
 mod programs;
 mod record;
 mod servers;
-mod valkey;
+mod wheels;
 
 pub(crate) use programs::{can_install, install, install_packages};
 pub(crate) use servers::start as start_servers;

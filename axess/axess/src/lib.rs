@@ -209,13 +209,21 @@ pub mod delegated {
     pub use axess_core::delegated::*;
 }
 
+/// We are the issuer: keys and their rotation, minting, JWKS, discovery, introspection.
+#[cfg(feature = "local-idp")]
+pub mod local_idp {
+    pub use axess_local_idp::*;
+}
+
 /// Sealing of what is stored.
 pub mod envelope {
     pub use axess_core::envelope::*;
 }
 
-/// The audit trail: events, their envelope and where they go.
+/// The audit trail: events, their envelope, where they go, and (feature `audit-log`) how they are kept and proved.
 pub mod audit {
+    #[cfg(feature = "audit-log")]
+    pub use axess_audit::*;
     pub use axess_core::audit::*;
     pub use axess_events::*;
 }

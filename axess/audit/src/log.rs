@@ -273,8 +273,8 @@ impl AuditLog {
 
     /// Signs checkpoints if [`CheckpointEvery`] says so; returns how many.
     ///
-    /// Blocks. Appends do this by themselves; this is for a log that nobody appends to any more. It also makes readable
-    /// what a process left that died before it could say so.
+    /// Blocks. The handle does this by itself, with appends and while nobody appends. It also makes readable what a
+    /// process left that died before it could say so.
     ///
     /// # Errors
     ///
@@ -340,12 +340,14 @@ impl AuditLog {
 impl Handle {
     fn close(&self) -> Result<(), LogError> {
         self.core.begin_close();
-        let Threads { writer, syncer } = std::mem::take(&mut *lock(&self.threads));
+        // Held until both have ended, so that a second close does not return before.
+        let mut threads = lock(&self.threads);
+        let Threads { writer, syncer } = std::mem::take(&mut *threads);
         if let Some(syncer) = syncer {
             // It has nothing to say.
             let _ = syncer.join();
         }
-        writer.map_or(Ok(()), |writer| writer.join().unwrap_or(Err(LogError::Closed)))
+        writer.map_or(Ok(()), |writer| writer.join().unwrap_or(Err(LogError::WriterPanicked)))
     }
 }
 

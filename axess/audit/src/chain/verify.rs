@@ -35,7 +35,8 @@ pub const MAX_CHAINS: usize = 1_000_000;
 ///
 /// Needs the public keys of the log's checkpoints. With the MAC keys it also checks each entry's MAC, which covers what
 /// came after the last checkpoint. Feed the segments in order, each header first; feed a checkpoint before the entries
-/// it was made after, or it attests nothing: all of them first, or [a few ahead](Self::checkpoints_ahead).
+/// it was made after, or it is [`FindingKind::Unattested`]: all of them first, or [a few
+/// ahead](Self::checkpoints_ahead), those that were signed together at once.
 ///
 /// ```
 /// use axess_audit::chain::{AuditKeys, Checkpoint, CheckpointReason, FindingKind, Heads, LogId, Verifier, seal};
@@ -124,7 +125,7 @@ impl Verifier {
                     .add(Finding::new(FindingKind::BadCheckpoint, what).of(signed.checkpoint.scope, None));
             } else if self.only.is_none() || signed.checkpoint.scope == self.only {
                 match signed.checkpoint.scope {
-                    None => self.promises.keep(signed.checkpoint),
+                    None => self.promises.keep(signed.checkpoint, &mut self.findings),
                     Some(scope) => {
                         if let Some(chain) = chain_of(&mut self.chains, scope, &mut self.findings) {
                             chain.keep(&signed.checkpoint);
@@ -181,17 +182,10 @@ impl Verifier {
         let only = self.only;
         let Some(checkpoint) = self.promises.read(line, bytes, log, only, &mut self.findings) else { return };
         match checkpoint.scope {
-            None => {
-                let state = self.files.state.as_ref();
-                let passed = state.map_or(0, Heads::entries);
-                self.promises.promise_log(&checkpoint, line, passed, &mut self.findings);
-                if let Some(state) = state {
-                    self.promises.check_order(passed, state.order());
-                }
-            }
+            None => self.take_log_checkpoint(&checkpoint, line),
             Some(scope) => {
                 if let Some(chain) = chain_of(&mut self.chains, scope, &mut self.findings) {
-                    self.promises.ahead += usize::from(chain.promise(&checkpoint, &mut self.findings));
+                    self.promises.ahead += usize::from(chain.promise(&checkpoint, line, &mut self.findings));
                 }
             }
         }
@@ -217,7 +211,8 @@ impl Verifier {
         };
         let number = self.findings.add(finding.of(Some(scope), Some(seq)));
         if let Some(chain) = chain_of(&mut self.chains, scope, &mut self.findings) {
-            self.promises.ahead -= chain.take_broken(Link { seq, hash: [0; 32] }, at, number);
+            self.promises.ahead -=
+                chain.take_broken(Link { seq, hash: [0; 32] }, at, number, &mut self.findings);
         }
     }
 
@@ -265,7 +260,8 @@ impl Verifier {
         }
         let number = self.findings.add(finding);
         if let Some(chain) = chain_of(&mut self.chains, scope, &mut self.findings) {
-            self.promises.ahead -= chain.take_broken(Link { seq, hash: entry.link().hash }, at, number);
+            self.promises.ahead -=
+                chain.take_broken(Link { seq, hash: entry.link().hash }, at, number, &mut self.findings);
         }
     }
 
@@ -273,7 +269,9 @@ impl Verifier {
     fn place_in_chains(&self, entry: &Entry<'_>) -> Option<(AuditScope, u64)> {
         let stated = self.chains.get(&chain_name(entry.scope()));
         let follows = |chain: &&Chain| chain.ends_with(&entry.prev());
-        let chain = stated.filter(follows).or_else(|| self.chains.values().find(follows))?;
+        // Each search reads every chain: what nobody is told of is not worth it.
+        let search = || self.chains.values().filter(|_| !self.findings.is_full()).find(follows);
+        let chain = stated.filter(follows).or_else(search)?;
         Some((chain.scope(), chain.next_seq()))
     }
 
@@ -308,6 +306,7 @@ impl Verifier {
         let entries = chains.iter().map(|chain| chain.entries).sum();
         let ever = self.files.state.as_ref().map_or(0, Heads::entries);
         if self.only.is_none() {
+            self.check_front();
             let (first, at) = (self.files.before, self.files.at);
             self.promises.miss_order(ever.saturating_add(1), first, at, &self.findings);
             self.promises.finish(ever, &mut self.findings);
@@ -318,7 +317,10 @@ impl Verifier {
             let what = format!("the checkpoints kept elsewhere are of the log {known}, this is {log}");
             self.findings.add(Finding::new(FindingKind::WrongLog, what));
         }
-        if entries > 0 && self.promises.valid == 0 {
+        if entries == 0 && self.promises.valid == 0 && self.only.is_some() {
+            let what = "there is nothing of this chain: no entry and no checkpoint".to_owned();
+            self.findings.add(Finding::new(FindingKind::Unattested, what).of(self.only, None));
+        } else if entries > 0 && self.promises.valid == 0 {
             self.findings
                 .add(Finding::new(FindingKind::Unattested, "no checkpoint attests this log".to_owned()));
         } else if self.promises.valid > 0 && self.promises.log_number() == 0 && self.only.is_none() {

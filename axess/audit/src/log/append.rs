@@ -223,9 +223,14 @@ impl Core {
         Ok(())
     }
 
+    /// Learns what others signed. Checkpoints that were tampered with are not built upon, nor is the log any more.
+    fn read_book(&self, state: &mut State) -> Result<(), LogError> {
+        state.book.catch_up().inspect_err(|error| self.refuse_from_now_on(error))
+    }
+
     /// Signs checkpoints. The lock must be held.
     pub(super) fn sign(&self, state: &mut State, reason: CheckpointReason) -> Result<usize, LogError> {
-        state.book.catch_up(&self.folder)?;
+        self.read_book(state)?;
         self.force(state)?;
         state.book.sign(&state.heads, &self.keys.signing, self.clock.now(), reason)
     }
@@ -246,7 +251,7 @@ impl Core {
                 return Ok(0);
             }
             // Another process may have signed meanwhile.
-            state.book.catch_up(&self.folder)?;
+            self.read_book(state)?;
             if !self.is_due(state) {
                 return Ok(0);
             }
@@ -265,8 +270,7 @@ impl Core {
 
     fn is_due(&self, state: &State) -> bool {
         let every = &self.config.checkpoint_every;
-        let whole = state.book.whole.map(|(signed, at)| (signed.link.seq, at));
-        let (signed, at) = whole.unwrap_or((0, self.opened_at));
+        let (signed, at) = state.book.attested().unwrap_or((0, self.opened_at));
         let fresh = state.heads.entries().saturating_sub(signed);
         let now = self.clock.now();
         // A clock that was set back makes a checkpoint due once, instead of never.

@@ -6,14 +6,17 @@ use super::{
     folder::Folder,
     lines::{Lines, Piece},
 };
-use crate::chain::{Checkpoint, CheckpointReason, Heads, Link, SignedCheckpoint};
+use crate::chain::{
+    AuditPublicKey, AuditSigningKey, Checkpoint, CheckpointReason, Heads, Link, LogId, MAX_CHECKPOINT_BYTES,
+    SignedCheckpoint,
+};
 use axess_core::store::AuditScope;
 use chrono::{DateTime, Utc};
 use std::{
     collections::BTreeMap,
     fs::File,
     io,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -31,37 +34,42 @@ pub(super) struct Signed {
 pub(super) struct Book {
     path: PathBuf,
     file: File,
+    log: LogId,
+    key: AuditPublicKey,
     /// Up to where the file was read.
     pub(super) bytes: u64,
     /// The last checkpoint of each chain.
     pub(super) chains: BTreeMap<ChainKey, Signed>,
     /// The last checkpoint of the whole log, and when it was signed.
     pub(super) whole: Option<(Signed, DateTime<Utc>)>,
+    /// The last line is of our key, and verified. Those before the first such line are of keys that were exchanged:
+    /// their numbers are gone on from, and nothing is built on what they promise.
+    pub(super) own: bool,
 }
 
 impl Book {
     /// Opens the file, knowing nothing of its content yet.
-    pub(super) fn open(folder: &Folder) -> Result<Self, LogError> {
+    pub(super) fn open(folder: &Folder, log: LogId, key: AuditPublicKey) -> Result<Self, LogError> {
         let path = folder.join(CHECKPOINTS_FILE);
         let file = disk::open_or_create(&path).map_err(LogError::io("open", &path))?;
-        Ok(Self { path, file, bytes: 0, chains: BTreeMap::new(), whole: None })
+        Ok(Self { path, file, log, key, bytes: 0, chains: BTreeMap::new(), whole: None, own: false })
     }
 
     /// Reads what was added since; a torn last line stays out and is overwritten by the next checkpoint.
-    pub(super) fn catch_up(&mut self, folder: &Folder) -> Result<(), LogError> {
+    pub(super) fn catch_up(&mut self) -> Result<(), LogError> {
         let meta = self.file.metadata().map_err(LogError::io("look at", &self.path))?;
         if meta.nlink() == 0 || meta.len() < self.bytes {
-            *self = Self::open(folder)?;
+            let what = format!("it was deleted or cut while it was open and held {} bytes", self.bytes);
+            return Err(LogError::damaged(&self.path, what));
         }
-        let end = self.file.metadata().map_err(LogError::io("look at", &self.path))?.len();
-        let mut lines = Lines::new(&self.file, self.bytes, end);
+        let mut lines = Lines::new(&self.file, self.bytes, meta.len());
         while let Some(piece) = lines.next().map_err(LogError::io("read", &self.path))? {
             let parsed = match piece {
                 Piece::Broken { at } => Err(at),
                 Piece::Line { at, bytes } => SignedCheckpoint::parse(bytes).map_err(|_| at),
             };
-            let checkpoint = match parsed {
-                Ok(signed) => signed.checkpoint,
+            let signed = match parsed {
+                Ok(signed) => signed,
                 Err(at) if any_checkpoint(&mut lines, &self.path)? => {
                     let what =
                         format!("what stands at byte {at} is not a checkpoint, and checkpoints follow it");
@@ -69,11 +77,36 @@ impl Book {
                 }
                 Err(_) => break,
             };
+            let checkpoint = signed.checkpoint;
+            let last = match checkpoint.scope {
+                Some(scope) => self.chains.get(&key_of(scope)).copied(),
+                None => self.whole.map(|(signed, _)| signed),
+            };
+            let own = signed.key == self.key.id();
+            let fault = if checkpoint.log != self.log {
+                Some("is of another log")
+            } else if own && !signed.verify(&[self.key]) {
+                Some("was not signed with the key that it names")
+            } else if self.own && !own {
+                Some("is signed with another key and stands behind those of this log's key")
+            } else if last.is_some_and(|last| checkpoint.number <= last.number) {
+                Some("stands behind a later one")
+            } else {
+                None
+            };
+            if let Some(fault) = fault {
+                let (at, number) = (self.bytes, checkpoint.number);
+                return Err(LogError::damaged(
+                    &self.path,
+                    format!("checkpoint {number} at byte {at} {fault}"),
+                ));
+            }
             let signed = Signed {
                 number: checkpoint.number,
                 link: Link { seq: checkpoint.seq, hash: checkpoint.hash },
             };
             self.bytes = lines.offset();
+            self.own = own;
             match checkpoint.scope {
                 Some(scope) => drop(self.chains.insert(key_of(scope), signed)),
                 None => self.whole = Some((signed, checkpoint.at)),
@@ -98,7 +131,20 @@ impl Book {
                 return Err(LogError::damaged(&self.path, what));
             }
         }
-        Ok(())
+        match self.whole {
+            Some((Signed { number, link }, _)) if link.seq > heads.entries() => {
+                let (promised, there) = (link.seq, heads.entries());
+                let what =
+                    format!("checkpoint {number} of the log promises {promised} entries, there are {there}");
+                Err(LogError::damaged(&self.path, what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns how many entries our last checkpoint of the whole log attests, and when it was signed.
+    pub(super) fn attested(&self) -> Option<(u64, DateTime<Utc>)> {
+        self.whole.filter(|_| self.own).map(|(signed, at)| (signed.link.seq, at))
     }
 
     /// Signs the chains that changed, and the whole log; returns how many checkpoints that were.
@@ -107,12 +153,12 @@ impl Book {
     pub(super) fn sign(
         &mut self,
         heads: &Heads,
-        keys: &crate::chain::AuditSigningKey,
+        keys: &AuditSigningKey,
         now: DateTime<Utc>,
         reason: CheckpointReason,
     ) -> Result<usize, LogError> {
         let entries = heads.entries();
-        if entries == self.whole.map_or(0, |(signed, _)| signed.link.seq) {
+        if entries == self.attested().map_or(0, |(attested, _)| attested) {
             return Ok(0);
         }
         let make = |scope: Option<AuditScope>, last: Option<Signed>, link: Link, order| Checkpoint {
@@ -128,7 +174,7 @@ impl Book {
         let mut fresh = Vec::new();
         for (scope, head) in heads.iter() {
             let last = self.chains.get(&key_of(scope)).copied();
-            if last.is_none_or(|last| last.link != head) {
+            if last.is_none_or(|last| !self.own || last.link != head) {
                 fresh.push(make(Some(scope), last, head, None));
             }
         }
@@ -136,6 +182,7 @@ impl Book {
         fresh.push(make(None, self.whole.map(|(signed, _)| signed), whole, Some(heads.order())));
         let lines: Vec<u8> = fresh.iter().flat_map(|checkpoint| checkpoint.sign(keys).to_line()).collect();
         self.write(&lines)?;
+        self.own = true;
         for Checkpoint { scope, number, seq, hash, .. } in &fresh {
             let signed = Signed { number: *number, link: Link { seq: *seq, hash: *hash } };
             match scope {
@@ -165,12 +212,19 @@ impl Book {
         self.path.parent().map_or(Ok(()), disk::sync_folder)
     }
 
-    /// Says whether the file still has a whole line that ends at `bytes`.
-    pub(super) fn reaches(&self, bytes: u64) -> bool {
-        let mut last = [0];
-        bytes == 0
-            || (std::os::unix::fs::FileExt::read_exact_at(&self.file, &mut last, bytes - 1).is_ok()
-                && last == *b"\n")
+    /// Says whether the checkpoint that ends at `bytes` is of our key; none when there is none, or it is not genuine.
+    pub(super) fn own_at(&self, bytes: u64) -> Option<bool> {
+        if bytes == 0 {
+            return Some(false);
+        }
+        let length = bytes.min(MAX_CHECKPOINT_BYTES as u64 + 2);
+        let mut tail = vec![0; usize::try_from(length).ok()?];
+        self.file.read_exact_at(&mut tail, bytes - length).ok()?;
+        let tail = tail.strip_suffix(b"\n")?;
+        let start = memchr::memrchr(b'\n', tail).map_or(0, |feed| feed + 1);
+        let signed = SignedCheckpoint::parse(tail.get(start..)?).ok()?;
+        let own = signed.key == self.key.id();
+        (!own || signed.verify(&[self.key])).then_some(own)
     }
 }
 

@@ -99,14 +99,13 @@ impl Saved {
 
     /// Tells a book what it need not read.
     pub(super) fn restore(&self, book: &mut Book) {
-        if !book.reaches(self.book_bytes) {
-            return;
-        }
+        let Some(own) = book.own_at(self.book_bytes) else { return };
         let whole = self.whole.as_ref().map(|(saved, at)| saved.signed().map(|signed| (signed, *at)));
         let chains: Option<_> =
             self.chains.iter().map(|(key, saved)| Some((*key, saved.signed()?))).collect();
         if let (Some(chains), false) = (chains, whole == Some(None)) {
             book.bytes = self.book_bytes;
+            book.own = own;
             book.chains = chains;
             book.whole = whole.flatten();
         }

@@ -1,7 +1,7 @@
 //! What the clones of a handle, and its threads, share.
 
 use super::{
-    AuditLogConfig, FsyncPolicy, LogError, disk,
+    AuditLog, AuditLogConfig, FsyncPolicy, LogError, disk,
     folder::{Folder, Mark},
     hints::Hints,
     queue::Queue,
@@ -87,15 +87,20 @@ impl Core {
         let mut state = match caught_up {
             Ok(state) => state,
             Err(error) => {
-                if !error.is_transient() {
-                    *lock(&self.broken) = Some(error.clone());
-                }
+                self.refuse_from_now_on(&error);
                 return Err(error);
             }
         };
         let result = act(&mut state);
         *slot = Some(state);
         result
+    }
+
+    /// Does nothing more after an error that does not pass by itself.
+    pub(super) fn refuse_from_now_on(&self, error: &LogError) {
+        if !error.is_transient() {
+            *lock(&self.broken) = Some(error.clone());
+        }
     }
 
     /// Returns how far the log may be read.
@@ -130,7 +135,9 @@ impl Core {
                 return Ok(());
             };
             let path = state.segment.path.clone();
-            let file = state.segment.file.try_clone().map_err(LogError::io("open", &path))?;
+            // A file of its own: on a shared one, what the disk refuses would be said to only one of the two who ask.
+            let file = disk::open_existing(&path).or_else(|_| state.segment.file.try_clone());
+            let file = file.map_err(LogError::io("open", &path))?;
             (file, path, state.segment.number, state.bytes)
         };
         let result = disk::sync(&file);
@@ -151,6 +158,35 @@ impl Core {
             FsyncPolicy::Every(period) => Some(period),
             FsyncPolicy::Always | FsyncPolicy::Never => None,
         }
+    }
+}
+
+impl AuditLog {
+    /// Forces to the disk what was acknowledged and is not there yet: nothing under [`FsyncPolicy::Always`].
+    pub(crate) fn sync_acknowledged(&self) -> Result<(), LogError> {
+        let core = &self.0.core;
+        if core.config.fsync == FsyncPolicy::Always {
+            return Ok(());
+        }
+        core.exclusive(|state| match state.synced < state.bytes || state.sync_failed {
+            true => core.force(state),
+            false => Ok(()),
+        })
+    }
+
+    /// Makes the log believe that it has as many chains as it can hold.
+    #[cfg(test)]
+    pub(crate) fn fill_chains(&self) -> Result<(), LogError> {
+        self.0.core.exclusive(|state| {
+            state.chains = super::MAX_CHAINS;
+            Ok(())
+        })
+    }
+
+    /// Returns how many bytes were written and not forced to the disk.
+    #[cfg(test)]
+    pub(crate) fn unforced(&self) -> Result<u64, LogError> {
+        self.0.core.exclusive(|state| Ok(state.bytes - state.synced))
     }
 }
 

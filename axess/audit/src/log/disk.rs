@@ -71,13 +71,22 @@ pub(super) fn replace_lazily(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn put_in_place(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let beside = path.with_extension(BESIDE);
-    let written = open_or_create(&beside).and_then(|file| cut(&file, 0).and_then(|()| write(&file)));
+    let written = create_anew(&beside).and_then(|file| write(&file));
     let result = written.and_then(|()| fs::rename(&beside, path));
     if result.is_err() {
         // What stays is overwritten by the next attempt, or removed at the next opening.
         let _ = fs::remove_file(&beside);
     }
     result
+}
+
+/// Makes a file where nothing is: what a crash left there goes, and a link is not followed.
+fn create_anew(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// What tests make the disk refuse, in the thread that asks.

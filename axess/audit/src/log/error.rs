@@ -106,6 +106,9 @@ pub enum LogError {
     /// The position lies behind the end of the log.
     #[error("the position {}:{} is not in this log", .0.segment, .0.offset)]
     NoSuchPosition(LogPosition),
+    /// The thread that writes the log panicked: what it was writing is in the log or not.
+    #[error("the writer of the audit log panicked (open the log again)")]
+    WriterPanicked,
     /// The log was closed.
     #[error("the audit log is closed")]
     Closed,

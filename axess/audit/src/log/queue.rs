@@ -12,6 +12,17 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+/// How often a writer without work looks whether a checkpoint is due.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What the writer thread does next.
+enum Next {
+    Write(Vec<Job>),
+    /// Nothing came for a while.
+    Look,
+    End,
+}
+
 /// A bounded queue from any number of tasks to one thread.
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -76,18 +87,22 @@ impl Queue {
         lock(&self.waiting).jobs.len()
     }
 
-    /// Waits for entries and takes them; none when the queue is closed and empty.
-    fn take(&self, most: usize) -> Option<Vec<Job>> {
+    /// Waits for entries, for a while, and takes them.
+    fn take(&self, most: usize) -> Next {
         let waiting = lock(&self.waiting);
         let idle = |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.closed;
-        let mut waiting = self.filled.wait_while(waiting, idle).unwrap_or_else(PoisonError::into_inner);
+        let woken = self.filled.wait_timeout_while(waiting, IDLE, idle);
+        let mut waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
+        if waiting.jobs.is_empty() {
+            return if waiting.closed { Next::End } else { Next::Look };
+        }
         let mut bytes = 0;
         let fits = |job: &&Job| {
             bytes += job.entry.event.len();
             bytes <= MAX_BATCH_BYTES
         };
-        let count = waiting.jobs.iter().take(most).take_while(fits).count();
-        (count > 0).then(|| waiting.jobs.drain(..count).collect())
+        let count = waiting.jobs.iter().take(most).take_while(fits).count().max(1);
+        Next::Write(waiting.jobs.drain(..count).collect())
     }
 
     /// Waits for a while; false when the queue was closed.
@@ -104,6 +119,9 @@ struct CloseAtEnd<'q>(&'q Queue);
 
 impl Drop for CloseAtEnd<'_> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the writer of the audit log panicked; the log takes no more entries through it");
+        }
         self.0.close();
         lock(&self.0.waiting).jobs.clear();
     }
@@ -113,7 +131,22 @@ impl Core {
     /// Writes what comes through the queue until it is closed, then signs the last checkpoint.
     pub(super) fn write_queued(&self) -> Result<(), LogError> {
         let _close = CloseAtEnd(&self.queue);
-        while let Some(jobs) = self.queue.take(self.config.max_batch.clamp(1, super::MAX_BATCH_ENTRIES)) {
+        let most = self.config.max_batch.clamp(1, super::MAX_BATCH_ENTRIES);
+        let mut failing = false;
+        loop {
+            let jobs = match self.queue.take(most) {
+                Next::Write(jobs) => jobs,
+                Next::Look => {
+                    let looked = self.tick();
+                    // Once, and not each second for as long as it lasts.
+                    if let (Err(error), false) = (&looked, failing) {
+                        tracing::warn!(%error, "no checkpoint of the audit log was signed");
+                    }
+                    failing = looked.is_err();
+                    continue;
+                }
+                Next::End => break,
+            };
             let (entries, waiting): (Vec<_>, Vec<_>) =
                 jobs.into_iter().map(|Job { entry, done, _room }| (entry, (done, _room))).unzip();
             let (outcomes, due) = self.append_each(&entries);

@@ -67,7 +67,7 @@ impl Core {
             (_, last) = self.open_at(LogPosition { segment, offset: 0 })?;
             bytes += last.end;
         }
-        let ever = last.header.entries + last.active.unwrap_or_default();
+        let ever = last.header.entries.saturating_add(last.active.unwrap_or_default());
         let before = self.entries_before(position)?;
         Ok(LogDepth { entries: ever.saturating_sub(before), bytes })
     }
@@ -105,7 +105,7 @@ impl Core {
 
     fn entries_before(&self, position: LogPosition) -> Result<u64, LogError> {
         let (_, open) = self.open_at(position)?;
-        Ok(open.header.entries + position.offset)
+        Ok(open.header.entries.saturating_add(position.offset))
     }
 
     /// Opens the segment of a position; the default position is the beginning of the log.

@@ -46,7 +46,7 @@ impl Core {
     ///
     /// The record replaces what it tells of in one write, so that no crash leaves the end cut off and unrecorded.
     pub(super) fn repair(&self, state: &mut State, at: u64, end: u64) -> Result<(), LogError> {
-        state.book.catch_up(&self.folder)?;
+        state.book.catch_up()?;
         state.book.check(&state.heads)?;
         let Segment { number, path, file, .. } = &state.segment;
         let repair = self.repair_entry(&state.heads, *number, file, path, (at, end))?;

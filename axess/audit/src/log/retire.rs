@@ -1,7 +1,7 @@
 //! Deleting whole segments, and rewriting entries in place.
 
 use super::{
-    LogError, MAX_BATCH_ENTRIES,
+    AuditLog, LogError, MAX_BATCH_ENTRIES,
     core::Core,
     disk,
     entry::{ChainKey, key_of},
@@ -17,7 +17,7 @@ use axess_events::{
     trail::{AuditEventsDeleted, AuditTier},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::{collections::BTreeMap, fs};
 
 /// What a segment holds of one chain.
@@ -28,18 +28,45 @@ struct Share {
     last: Link,
 }
 
+impl AuditLog {
+    /// Deletes the segments before `before` all of whose events are older than `limit`, and of those only the ones of the
+    /// oldest `span`; returns how many.
+    pub(crate) fn retire_aged(
+        &self,
+        before: u64,
+        limit: DateTime<Utc>,
+        span: TimeDelta,
+    ) -> Result<u64, LogError> {
+        let mut end = None;
+        self.0.core.retire_while(before, |newest| {
+            let Some(newest) = newest else { return true };
+            let end = *end.get_or_insert(newest.checked_add_signed(span).unwrap_or(limit));
+            newest < limit && newest <= end
+        })
+    }
+}
+
 impl Core {
     /// Deletes the segments before `before`, the oldest first; returns how many.
     ///
     /// Each goes on its own: first an entry of each of its chains says what is deleted, then a checkpoint attests that,
     /// then the file goes. After a crash in between the log verifies, with the file and without it.
     pub(super) fn retire(&self, before: u64) -> Result<u64, LogError> {
+        self.retire_while(before, |_| true)
+    }
+
+    /// Deletes segments as long as `may_go` says so of the time of a segment's newest event.
+    fn retire_while(
+        &self,
+        before: u64,
+        mut may_go: impl FnMut(Option<DateTime<Utc>>) -> bool,
+    ) -> Result<u64, LogError> {
         let mut deleted = 0;
         loop {
             let gone = self.exclusive(|state| {
                 let first = self.folder.segments()?.first().copied();
                 match first.filter(|first| *first < before && *first < state.segment.number) {
-                    Some(first) => self.retire_one(state, first).map(|()| true),
+                    Some(first) => self.retire_one(state, first, &mut may_go),
                     None => Ok(false),
                 }
             })?;
@@ -50,13 +77,22 @@ impl Core {
         }
     }
 
-    fn retire_one(&self, state: &mut State, number: u64) -> Result<(), LogError> {
+    fn retire_one(
+        &self,
+        state: &mut State,
+        number: u64,
+        may_go: &mut impl FnMut(Option<DateTime<Utc>>) -> bool,
+    ) -> Result<bool, LogError> {
         let path = self.folder.segment_path(number);
         let Some(segment) = Segment::open(&self.folder, number)? else {
             return Err(LogError::damaged(&path, "its first line is torn, and later segments follow"));
         };
+        let shares = shares(&segment)?;
+        if !may_go(shares.values().map(|share| share.until).max()) {
+            return Ok(false);
+        }
         let mut vouchers = Vec::new();
-        for (key, share) in shares(&segment)? {
+        for (key, share) in shares {
             let event = AuditEventsDeleted {
                 tier: AuditTier::Log,
                 from: share.from,
@@ -75,7 +111,8 @@ impl Core {
         // What is kept of the heads must not name the segment that goes.
         self.keep_heads(state);
         fs::remove_file(&path).map_err(LogError::io("delete", &path))?;
-        disk::sync_folder(self.folder.path()).map_err(LogError::io("delete from", self.folder.path()))
+        disk::sync_folder(self.folder.path()).map_err(LogError::io("delete from", self.folder.path()))?;
+        Ok(true)
     }
 
     /// Hands every entry to `change`, and puts the line it returns in the entry's place; returns how many.

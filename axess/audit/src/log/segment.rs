@@ -71,6 +71,9 @@ impl Segment {
     }
 
     /// Hands every entry between two offsets to `take`, with where it begins and its line.
+    ///
+    /// What is no entry and has entries behind it is refused, whatever it is: after a power cut within a batch that
+    /// nobody was told of, a disk may hold zeros there and what follows, and nothing tells that from a tampered log.
     pub(super) fn scan(
         &self,
         start: u64,

@@ -14,6 +14,9 @@ use super::{
 use crate::chain::{AuditKeys, Entry, Heads, Link, genesis};
 use std::{os::unix::fs::MetadataExt, path::Path};
 
+/// How many bytes a handle reads of what others appended before it looks for kept heads.
+const LEAP_BYTES: u64 = 1024 * 1024;
+
 /// What one handle knows of the log. Others may have appended since; [`Core::catch_up`] reads only that.
 #[derive(Debug)]
 pub(super) struct State {
@@ -59,6 +62,11 @@ impl State {
             front_cut,
             unchecked: true,
         }
+    }
+
+    fn at_saved(saved: Saved, segment: Segment, book: Book, front_cut: bool) -> Self {
+        let Saved { bytes, entries, last, heads, .. } = saved;
+        Self { bytes, entries, last, ..Self::at_start(heads, segment, book, front_cut) }
     }
 
     pub(super) fn mark(&self) -> Mark {
@@ -162,11 +170,11 @@ impl Core {
     pub(super) fn load(&self, known: Option<&Heads>) -> Result<State, LogError> {
         let numbers = self.folder.segments()?;
         let saved = Saved::read(&self.folder, self.id, &self.keys);
-        let mut book = Book::open(&self.folder)?;
+        let mut book = self.open_book()?;
         if let Some(saved) = &saved {
             saved.restore(&mut book);
         }
-        book.catch_up(&self.folder)?;
+        book.catch_up()?;
         let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) else {
             let kept = saved.as_ref().map(|saved| &saved.heads);
             if book.whole.is_some() || known.or(kept).is_some_and(|heads| heads.entries() > 0) {
@@ -182,14 +190,12 @@ impl Core {
             return Err(LogError::damaged(&path, "it is not there, and later segments are"));
         }
         let front_cut = first > 1;
-        if let Some(saved) = saved.filter(|saved| numbers.contains(&saved.segment))
-            && let Some(segment) = Segment::open(&self.folder, saved.segment)?
-            && saved.fits(&segment)
+        // Whoever began the segments may have died before their names were safe.
+        self.sync_names()?;
+        if let Some(saved) = saved
+            && let Some(segment) = self.kept_segment(&saved, &numbers)?
         {
-            self.check_log(&segment)?;
-            let Saved { bytes, entries, last, heads, .. } = saved;
-            let state = State::at_start(heads, segment, book, front_cut);
-            return Ok(State { bytes, entries, last, ..state });
+            return Ok(State::at_saved(saved, segment, book, front_cut));
         }
         match Segment::open(&self.folder, first)? {
             Some(segment) => {
@@ -212,6 +218,40 @@ impl Core {
         }
     }
 
+    fn open_book(&self) -> Result<Book, LogError> {
+        Book::open(&self.folder, self.id, self.keys.signing.public_key())
+    }
+
+    fn sync_names(&self) -> Result<(), LogError> {
+        let path = self.folder.path();
+        disk::sync_folder(path).map_err(LogError::io("force to disk", path))
+    }
+
+    /// Opens the segment that the kept heads are of, if it holds what they say.
+    fn kept_segment(&self, saved: &Saved, numbers: &[u64]) -> Result<Option<Segment>, LogError> {
+        if !numbers.contains(&saved.segment) {
+            return Ok(None);
+        }
+        let segment = Segment::open(&self.folder, saved.segment)?.filter(|segment| saved.fits(segment));
+        segment.as_ref().map_or(Ok(()), |segment| self.check_log(segment))?;
+        Ok(segment)
+    }
+
+    /// Goes to where another process kept the heads, when it did so in a later segment and much lies in between; nobody
+    /// else can append while that is read.
+    fn leap(&self, state: &State, unread: u64) -> Result<Option<State>, LogError> {
+        let far = state.segment.number.saturating_add(2);
+        if unread < LEAP_BYTES && !segment::exists(&self.folder, far)? {
+            return Ok(None);
+        }
+        let saved = Saved::read(&self.folder, self.id, &self.keys);
+        let Some(saved) = saved.filter(|saved| saved.segment > state.segment.number) else { return Ok(None) };
+        let numbers = self.folder.segments()?;
+        let Some(segment) = self.kept_segment(&saved, &numbers)? else { return Ok(None) };
+        let front_cut = numbers.first().is_some_and(|first| *first > 1);
+        Ok(Some(State::at_saved(saved, segment, self.open_book()?, front_cut)))
+    }
+
     fn check_log(&self, segment: &Segment) -> Result<(), LogError> {
         if segment.header.log == self.id {
             return Ok(());
@@ -224,12 +264,13 @@ impl Core {
     /// A torn end is cut off and recorded. What was read and is not yet readable for others is forced to the disk first.
     pub(super) fn catch_up(&self, state: &mut State) -> Result<(), LogError> {
         let known = (state.segment.number, state.bytes);
-        let mut seen = None;
+        let (mut seen, mut leapt) = (None, false);
         loop {
             let meta = state.segment.file.metadata();
             let meta = meta.map_err(LogError::io("look at", &state.segment.path))?;
             if meta.nlink() == 0 {
                 // An erasure replaced the segment, or retention deleted it: it is not the active one.
+                state.book.catch_up()?;
                 let fresh = self.load(Some(&state.heads))?;
                 seen = Some(std::mem::replace(state, fresh).heads);
                 continue;
@@ -241,6 +282,15 @@ impl Core {
             }
             let next = state.segment.number.saturating_add(1);
             let sealed = segment::exists(&self.folder, next)?;
+            if sealed
+                && !std::mem::replace(&mut leapt, true)
+                && let Some(ahead) = self.leap(state, meta.len() - state.bytes)?
+            {
+                check_seen(&ahead.heads, &state.heads, self.folder.path())?;
+                let behind = std::mem::replace(state, ahead);
+                state.book = behind.book;
+                continue;
+            }
             if meta.len() > state.bytes
                 && let ScanEnd::Torn { at } = state.absorb(&self.keys, meta.len())?
             {
@@ -287,13 +337,14 @@ impl Core {
             let line = segment.header.to_line();
             state.heads.continue_segment(line.trim_ascii_end());
             state.enter(segment);
-            return Ok(());
+            // Whoever began it may have died before its name was safe.
+            return self.sync_names();
         }
         if segment::exists(&self.folder, number.saturating_add(1))? {
             let path = self.folder.segment_path(number);
             return Err(LogError::damaged(&path, "its first line is torn, and later segments follow"));
         }
-        state.book.catch_up(&self.folder)?;
+        state.book.catch_up()?;
         state.book.check(&state.heads)?;
         let (heads, segment, entry) = self.rebuild(&state.heads, number)?;
         state.heads = heads;

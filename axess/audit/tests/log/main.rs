@@ -22,3 +22,5 @@ mod queue;
 mod reading;
 #[cfg(test)]
 mod retention;
+#[cfg(test)]
+mod tampered;

@@ -170,3 +170,19 @@ fn a_poll_never_blocks_the_runtime() {
     log.close().unwrap();
     assert!(matches!(pin!(log.record(entry(None, 2))).poll(context), Poll::Ready(Err(LogError::Closed))));
 }
+
+#[test]
+fn a_log_that_nobody_appends_to_is_attested_when_its_time_has_come() {
+    let place = Place::new();
+    let log = place.open();
+    log.append(vec![entry(Some(1), 1)]).unwrap();
+    assert_eq!(place.verify().attested, 0);
+    place.clock.advance(Duration::from_secs(86_400));
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while place.verify().attested == 0 {
+        assert!(std::time::Instant::now() < deadline, "no checkpoint was signed");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    log.close().unwrap();
+    place.assert_whole();
+}

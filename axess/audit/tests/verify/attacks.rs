@@ -5,7 +5,7 @@ use axess_audit::chain::{
     AuditKeys, Entry,
     FindingKind::{
         self, Damaged, Edited, File, Inserted, MacStripped, MacWrong, Missing, Reordered, Rewritten,
-        Truncated,
+        Truncated, Unattested,
     },
     seal,
 };
@@ -194,7 +194,7 @@ fn a_cut_end_is_found() {
     check(
         "within a line",
         |log| log.segments.get_mut(&3).unwrap().last_mut().unwrap().truncate(100),
-        &[found(Damaged, S, 10, 3, 11)],
+        &[found(Damaged, S, 10, 3, 11), found(Unattested, S, 10, 3, 11)],
     );
 }
 

@@ -4,7 +4,9 @@
 mod attacks;
 mod checkpoints;
 mod folder;
+mod hostile;
 mod program;
 mod random;
+mod readme;
 mod sample;
 mod vouched;

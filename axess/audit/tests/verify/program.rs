@@ -100,6 +100,12 @@ fn keys_and_checkpoints_are_read_from_files() {
     let output = run(&all);
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
     assert!(text(&output.stdout).contains("MACs: checked"));
+    let whole = fs::read(&kept).unwrap();
+    fs::write(&kept, [&whole[..], b"{\"checkpoint\":{\"v\":1,"].concat()).unwrap();
+    assert_eq!(run(&all).status.code(), Some(0), "a copy may end within a line");
+    fs::write(&kept, [b"{\"checkpoint\":{\"v\":1,\n", &whole[..]].concat()).unwrap();
+    assert_eq!(run(&all).status.code(), Some(2), "only at its end");
+    fs::write(&kept, whole).unwrap();
 
     sample.segments.get_mut(&1).unwrap().pop();
     sample.checkpoints.clear();
@@ -119,6 +125,13 @@ fn an_extract_is_made_and_verified() {
     assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
     assert_eq!(run(&["verify", path(&to), "--key", &key, "--chain", &chain]).status.code(), Some(0));
     assert_eq!(run(&["verify", path(&to), "--key", &key]).status.code(), Some(1));
+    let nobody = "00000000-0000-7000-8000-00000000000f";
+    let none = folder.path().join("none");
+    let made = run(&["extract", path(folder.path()), "--chain", nobody, "--to", path(&none)]);
+    assert_eq!((made.status.code(), none.exists()), (Some(2), false), "{}", text(&made.stderr));
+    let verified = run(&["verify", path(folder.path()), "--key", &key, "--chain", nobody]);
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(text(&verified.stdout).ends_with("UNATTESTED\n"), "{}", text(&verified.stdout));
 }
 
 #[test]

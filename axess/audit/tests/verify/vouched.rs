@@ -134,6 +134,27 @@ fn a_cut_that_retention_vouches_for_is_whole() {
 }
 
 #[test]
+fn a_cut_that_leaves_many_checkpoints_behind_is_whole() {
+    let mut sample = Sample::new(3);
+    for n in 0..5_000_usize {
+        sample.add([A, B][n % 2]);
+        sample.checkpoint(CheckpointReason::Schedule);
+    }
+    sample.rotate();
+    for scope in [A, B] {
+        sample.add(scope);
+        delete(&mut sample, scope, 2_500);
+    }
+    assert_whole(&sample.verify());
+    sample.segments.remove(&1);
+    let report = sample.verify();
+    assert_whole(&report);
+    assert_eq!((report.entries, report.attested, report.checkpoints), (4, 4, 10_004));
+    sample.segments.get_mut(&2).unwrap().swap(2, 3);
+    assert!(!sample.verify().is_whole());
+}
+
+#[test]
 fn a_deletion_that_was_interrupted_is_whole() {
     let mut sample = Sample::standard();
     for (scope, last) in [(A, 7), (B, 7), (S, 6)] {

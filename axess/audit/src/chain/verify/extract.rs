@@ -9,6 +9,8 @@ use crate::chain::{
     checkpoint::{MAX_CHECKPOINT_BYTES, SignedCheckpoint},
     entry::{Entry, MAX_LINE_BYTES},
     heads::Heads,
+    link::LogId,
+    wire::chain_name,
 };
 use axess_core::store::AuditScope;
 use std::{
@@ -25,7 +27,8 @@ use std::{
 ///
 /// # Errors
 ///
-/// [`VerifyError`] when the folder holds no log, a file cannot be read or written, or `to` exists.
+/// [`VerifyError`] when the folder holds no log or no entry of the chain, a file cannot be read or written, or `to`
+/// exists. What was copied until then is removed.
 pub fn extract_folder(path: &Path, scope: AuditScope, to: &Path) -> Result<u64, VerifyError> {
     let folder = Folder::open(path)?;
     let log = folder.log.clone().map_err(|what| VerifyError::Io {
@@ -37,6 +40,24 @@ pub fn extract_folder(path: &Path, scope: AuditScope, to: &Path) -> Result<u64, 
         move |source| VerifyError::Io { path, source }
     };
     create_folder(to).map_err(at(to))?;
+    let copied = fill(&folder, log, scope, to).and_then(|entries| match entries {
+        0 => Err(VerifyError::NoChain { path: path.to_owned(), chain: chain_name(scope) }),
+        entries => Ok(entries),
+    });
+    if copied.is_err() {
+        // Nothing else stands in it; the call may be repeated.
+        let _ = fs::remove_dir_all(to);
+    }
+    copied
+}
+
+/// Copies the chain into a folder that is empty.
+fn fill(folder: &Folder, log: LogId, scope: AuditScope, to: &Path) -> Result<u64, VerifyError> {
+    let at = |target: &Path| {
+        let path = target.to_owned();
+        move |source| VerifyError::Io { path, source }
+    };
+    let path = &folder.path;
     let id = to.join(LOG_FILE);
     create(&id).and_then(|mut file| writeln!(file, r#"{{"v":1,"id":"{log}"}}"#)).map_err(at(&id))?;
 

@@ -24,7 +24,7 @@ const SEGMENT_SUFFIX: &str = ".jsonl";
 const SEGMENT_DIGITS: usize = 12;
 const MAX_LOG_FILE_BYTES: u64 = 4_096;
 
-/// How many checkpoints are read ahead of their entries.
+/// How many checkpoints are read ahead of their entries; those that were signed together are read together.
 const AHEAD: usize = 4_096;
 
 /// How often a verification begins anew because the log's files were changed under it by its own retention or erasure.
@@ -65,6 +65,14 @@ pub enum VerifyError {
     NoLog {
         /// The folder.
         path: PathBuf,
+    },
+    /// There is no entry of the chain in the log.
+    #[error("{} holds no entry of the chain {chain}", path.display())]
+    NoChain {
+        /// The folder.
+        path: PathBuf,
+        /// The chain's name.
+        chain: String,
     },
     /// A file or folder could not be read.
     #[error("cannot read {}", path.display())]
@@ -221,7 +229,7 @@ impl<'f> Walk<'f> {
     /// Reads a segment as far as it goes; returns how many bytes of a line stand at its end.
     fn read(&mut self, segment: u64, lines: &mut Lines<File>) -> Result<u64, VerifyError> {
         loop {
-            while self.verifier.checkpoints_ahead() < AHEAD && self.read_checkpoint()? {}
+            while self.verifier.wants_checkpoint(AHEAD) && self.read_checkpoint()? {}
             let number = lines.upcoming();
             let piece = lines.next().map_err(|source| VerifyError::Io {
                 path: self.folder.path.join(segment_name(segment)),

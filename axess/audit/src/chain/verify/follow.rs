@@ -114,12 +114,21 @@ impl Chain {
 
     /// Takes the place of an entry that cannot be believed, as `finding` says; returns how many checkpoints stopped
     /// waiting.
-    pub(super) fn take_broken(&mut self, link: Link, at: Place, finding: Option<usize>) -> usize {
+    pub(super) fn take_broken(
+        &mut self,
+        link: Link,
+        at: Place,
+        finding: Option<usize>,
+        findings: &mut Findings,
+    ) -> usize {
         self.entries += 1;
         self.move_on(link, at, true, finding);
         let waiting = self.promised.len();
-        for queue in [&mut self.promised, &mut self.kept] {
-            while queue.pop_front_if(|promise| promise.link.seq <= link.seq).is_some() {}
+        while let Some(promise) = self.promised.pop_front_if(|promise| promise.link.seq <= link.seq) {
+            self.not_compared(promise, findings);
+        }
+        while let Some(promise) = self.kept.pop_front_if(|promise| promise.link.seq <= link.seq) {
+            self.not_compared(promise, findings);
         }
         waiting - self.promised.len()
     }
@@ -312,6 +321,11 @@ impl Chain {
             findings.add(self.finding(FindingKind::Missing, gap.from, self.at, missing(gap.from, gap.to)));
         }
         self.finish_promises(findings);
+    }
+
+    /// Returns how many entries are gone before the first one.
+    pub(super) fn cut_off(&self) -> u64 {
+        self.cut.as_ref().map_or(0, |cut| cut.last)
     }
 
     pub(super) fn report(&self) -> Option<ChainReport> {

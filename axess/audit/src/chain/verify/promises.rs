@@ -61,8 +61,21 @@ impl Promises {
     }
 
     /// Holds the log to a checkpoint of the whole log that was kept elsewhere.
-    pub(super) fn keep(&mut self, checkpoint: Checkpoint) {
-        self.kept.insert(checkpoint.number, checkpoint);
+    pub(super) fn keep(&mut self, checkpoint: Checkpoint, findings: &mut Findings) {
+        let claim = |of: &Checkpoint| (of.log, of.seq, of.hash, of.order);
+        let other = self.kept.insert(checkpoint.number, checkpoint);
+        if other.is_some_and(|other| claim(&other) != claim(&checkpoint)) {
+            let what = format!(
+                "two checkpoints of the whole log that were kept elsewhere have the number {} and contradict each other",
+                checkpoint.number
+            );
+            findings.add(Finding::new(FindingKind::BadCheckpoint, what));
+        }
+    }
+
+    /// Tells whether a checkpoint of the whole log waits for its entries: those of the chains before it were read.
+    pub(super) fn order_waits(&self) -> bool {
+        !self.orders.is_empty()
     }
 
     /// Returns the number of the last checkpoint of the whole log.
@@ -157,13 +170,13 @@ impl Promises {
         }
     }
 
-    /// Takes a checkpoint of the whole log: it promises the heads that those of the chains before it do. `passed` is how
-    /// many entries were read.
+    /// Takes a checkpoint of the whole log: it promises the heads that those of the chains before it do. `first` is how
+    /// many entries were cut off with the beginning, `passed` how many there were up to here.
     pub(super) fn promise_log(
         &mut self,
         checkpoint: &Checkpoint,
         line: u64,
-        passed: u64,
+        (first, passed): (u64, u64),
         findings: &mut Findings,
     ) {
         let heads = || self.last.iter().filter(|(_, last)| last.link.seq > 0);
@@ -187,6 +200,12 @@ impl Promises {
         if let Some(order) = checkpoint.order.filter(|_| checkpoint.seq >= passed) {
             self.orders.push_back((checkpoint.seq, order, checkpoint.number));
             self.ahead += 1;
+        } else if checkpoint.seq >= first {
+            let what = format!(
+                "the entries of the log had passed when its checkpoint {} was read",
+                checkpoint.number
+            );
+            findings.add(Finding::new(FindingKind::Unattested, what).at_checkpoint(line));
         }
     }
 

@@ -161,8 +161,8 @@ pub enum FindingKind {
     BadCheckpoint,
     /// A checkpoint is gone.
     MissingCheckpoint,
-    /// No checkpoint attests the log, or that no chain is missing, or the entry that vouches for an erasure or a cut. It
-    /// may be whole; it cannot be told.
+    /// No checkpoint attests the log, or that no chain is missing, or the entry that vouches for an erasure or a cut, or a
+    /// checkpoint could not be compared with its entries. It may be whole; it cannot be told.
     Unattested,
     /// There is more than can be followed.
     TooMany,
@@ -269,6 +269,11 @@ impl Findings {
     /// Tells whether all entries so far are as they should be.
     pub(super) fn entries_clean(&self) -> bool {
         !self.of_entries
+    }
+
+    /// Tells whether no more findings are listed.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= MAX_FINDINGS
     }
 
     pub(super) fn left_out(&self) -> u64 {

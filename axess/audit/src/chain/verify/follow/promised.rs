@@ -18,7 +18,12 @@ impl Chain {
     }
 
     /// Adds a checkpoint of the log; tells whether it waits for its entry.
-    pub(in super::super) fn promise(&mut self, checkpoint: &Checkpoint, findings: &mut Findings) -> bool {
+    pub(in super::super) fn promise(
+        &mut self,
+        checkpoint: &Checkpoint,
+        line: u64,
+        findings: &mut Findings,
+    ) -> bool {
         let promise = Promise::of(checkpoint);
         match self.head.map_or(Ordering::Greater, |head| promise.link.seq.cmp(&head.seq)) {
             Ordering::Greater => {
@@ -26,10 +31,27 @@ impl Chain {
                 return true;
             }
             Ordering::Equal => self.hold_to(promise, findings),
-            // Its entry has passed: later checkpoints attest it.
-            Ordering::Less => {}
+            Ordering::Less => self.pass_by(promise, line, findings),
         }
         false
+    }
+
+    /// Reports a checkpoint whose entry has passed, so that nobody compared the two.
+    fn pass_by(&self, Promise { number, link }: Promise, line: u64, findings: &mut Findings) {
+        let cut = self.cut.as_ref().map_or(0, |cut| cut.last);
+        if link.seq > cut.max(self.attested) {
+            let what = format!("entry {} had passed when checkpoint {number} was read", link.seq);
+            let finding = Finding::new(FindingKind::Unattested, what).at_checkpoint(line);
+            findings.add(finding.of(Some(self.scope), Some(link.seq)));
+        }
+    }
+
+    /// Keeps the last promise only, unless the chain has begun: the others are of entries that were deleted. Returns how
+    /// many went.
+    pub(in super::super) fn keep_last_promise(&mut self) -> usize {
+        let gone = if self.head.is_some() { 0 } else { self.promised.len().saturating_sub(1) };
+        self.promised.drain(..gone);
+        gone
     }
 
     /// Compares the head with what was promised for its place.
@@ -62,6 +84,19 @@ impl Chain {
             let what =
                 format!("entries {from} to {to} are not those that checkpoint {number} was signed for");
             findings.add(self.finding(FindingKind::Rewritten, held.seq, self.at, what));
+        } else {
+            self.not_compared(promise, findings);
+        }
+    }
+
+    /// Reports that the entry a checkpoint names cannot be believed, so that it says nothing of those before.
+    pub(super) fn not_compared(&self, promise: Promise, findings: &mut Findings) {
+        let (from, to, number) = (self.attested.saturating_add(1), promise.link.seq, promise.number);
+        let stated = self.head.filter(|head| head.seq == to).map(|head| head.hash);
+        // The one entry that cannot be believed is named already.
+        if from < to && stated.is_some_and(|hash| hash != promise.link.hash) {
+            let what = format!("entries {from} to {to} could not be compared with checkpoint {number}");
+            findings.add(self.finding(FindingKind::Unattested, to, self.at, what));
         }
     }
 

@@ -10,10 +10,32 @@
 //! An erasure that was cut off is finished by running it again, and so is one that events came after. A run that finds
 //! nothing records nothing.
 //!
+//! # What is reached, and what is not
+//!
+//! Reached are the log, the stores and archives that are named, and, beside the log, the dead letters of its pipe
+//! (`dead/*.jsonl`): a letter holds afterwards what the log holds, so that delivering it again brings nothing back. A pipe may
+//! run meanwhile. While it delivers dead letters again, or has left such an attempt unfinished (`dead/*.left`), the file counts
+//! as a conflict: run the erasure again, after [`redeliver_dead`] or a shutdown.
+//!
+//! Not reached are:
+//!
+//! - Copies that sinks have taken elsewhere: JSONL files, S3 objects, webhooks, syslog. Erase there, or let them expire.
+//! - Events that are in the log and not yet with a sink: it gets them pseudonymised. One that is being delivered at that moment
+//!   may still arrive as it was, in a store or an archive too: run the erasure again when the sinks have caught up.
+//! - Rows of a database outbox that are not yet in the log: run it again when the outbox is empty.
+//! - The queue of a pipe in memory, and what it leaves in its recovery folder (`recovery.jsonl`, `dead/`): let it drain, or
+//!   start and shut it down, and run the erasure on the stores then.
+//!
+//! The order is therefore: delete or rename the account, let the outbox and the sinks catch up, erase, and run it again until
+//! it reports nothing.
+//!
+//! [`redeliver_dead`]: crate::pipe::AuditPipe::redeliver_dead
+//!
 //! Pseudonyms come from the log's MAC key: after it was changed, the same person gets another one.
 //!
 //! [`AuditSubjectErased`]: axess_events::trail::AuditSubjectErased
 
+mod letters;
 mod plan;
 mod scrub;
 mod tiers;
@@ -29,7 +51,7 @@ use axess_core::{
 };
 use axess_identity::{EventId, TenantId, UserId};
 use scrub::Subjects;
-use std::{collections::HashMap, error::Error, sync::Arc};
+use std::{collections::HashMap, error::Error, path::PathBuf, sync::Arc};
 
 /// Takes people out of the log, the stores and the archives that hold the trail.
 ///
@@ -98,11 +120,13 @@ pub struct ErasureReport {
     pub stores: u64,
     /// Lines of archives that were rewritten.
     pub archives: u64,
+    /// Dead letters of the log's pipe that were rewritten.
+    pub dead_letters: u64,
     /// `AuditSubjectErased` events that were recorded.
     pub recorded: u64,
-    /// Rows that somebody else changed meanwhile: run it again.
+    /// Rows, and files of dead letters, that somebody else changed meanwhile: run it again.
     pub conflicts: u64,
-    /// Rows and lines that cannot be read, so that nobody knows whom they name.
+    /// Rows, lines and dead letters that cannot be read, so that nobody knows whom they name.
     pub unreadable: u64,
 }
 
@@ -148,6 +172,14 @@ pub enum ErasureError {
     /// An archive failed.
     #[error("an archive of events failed")]
     Archive(#[source] ArchiveError),
+    /// A file of dead letters could not be read or written.
+    #[error("the dead letters in {} cannot be rewritten", path.display())]
+    DeadLetters {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
     /// The runtime is shutting down.
     #[error("the erasure was stopped")]
     Stopped,
@@ -162,7 +194,7 @@ impl AuditErasure {
         Self { keys, emitter, log: None, stores: Vec::new(), archives: Vec::new() }
     }
 
-    /// Erases from this log, and records the erasure in it.
+    /// Erases from this log and from the dead letters beside it, and records the erasure in it.
     #[must_use]
     pub fn with_log(mut self, log: AuditLog) -> Self {
         self.log = Some(log);
@@ -187,7 +219,8 @@ impl AuditErasure {
     ///
     /// Among the latter only the id and e-mail addresses are looked for: somebody else's login name may be the same.
     ///
-    /// The order is: find everything, record what will be rewritten, rewrite the log, the stores, the archives.
+    /// The order is: find everything, record what will be rewritten, rewrite the log, the stores, the archives, the
+    /// dead letters.
     ///
     /// # Errors
     ///

@@ -4,7 +4,11 @@
 //! [`export_ndjson`] answer with streams that hold one page at a time, over an `AuditStore` ([`AuditSearch::over_store`]) or
 //! over the log itself ([`AuditSearch::over_log`]).
 //!
-//! A stream that fails yields an `Err` and ends; one that was cut off on its way can be told by its missing end:
+//! A stream that fails yields an `Err` and ends; one that was cut off on its way can be told by its missing end. An event that
+//! cannot be read is an `Err` as well ([`ExportError::Unreadable`]): who polls the stream on gets what follows, and a CSV or
+//! NDJSON end that counts those that are missing (`"unreadable":N`, and `"complete":false`). A page lists them beside its
+//! events.
+//!
 //!
 //! | Format | Its last line |
 //! |---|---|

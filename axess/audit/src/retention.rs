@@ -22,7 +22,8 @@
 //!   [`max_silence`](RetentionConfig::max_silence) (30 days) before what the clock says: until
 //!   [`run_confirmed`](AuditRetentionLoop::run_confirmed) says that the silence is real.
 //! - The store loses only what the archive has had, by the same clock, for the whole overlap.
-//! - The archive loses at most [`max_archive_days`](RetentionConfig::max_archive_days) (7) of its oldest days in one run.
+//! - The archive loses at most [`max_archive_days`](RetentionConfig::max_archive_days) (7) of its oldest days in one run,
+//!   and the log's own segments ([`LogRetention`]) go by the same number.
 
 mod log;
 mod pass;
@@ -263,7 +264,7 @@ impl<S: AuditStore, A: AuditArchiver> AuditRetentionLoop<S, A> {
             }
         }
         if let Some(log) = &self.log {
-            match log.retire(now).await {
+            match log.retire(now, self.config.max_archive_days).await {
                 Ok(segments) => report.retired_segments = segments,
                 Err(error) => report.fail(None, error),
             }

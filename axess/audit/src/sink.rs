@@ -4,9 +4,11 @@
 //! |---|---|---|---|
 //! | [`JsonlSink`] | | no: it knows the last 65 536 events of its files | written and flushed to disk |
 //! | [`StoreSink`] | | no: the store keeps an event once | committed |
+//! | [`ArchiveSink`] | | no: an archive keeps an event once | durable in the archive |
 //! | `S3Sink` | `s3` | the same batch overwrites itself | the store answered 200 |
 //! | `WebhookSink` | `webhook` | after a lost answer; `Idempotency-Key` and `event_id` tell | the receiver answered 2xx |
 //! | `SyslogSink` | `syslog` | after a broken connection; `event` tells | handed to the network: syslog has no answer |
+mod archive;
 mod jsonl;
 mod store;
 
@@ -19,6 +21,7 @@ mod syslog;
 #[cfg(feature = "webhook")]
 mod webhook;
 
+pub use archive::ArchiveSink;
 pub use jsonl::{JsonlConfig, JsonlError, JsonlSink};
 pub use store::StoreSink;
 

@@ -150,7 +150,7 @@ impl Subjects {
     }
 
     /// Returns a text without the subjects, and the pseudonym of one of them; `None` when it names none.
-    fn replaced(&self, text: &str) -> Option<(String, UserId)> {
+    pub(super) fn replaced(&self, text: &str) -> Option<(String, UserId)> {
         let (mut out, mut found) = (String::with_capacity(text.len()), None);
         let mut rest = text;
         let mut plain = 0;

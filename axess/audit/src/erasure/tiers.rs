@@ -1,4 +1,4 @@
-//! The log, the stores and the archives, gone through twice: to find, and to rewrite.
+//! The log, its dead letters, the stores and the archives, gone through twice: to find, and to rewrite.
 
 use super::{
     AuditErasure, ErasureError, ErasureReport,
@@ -17,13 +17,13 @@ use std::{
 };
 
 /// How much is read at once.
-const PAGE: usize = 500;
+pub(super) const PAGE: usize = 500;
 /// Stands in an error for an event that cannot be named.
 const NO_EVENT: EventId = EventId::from_uuid(uuid::Uuid::nil());
-const PAGE_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// What is done with each line or event of a scope, and the user its row is found by.
-type Each = dyn FnMut(&Bytes, Option<UserId>) -> Result<(), ErasureError> + Send;
+pub(super) type Each = dyn FnMut(&Bytes, Option<UserId>) -> Result<(), ErasureError> + Send;
 
 /// What was found so far.
 #[derive(Default)]
@@ -84,6 +84,7 @@ impl AuditErasure {
     /// Goes through every event of a scope, in every tier.
     async fn each(&self, scope: AuditScope, mut each: Box<Each>) -> Result<(), ErasureError> {
         self.each_of_log(scope, &mut *each).await?;
+        self.each_letter(scope, &mut *each).await?;
         for store in &self.stores {
             let mut after = None;
             while let Some(rows) = page(&**store, scope, &mut after).await? {
@@ -191,7 +192,7 @@ impl AuditErasure {
                 }
             }
         }
-        Ok(())
+        self.rewrite_letters(scope, subjects, &plan, report).await
     }
 
     async fn replace_row(
@@ -226,7 +227,7 @@ impl Plan {
     }
 }
 
-fn unplanned(event_id: EventId, why: Unplanned) -> ErasureError {
+pub(super) fn unplanned(event_id: EventId, why: Unplanned) -> ErasureError {
     match why {
         Unplanned::Line => ErasureError::Event { event_id, source: "its line cannot be read".into() },
         Unplanned::Event(source) => ErasureError::Event { event_id, source: Box::new(source) },
@@ -257,7 +258,7 @@ fn id_of(body: &Bytes) -> EventId {
     record_of(body).map_or(NO_EVENT, |record| record.event_id())
 }
 
-fn trimmed(body: &Bytes) -> Bytes {
+pub(super) fn trimmed(body: &Bytes) -> Bytes {
     body.slice(..body.trim_ascii_end().len())
 }
 

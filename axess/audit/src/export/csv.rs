@@ -34,11 +34,14 @@ pub(super) fn header(out: &mut String) {
 }
 
 /// Writes the last line, by which a whole export is told from one that was cut off.
-pub(super) fn trailer(out: &mut String, events: u64) {
+pub(super) fn trailer(out: &mut String, events: u64, unreadable: u64) {
     let mut cells: [String; CSV_COLUMNS.len()] = Default::default();
     let [first, .., last] = &mut cells;
     *first = "END".to_owned();
-    *last = format!("{{\"events\":{events}}}");
+    *last = match unreadable {
+        0 => format!("{{\"events\":{events}}}"),
+        missing => format!("{{\"events\":{events},\"unreadable\":{missing}}}"),
+    };
     write_record(out, cells);
 }
 

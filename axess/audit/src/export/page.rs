@@ -18,13 +18,15 @@ const VERSION: u8 = 1;
 ///
 /// ```
 /// use axess_audit::export::AuditPage;
-/// let page = AuditPage { records: vec![], next: None };
+/// let page = AuditPage { records: vec![], unreadable: vec![], next: None };
 /// assert!(page.next.is_none(), "the last page");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditPage {
     /// The events; fewer than asked for, or none, is not yet the end.
     pub records: Vec<AuditRecord>,
+    /// Events of the page that are kept as something that is no event: nobody knows whether they are looked for.
+    pub unreadable: Vec<EventId>,
     /// Where the next page begins; absent at the end.
     pub next: Option<PageToken>,
 }
@@ -63,7 +65,8 @@ impl AuditSearch {
     /// Finds one page of at most `limit` events, and never more than [`MAX_PAGE`].
     ///
     /// Conditions the store does not know (several types, actor, address, text) are applied to at most [`MAX_SCANNED`] events
-    /// at a time: such a page may be short, or empty, and still have a next one.
+    /// at a time: such a page may be short, or empty, and still have a next one. Records and unreadable events together are
+    /// at most `limit`.
     ///
     /// # Errors
     ///
@@ -78,26 +81,27 @@ impl AuditSearch {
             return Err(ExportError::Token(InvalidPageToken::OtherSearch));
         }
         let limit = limit.clamp(1, MAX_PAGE);
-        let (mut records, mut next, mut scanned) = (Vec::new(), token, 0);
+        let (mut records, mut unreadable, mut next, mut scanned) = (Vec::new(), Vec::new(), token, 0);
         while scanned < MAX_SCANNED {
             let asked = if self.is_known_to_stores() { limit } else { MAX_PAGE };
             let rows = store.query(self.query(next, asked)).await.map_err(ExportError::Store)?;
             if rows.is_empty() {
-                return Ok(AuditPage { records, next: None });
+                return Ok(AuditPage { records, unreadable, next: None });
             }
             for row in rows {
                 scanned += 1;
                 next = Some(self.token(&row));
-                let record = readable(&row)?;
-                if self.holds_beyond_store(&record) {
-                    records.push(record);
+                match record_of(&row.body) {
+                    Ok(record) if self.holds_beyond_store(&record) => records.push(record),
+                    Ok(_) => {}
+                    Err(_) => unreadable.push(row.event_id),
                 }
-                if records.len() >= limit {
-                    return Ok(AuditPage { records, next });
+                if records.len() + unreadable.len() >= limit {
+                    return Ok(AuditPage { records, unreadable, next });
                 }
             }
         }
-        Ok(AuditPage { records, next })
+        Ok(AuditPage { records, unreadable, next })
     }
 
     fn token(&self, row: &AuditRow) -> PageToken {
@@ -115,11 +119,6 @@ impl AuditSearch {
         let rest = Self { user_id: None, from: None, until: None, ..self.clone() };
         self.is_known_to_stores() || rest.matches(record)
     }
-}
-
-fn readable(row: &AuditRow) -> Result<AuditRecord, ExportError> {
-    record_of(&row.body)
-        .map_err(|error| ExportError::Unreadable { event_id: row.event_id, source: Box::new(error) })
 }
 
 impl fmt::Display for PageToken {

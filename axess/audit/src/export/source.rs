@@ -7,6 +7,8 @@ use crate::{
     log::{AuditLog, LogPosition},
 };
 use axess_core::store::AuditStore;
+use axess_identity::EventId;
+use std::collections::VecDeque;
 
 /// The most bytes of the log one page reads.
 const LOG_BYTES: usize = 4 * 1024 * 1024;
@@ -27,7 +29,8 @@ pub trait EventSource: Send + 'static {
     ///
     /// # Errors
     ///
-    /// [`ExportError`]. The same page may then be asked for again.
+    /// [`ExportError::Unreadable`] leaves that event out: the next call goes on after it. After any other [`ExportError`] the
+    /// same page may be asked for again.
     fn page(&mut self) -> impl Future<Output = Result<Option<Vec<AuditRecord>>, ExportError>> + Send;
 }
 
@@ -45,21 +48,28 @@ pub struct StoreSource<S> {
     search: AuditSearch,
     next: Option<PageToken>,
     ended: bool,
+    /// Events of the last page that are to be reported.
+    unreadable: VecDeque<EventId>,
 }
 
 impl<S: AuditStore> StoreSource<S> {
     pub(super) fn new(store: S, search: AuditSearch) -> Self {
-        Self { store, search, next: None, ended: false }
+        Self { store, search, next: None, ended: false, unreadable: VecDeque::new() }
     }
 }
 
 impl<S: AuditStore> EventSource for StoreSource<S> {
     async fn page(&mut self) -> Result<Option<Vec<AuditRecord>>, ExportError> {
+        if let Some(event_id) = self.unreadable.pop_front() {
+            let source = "what is kept of it is no event".into();
+            return Err(ExportError::Unreadable { event_id, source });
+        }
         if self.ended {
             return Ok(None);
         }
         let page = self.search.page(&self.store, MAX_PAGE, self.next).await?;
         (self.next, self.ended) = (page.next, page.next.is_none());
+        self.unreadable = page.unreadable.into();
         Ok(Some(page.records))
     }
 }

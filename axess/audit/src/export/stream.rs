@@ -69,6 +69,7 @@ struct Export<S> {
     source: S,
     format: Format,
     events: u64,
+    unreadable: u64,
     /// What comes before the first event and is not sent yet.
     begun: bool,
     ended: bool,
@@ -78,10 +79,17 @@ fn export<S: EventSource>(
     source: S,
     format: Format,
 ) -> impl Stream<Item = Result<Bytes, ExportError>> + Send {
-    let export = Export { source, format, events: 0, begun: false, ended: false };
-    stream::try_unfold(export, |mut export| async move {
-        let chunk = export.chunk().await?;
-        Ok(chunk.map(|chunk| (chunk, export)))
+    let export = Export { source, format, events: 0, unreadable: 0, begun: false, ended: false };
+    stream::unfold(Some(export), |export| async move {
+        let mut export = export?;
+        match export.chunk().await {
+            Ok(chunk) => chunk.map(|chunk| (Ok(chunk), Some(export))),
+            Err(error @ ExportError::Unreadable { .. }) => {
+                export.unreadable += 1;
+                Some((Err(error), Some(export)))
+            }
+            Err(error) => Some((Err(error), None)),
+        }
     })
 }
 
@@ -136,11 +144,16 @@ impl<S: EventSource> Export<S> {
 
     fn trailer(&self, out: &mut String) {
         match self.format {
-            Format::Csv => csv::trailer(out, self.events),
+            Format::Csv => csv::trailer(out, self.events, self.unreadable),
             Format::Json => out.push_str("\n]\n"),
             Format::Ndjson => {
+                let missing = match self.unreadable {
+                    0 => String::new(),
+                    missing => format!(",\"unreadable\":{missing}"),
+                };
+                let (complete, events) = (self.unreadable == 0, self.events);
                 // Writing to a string cannot fail.
-                _ = writeln!(out, "{{\"export\":{{\"complete\":true,\"events\":{}}}}}", self.events);
+                _ = writeln!(out, "{{\"export\":{{\"complete\":{complete},\"events\":{events}{missing}}}}}");
             }
         }
     }

@@ -40,11 +40,19 @@ pub enum BufferStrategy {
     /// In this process. A crash loses what waits; a shutdown that runs out of time writes it to the recovery log.
     InMemory,
     /// In the log: an event is as durable as the log's fsync policy says before its operation is answered.
+    ///
+    /// Of the pipes on one folder, of this process or of others, one delivers, to its sinks; the others deliver
+    /// nothing until it has ended.
     FsBacked {
         /// The log.
         log: AuditLog,
     },
-    /// In a database, from where one process moves them into its log, in order.
+    /// In a database, from where they are moved into the log of a host, in order.
+    ///
+    /// Of the processes on one host the holder of the log's `dispatch.lock` moves them. Processes on several hosts need
+    /// [`AuditPipeConfig::leader_lock`] too: without it every host moves every event into its own log. With it one host
+    /// does at a time; when the lease goes to another one, a tenant's order spans the logs of both, and the events of
+    /// at most one batch may be in both.
     Database {
         /// The outbox in the database.
         outbox: Arc<dyn DynAuditOutbox>,
@@ -64,7 +72,8 @@ pub enum BufferFullPolicy {
     /// It is taken, and a sink that is behind misses its oldest ones. A log keeps all of them: only the sink goes
     /// without. Each episode is counted and recorded as an `AuditEventsDropped` event.
     DropOldest,
-    /// Its operation waits for room, at most [`AuditPipeConfig::block_for`], and then fails.
+    /// Its operation waits for room, at most [`AuditPipeConfig::block_for`], and then fails; at once inside a
+    /// [`UnitOfWork`](axess_core::store::UnitOfWork), which holds locks of its database.
     #[default]
     Block,
     /// Events that begin something (a login, a sign-up, a password reset, a refresh, a workload's call) are refused

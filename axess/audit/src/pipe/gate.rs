@@ -1,4 +1,5 @@
 use super::{BufferFullPolicy, PipeError};
+use axess_core::store::UnitOfWork;
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -29,12 +30,14 @@ pub(super) struct Gate {
 struct State {
     /// Events that were let in and are not in the buffer yet.
     entering: u64,
+    /// Events of a database that the log may have already. They are counted upstream.
+    arriving: u64,
     /// Events that were added to the buffer, ever.
     entered: u64,
     /// Events in front of the log, in a database.
     upstream: u64,
-    /// Events that wait, per sink.
-    depths: Vec<u64>,
+    /// Events that wait, per sink. Below zero when a sink had an event from the log before it was counted as added.
+    depths: Vec<i64>,
     closed: bool,
     shut: bool,
 }
@@ -49,12 +52,17 @@ enum Answer {
 impl State {
     fn waiting(&self) -> u64 {
         let slowest = self.depths.iter().copied().max().unwrap_or(0);
-        slowest.saturating_add(self.upstream).saturating_add(self.entering)
+        unsigned(slowest).saturating_add(self.upstream).saturating_add(self.entering)
     }
 
     fn add(&mut self, events: u64) {
         self.entered = self.entered.wrapping_add(events);
-        self.depths.iter_mut().for_each(|depth| *depth = depth.saturating_add(events));
+        self.depths.iter_mut().for_each(|depth| *depth = depth.saturating_add(signed(events)));
+    }
+
+    /// How many events the log may have that are not counted as added yet.
+    fn uncounted(&self) -> i64 {
+        signed(self.entering.saturating_add(self.arriving))
     }
 
     /// Closes at the limit and opens at half of it, so that it does not flutter.
@@ -72,9 +80,9 @@ impl Gate {
         block_for: Duration,
         sinks: usize,
     ) -> Self {
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let state = State {
             entering: 0,
+            arriving: 0,
             entered: 0,
             upstream: 0,
             depths: vec![0; sinks],
@@ -95,6 +103,10 @@ impl Gate {
     pub(super) async fn enter(&self, event_type: &str) -> Result<Entering<'_>, PipeError> {
         if let Some(entered) = self.answer(event_type)? {
             return Ok(entered);
+        }
+        // A unit of work holds locks of its database; what makes room may need them.
+        if UnitOfWork::current().is_some() {
+            return Err(PipeError::Full);
         }
         let waited = tokio::time::timeout(self.block_for, async {
             loop {
@@ -143,15 +155,16 @@ impl Gate {
     }
 
     pub(super) fn set_depth(&self, sink: usize, events: u64) {
-        self.change(|state| state.depths.get_mut(sink).map(|depth| *depth = events));
+        self.change(|state| state.depths.get_mut(sink).map(|depth| *depth = signed(events)));
     }
 
-    /// Takes over a count that was made while events were being added: those that were are known here, those of other
-    /// processes are in the count.
-    pub(super) fn set_depth_at_least(&self, sink: usize, counted: u64) {
+    /// Takes over a count that was made after the mark while events were being added: at most those that were added
+    /// since are missing from it, and at most those on their way are in it too early.
+    pub(super) fn set_depth_near(&self, mark: u64, sink: usize, counted: u64) {
         self.change(|state| {
-            let sure = counted.saturating_sub(state.entering);
-            state.depths.get_mut(sink).map(|depth| *depth = sure.max(*depth))
+            let least = signed(counted).saturating_sub(state.uncounted());
+            let most = signed(counted.saturating_add(state.entered.wrapping_sub(mark)));
+            state.depths.get_mut(sink).map(|depth| *depth = (*depth).max(least).min(most))
         });
     }
 
@@ -163,11 +176,11 @@ impl Gate {
     /// Sets the depth, unless events were or are being added since the mark: they may be counted or not.
     pub(super) fn set_depth_since(&self, mark: u64, sink: usize, events: u64) -> bool {
         let mut state = self.lock();
-        if state.entered != mark || state.entering > 0 {
+        if state.entered != mark || state.uncounted() > 0 {
             return false;
         }
         if let Some(depth) = state.depths.get_mut(sink) {
-            *depth = events;
+            *depth = signed(events);
         }
         state.settle(self.max);
         drop(state);
@@ -176,20 +189,26 @@ impl Gate {
     }
 
     pub(super) fn leave(&self, sink: usize, events: u64) {
-        self.change(|state| state.depths.get_mut(sink).map(|depth| *depth = depth.saturating_sub(events)));
+        self.change(|state| {
+            let least = -state.uncounted();
+            state.depths.get_mut(sink).map(|depth| *depth = depth.saturating_sub(signed(events)).max(least))
+        });
     }
 
     pub(super) fn set_upstream(&self, events: u64) {
         self.change(|state| state.upstream = events);
     }
 
-    /// Counts events that left the database, and those of them that the log did not have yet.
-    pub(super) fn moved_downstream(&self, left: usize, arrived: usize) {
-        let count = |events: usize| u64::try_from(events).unwrap_or(u64::MAX);
-        self.change(|state| {
-            state.upstream = state.upstream.saturating_sub(count(left));
-            state.add(count(arrived));
-        });
+    /// Announces events of the database that are about to be added to the log.
+    pub(super) fn arrive(&self, events: usize) -> Arriving<'_> {
+        let events = count(events);
+        self.change(|state| state.arriving = state.arriving.saturating_add(events));
+        Arriving { gate: self, events }
+    }
+
+    /// Counts events that left the database.
+    pub(super) fn left_upstream(&self, events: usize) {
+        self.change(|state| state.upstream = state.upstream.saturating_sub(count(events)));
     }
 
     /// Refuses everything from now on.
@@ -210,7 +229,7 @@ impl Gate {
     }
 
     pub(super) fn depth(&self, sink: usize) -> u64 {
-        self.lock().depths.get(sink).copied().unwrap_or(0)
+        unsigned(self.lock().depths.get(sink).copied().unwrap_or(0))
     }
 
     /// Returns how many events wait, whether beginnings are refused, and whether everything is.
@@ -280,6 +299,44 @@ impl Drop for Entering<'_> {
             self.gate.change(|state| state.entering = state.entering.saturating_sub(1));
         }
     }
+}
+
+/// Events between a database and the log.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Arriving<'g> {
+    gate: &'g Gate,
+    events: u64,
+}
+
+impl Arriving<'_> {
+    /// Counts those that the log did not have yet as waiting for every sink.
+    pub(super) fn arrived(mut self, fresh: usize) {
+        let events = std::mem::take(&mut self.events);
+        self.gate.change(|state| {
+            state.arriving = state.arriving.saturating_sub(events);
+            state.add(count(fresh));
+        });
+    }
+}
+
+impl Drop for Arriving<'_> {
+    fn drop(&mut self) {
+        let events = self.events;
+        self.gate.change(|state| state.arriving = state.arriving.saturating_sub(events));
+    }
+}
+
+fn count(events: usize) -> u64 {
+    u64::try_from(events).unwrap_or(u64::MAX)
+}
+
+fn signed(events: u64) -> i64 {
+    i64::try_from(events).unwrap_or(i64::MAX)
+}
+
+fn unsigned(events: i64) -> u64 {
+    u64::try_from(events).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -154,13 +154,20 @@ impl Feed for LogFeed {
         self.gate.leave(sink, settled);
         let path = self.cursor(sink);
         let text = serde_json::to_vec(progress).map_err(PipeError::NotAnEvent)?;
-        folder::blocking(move || folder::replace(&path, |file| file.write_all(&text))).await
+        let log = self.log.clone();
+        let keep = move || {
+            // After a power cut the cursor must not be ahead of the log.
+            log.sync_acknowledged().map_err(PipeError::Log)?;
+            folder::replace(&path, |file| file.write_all(&text))
+        };
+        folder::blocking(keep).await
     }
 
     async fn count(&self, sink: usize, progress: &Progress<LogPosition>) -> Result<(), PipeError> {
-        let mut depth = 0;
+        let (mut mark, mut depth) = (0, 0);
         for _ in 0..COUNTS {
-            let (log, at, mark) = (self.log.clone(), progress.at, self.gate.mark());
+            let (log, at) = (self.log.clone(), progress.at);
+            mark = self.gate.mark();
             let after = folder::blocking(move || depth_after(&log, at)).await?;
             depth = after.entries.saturating_add(progress.in_lanes());
             if self.gate.set_depth_since(mark, sink, depth) {
@@ -168,7 +175,7 @@ impl Feed for LogFeed {
             }
         }
         // Events come faster than they can be counted; what is a little wrong is put right by the next count.
-        self.gate.set_depth_at_least(sink, depth);
+        self.gate.set_depth_near(mark, sink, depth);
         Ok(())
     }
 
@@ -207,5 +214,37 @@ fn depth_after(log: &AuditLog, at: LogPosition) -> Result<LogDepth, PipeError> {
     match log.depth_after(at) {
         Err(LogError::Retired { first }) => log.depth_after(first).map_err(PipeError::Log),
         depth => depth.map_err(PipeError::Log),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        chain::AuditKeys,
+        log::{AuditLogConfig, FsyncPolicy},
+        pipe::BufferFullPolicy,
+    };
+    use axess_clock::MockClock;
+    use axess_events::account::PasswordChanged;
+    use axess_identity::{EventId, UserId};
+    use axess_rng::MockRng;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_cursor_is_never_ahead_of_what_the_disk_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = AuditKeys::generate(&MockRng::new(1));
+        let settings = AuditLogConfig { fsync: FsyncPolicy::Never, ..AuditLogConfig::new(folder.path()) };
+        let log = AuditLog::open(settings, keys, Arc::new(MockClock::default()), Arc::new(MockRng::new(2)))
+            .unwrap();
+        let gate = Arc::new(Gate::new(BufferFullPolicy::Block, 9, 9, Duration::ZERO, 1));
+        let feed = LogFeed::new(log.clone(), folder.path(), &["s".to_owned()], gate, true).unwrap();
+        let event = AuthEvent::from(PasswordChanged { user_id: UserId::from_parts(0, [1; 10]) });
+        let id = EventId::from_parts(0, [2; 10]);
+        feed.note(AuthEventEnvelope::new(id, chrono::DateTime::UNIX_EPOCH, event)).await.unwrap();
+        assert!(log.unforced().unwrap() > 0);
+        feed.save(0, &Progress::new(log.end().unwrap()), 1).await.unwrap();
+        assert_eq!(log.unforced().unwrap(), 0);
     }
 }

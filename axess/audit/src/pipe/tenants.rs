@@ -16,6 +16,9 @@ pub const MAX_TENANT_PIPES: usize = 10_000;
 ///
 /// Clones share the pipes. Events of other tenants, and of none, go to the default pipe.
 ///
+/// Each pipe on a log needs a log folder of its own: of two pipes on one folder only the first to start delivers, to its
+/// own sinks, and those of the other get nothing until it has ended.
+///
 /// ```
 /// # use axess_audit::{AuditRecord, pipe::*, sink::{EventSink, SinkFuture}};
 /// # use std::{sync::Arc, time::Duration};

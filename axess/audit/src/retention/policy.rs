@@ -41,7 +41,7 @@ pub struct RetentionConfig {
     pub batch: usize,
     /// For how long nothing may have happened before the clock is doubted.
     pub max_silence: Duration,
-    /// How many days of a scope one run deletes from the archive.
+    /// How many days of a scope one run deletes from the archive, and how many days of segments from the log.
     pub max_archive_days: usize,
     /// How long another instance waits before it takes over. One batch must take less.
     pub lease: Duration,

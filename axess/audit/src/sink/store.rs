@@ -71,7 +71,8 @@ impl<S: AuditStore + 'static> EventSink for StoreSink<S> {
     }
 }
 
-fn row(record: &AuditRecord) -> AuditRow {
+/// Returns the row a store or an archive keeps of an event.
+pub(super) fn row(record: &AuditRecord) -> AuditRow {
     AuditRow {
         event_id: record.event_id(),
         tenant_id: record.envelope.tenant_id,

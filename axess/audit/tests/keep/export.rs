@@ -276,7 +276,28 @@ async fn a_failure_in_the_middle_is_said_and_nothing_looks_whole() {
     place.store.append(rows.clone()).await.unwrap();
     let chunks: Vec<_> = export_ndjson(all().over_store(place.store.clone())).collect().await;
     let id = rows[1].event_id;
-    assert!(matches!(chunks.last(), Some(Err(ExportError::Unreadable { event_id, .. })) if *event_id == id));
+    let mut chunks = chunks.into_iter();
+    assert!(chunks.next().unwrap().unwrap().len() > 100, "what can be read comes first");
+    let failed = chunks.next().unwrap();
+    assert!(matches!(failed, Err(ExportError::Unreadable { event_id, .. }) if event_id == id));
+    let rest: Vec<_> = chunks.map(Result::unwrap).collect();
+    assert_eq!(rest.concat(), b"{\"export\":{\"complete\":false,\"events\":2,\"unreadable\":1}}\n");
+    let chunks: Vec<_> = export_csv(all().over_store(place.store.clone())).collect().await;
+    let end = chunks.last().unwrap().as_ref().unwrap();
+    assert!(end.ends_with(b"\"{\"\"events\"\":2,\"\"unreadable\"\":1}\"\r\n"), "{end:?}");
+    // Pages go on past it, whatever their size.
+    let (mut token, mut pages) = (None, Vec::new());
+    loop {
+        let page = all().page(&place.store, 1, token).await.unwrap();
+        token = page.next;
+        pages.extend(page.records.iter().map(AuditRecord::event_id).map(Ok));
+        pages.extend(page.unreadable.into_iter().map(Err));
+        if token.is_none() {
+            break;
+        }
+    }
+    pages.sort_by_key(|found| found.unwrap_or_else(|id| id));
+    assert_eq!(pages, [Ok(rows[0].event_id), Err(id), Ok(rows[2].event_id)]);
 }
 
 /// Counts the pages that are asked for.

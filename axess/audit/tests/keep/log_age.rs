@@ -60,11 +60,58 @@ async fn a_segment_goes_when_it_is_old_and_every_sink_has_it() {
     let end = log.end().unwrap();
     *passed.lock().unwrap() = Some(end);
     place.heartbeat(1).await;
-    assert!(retention.run_once().await.unwrap().retired_segments > 0);
+    // A week of them at a time.
+    let mut runs = 0;
+    while retention.run_once().await.unwrap().retired_segments > 0 {
+        runs += 1;
+    }
+    assert!(runs > 1);
     let left = log.segments().unwrap();
     assert!(
         left.iter().all(|segment| segment.segment >= end.segment) && left.last().unwrap().active,
         "{left:?}"
     );
+    verify(&log);
+}
+
+#[tokio::test]
+async fn a_clock_years_ahead_costs_a_week_of_the_log() {
+    let place = Place::new();
+    let log = open_log(&place.folder.path().join("log"), &place.clock);
+    for n in 0..40 {
+        for m in 0..5 {
+            logged(&log, &[event(u64::try_from(n).unwrap() * 5 + m, tenant(1), day(n))]);
+        }
+    }
+    let end = log.end().unwrap();
+    let log_retention = LogRetention::new(log.clone(), 10 * DAY, Arc::new(move || Some(end)));
+    let retention = place.retention().with_log(log_retention);
+    place.clock.set(day(3_650));
+    place.heartbeat(1).await;
+    assert!(retention.run_once().await.unwrap().retired_segments > 0);
+    let oldest = log.segments().unwrap()[0].until.unwrap();
+    assert!(oldest > day(6) && oldest <= day(9), "{oldest}");
+    verify(&log);
+}
+
+#[tokio::test]
+async fn an_old_event_at_its_end_does_not_make_a_segment_old() {
+    let place = Place::new();
+    let log = open_log(&place.folder.path().join("log"), &place.clock);
+    let segment = log.end().unwrap().segment;
+    logged(&log, &[event(0, tenant(1), day(99))]);
+    let mut n = 1;
+    while log.end().unwrap().segment == segment {
+        logged(&log, &[event(n, tenant(1), start())]);
+        n += 1;
+    }
+    assert!(log.segments().unwrap()[0].until.unwrap() == start());
+    let end = log.end().unwrap();
+    let log_retention = LogRetention::new(log.clone(), 10 * DAY, Arc::new(move || Some(end)));
+    let retention = place.retention().with_log(log_retention);
+    place.clock.set(day(100));
+    assert_eq!(retention.run_once().await.unwrap().retired_segments, 0);
+    place.clock.set(day(110));
+    assert_eq!(retention.run_once().await.unwrap().retired_segments, 1);
     verify(&log);
 }

@@ -19,7 +19,11 @@ mod faults;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod letters;
+#[cfg(test)]
 mod log_age;
+#[cfg(test)]
+mod piped;
 #[cfg(test)]
 mod restore;
 #[cfg(test)]

@@ -88,6 +88,22 @@ async fn recording_a_drop_does_not_make_drops_for_ever() {
 }
 
 #[tokio::test]
+async fn a_sink_that_asked_for_peace_has_it_while_events_are_dropped() {
+    for front in FRONTS {
+        let folder = tempfile::tempdir().unwrap();
+        let busy = Taker::always("busy", Does::FailFor(Duration::from_secs(3_000)));
+        let settings = config(front, folder.path()).with_sink(busy.clone()).with_max_buffer_size(10);
+        let pipe = start(settings.with_policy(BufferFullPolicy::DropOldest)).await;
+        for n in 1..=40 {
+            emit(&pipe, [n], 1).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        eventually("some are dropped", || stats(&pipe, "busy").dropped > 10).await;
+        assert_eq!(busy.calls(), 1, "{front:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_log_keeps_what_a_sink_misses() {
     let folder = tempfile::tempdir().unwrap();
     let (pipe, ..) = full(Front::Files, folder.path(), BufferFullPolicy::DropOldest).await;

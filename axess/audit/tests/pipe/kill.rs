@@ -85,6 +85,24 @@ pub(crate) fn numbers_in(path: &Path) -> Vec<u64> {
     File::open(path).map(|mut file| read_numbers(&mut file).unwrap()).unwrap_or_default()
 }
 
+/// Returns the event id of every entry of a log, from its files.
+fn ids_in(log: &Path) -> Vec<String> {
+    let is_segment = |path: &PathBuf| {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let files = fs::read_dir(log).unwrap().map(|file| file.unwrap().path()).filter(is_segment);
+    let mut ids = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(file).unwrap();
+        ids.extend(text.lines().filter_map(|line| {
+            let (_, rest) = line.split_once("\"event_id\":\"")?;
+            rest.split_once('"').map(|(id, _)| id.to_owned())
+        }));
+    }
+    ids
+}
+
 pub(crate) fn open(folder: &Path) -> AuditLog {
     let keys = AuditKeys::generate(&MockRng::new(1));
     let config = AuditLogConfig::new(folder.join("log"));
@@ -215,6 +233,13 @@ fn lives(kills: u64, all: u64, limit: Duration) {
     // An operation that was killed before its answer may have left its event: no more than were under way.
     let unanswered = received.len() - acknowledged.len();
     assert!(unanswered as u64 <= kills * (OPERATIONS + 128), "{unanswered} events from nowhere");
+    // The receiver leaves out what it has; the log itself must have each event once.
+    let mut ids = ids_in(&folder.path().join("log"));
+    let entries = ids.len();
+    assert!(entries >= received.len());
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), entries, "something is in the log twice");
 }
 
 #[test]

@@ -158,3 +158,58 @@ async fn dead_letters_have_a_limit_and_beyond_it_nothing_is_lost() {
         "each is somewhere"
     );
 }
+
+#[tokio::test]
+async fn a_sink_that_is_down_is_offered_dead_letters_once() {
+    for front in FRONTS {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = Taker::always("s", Does::Refuse(0));
+        let pipe = start(config(front, folder.path()).with_sink(sink.clone())).await;
+        emit(&pipe, 1..=70, 1).await;
+        eventually("everything is dead", || stats(&pipe, "s").dead_lettered == 140).await;
+        sink.becomes(|_, _| Does::Fail);
+        let before = sink.calls();
+        assert_eq!(pipe.redeliver_dead("s").await.unwrap(), Redelivered { delivered: 0, left: 140 });
+        assert_eq!(sink.calls() - before, 1, "{front:?}");
+        sink.becomes(|_, _| Does::Take);
+        assert_eq!(pipe.redeliver_dead("s").await.unwrap(), Redelivered { delivered: 140, left: 0 });
+        end(pipe).await;
+        assert_eq!(sink.numbers(), (1..=70).collect::<Vec<_>>(), "{front:?}");
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_without_room_hold_up_only_their_tenant() {
+    for front in FRONTS {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = Taker::new("s", |batch, _| {
+            if batch.iter().any(|r| r.envelope.tenant_id == Some(tenant(3))) {
+                Does::Fail
+            } else {
+                Does::Take
+            }
+        });
+        let pause = Duration::from_millis(20);
+        let retry = RetryPolicy { first: pause, cap: pause, max_attempts: Some(4) };
+        let settings = config(front, folder.path()).with_sink(sink.clone()).with_batch(16);
+        let pipe = start(settings.with_retry(retry).with_max_dead_letter_bytes(10)).await;
+        for n in 1..=100 {
+            emit(&pipe, [n], (n % 5) as u8).await;
+        }
+        eventually("it says why it stands still", || {
+            stats(&pipe, "s").last_error.is_some_and(|text| text.contains("as much room"))
+        })
+        .await;
+        for n in 101..=200 {
+            emit(&pipe, [n], (n % 5) as u8).await;
+        }
+        eventually("the others have theirs", || sink.numbers().len() == 160).await;
+        let before = sink.calls();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let calls = sink.calls() - before;
+        assert!(calls < 100, "{front:?}: {calls} calls in 300 ms, 30 are due");
+        sink.becomes(|_, _| Does::Take);
+        end(pipe).await;
+        assert_eq!(sink.numbers().len(), 200, "{front:?}");
+    }
+}

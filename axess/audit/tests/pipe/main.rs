@@ -12,3 +12,4 @@ mod processes;
 mod sinks;
 mod stop;
 mod tenants;
+mod units;

@@ -79,3 +79,41 @@ async fn one_sink_sees_what_many_tasks_emit_each_in_its_order() {
         }
     }
 }
+
+/// Of seventy tenants that fail, more than can be held back, each recovers when the dice say so.
+#[tokio::test]
+async fn more_failing_tenants_than_can_be_held_back_get_everything_in_order() {
+    const HEALTHY: u8 = 0;
+    for (front, seed) in [(Front::Memory, 1), (Front::Memory, 2), (Front::Files, 3), (Front::Files, 4)] {
+        let folder = tempfile::tempdir().unwrap();
+        let dice = MockRng::new(seed);
+        let well_at: Vec<u64> = (0..=70).map(|of| u64::from(of > 0) * random_below(&dice, 600)).collect();
+        let sink = Taker::new("s", move |batch, call| {
+            let is_well = |of: u8| well_at[usize::from(of)] <= call as u64;
+            match call {
+                // Meanwhile all the others arrive, and are read at once.
+                1 => Does::TakeAfter(Duration::from_millis(500)),
+                _ if batch.iter().all(|record| is_well(tenant_of(record))) => Does::Take,
+                _ => Does::Fail,
+            }
+        });
+        let settings = config(front, folder.path()).with_sink(sink.clone()).with_batch(512);
+        let pipe = start(settings.with_delivery_timeout(Duration::from_secs(5))).await;
+        emit(&pipe, [1], HEALTHY).await;
+        eventually("the first is under way", || sink.calls() == 1).await;
+        let numbers = |of: u8| (2..7).map(move |n| u64::from(of) * 100 + n);
+        futures_util::future::join_all((0..=70).map(|of| emit(&pipe, numbers(of), of))).await;
+        end(pipe).await;
+        let mut got: BTreeMap<u8, Vec<u64>> = BTreeMap::new();
+        for record in sink.taken() {
+            got.entry(tenant_of(&record)).or_default().push(number(&record));
+        }
+        let mut sent: BTreeMap<u8, Vec<u64>> = (0..=70).map(|of| (of, numbers(of).collect())).collect();
+        sent.get_mut(&HEALTHY).unwrap().insert(0, 1);
+        assert_eq!(got, sent, "{front:?}, seed {seed}");
+    }
+}
+
+fn tenant_of(record: &axess_audit::AuditRecord) -> u8 {
+    record.envelope.tenant_id.unwrap().as_uuid().into_bytes()[15]
+}

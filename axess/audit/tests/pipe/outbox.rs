@@ -12,12 +12,14 @@ use axess_core::{
         StoreErrorKind,
     },
 };
+use axess_events::{AuditPayload, AuthEventEnvelope};
 use axess_rng::{MockRng, random_below};
 use std::{
+    borrow::Cow,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -195,6 +197,87 @@ async fn a_database_that_is_away_refuses_operations_and_not_for_ever() {
     emit(&pipe, [2], 1).await;
     eventually("it goes on", || sink.numbers().contains(&2)).await;
     end(pipe).await;
+}
+
+#[derive(serde::Serialize)]
+#[serde(tag = "event_type")]
+struct Big {
+    text: String,
+}
+
+impl AuditPayload for Big {
+    fn event_type(&self) -> Cow<'static, str> {
+        "Big".into()
+    }
+}
+
+#[tokio::test]
+async fn more_bytes_than_the_log_takes_at_once_are_moved_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, sink) = (MemoryAuditOutbox::new(), Taker::good("s"));
+    let big = |n| {
+        let payload = Big { text: "x".repeat(190 * 1_024) };
+        AuthEventEnvelope::new(event_id(n), chrono::DateTime::UNIX_EPOCH, payload).with_tenant(tenant(1))
+    };
+    let records: Vec<_> = (1..=100).map(|n| outbox_record(&big(n)).unwrap()).collect();
+    assert!(
+        records.iter().map(|record| record.body.len()).sum::<usize>() > axess_audit::log::MAX_BATCH_BYTES
+    );
+    AuditOutbox::append(&outbox, records).await.unwrap();
+    let settings = database(Arc::new(outbox.clone()), folder.path()).with_sink(sink.clone());
+    end(start(settings.with_delivery_timeout(Duration::from_secs(10))).await).await;
+    let ids: Vec<_> = sink.of_type("Big").iter().map(|record| record.event_id()).collect();
+    assert_eq!(ids, (1..=100).map(event_id).collect::<Vec<_>>());
+    assert!(is_empty(&outbox).await);
+}
+
+/// An outbox that stops answering.
+#[derive(Default)]
+struct Hanging {
+    outbox: MemoryAuditOutbox,
+    hangs: AtomicBool,
+}
+
+impl Hanging {
+    async fn answer(&self) {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl AuditOutbox for Hanging {
+    async fn append(&self, records: Vec<OutboxRecord>) -> Result<(), StoreError> {
+        self.answer().await;
+        AuditOutbox::append(&self.outbox, records).await
+    }
+
+    async fn peek(&self, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.answer().await;
+        AuditOutbox::peek(&self.outbox, limit).await
+    }
+
+    async fn complete(&self, sequences: Vec<u64>) -> Result<(), StoreError> {
+        self.answer().await;
+        AuditOutbox::complete(&self.outbox, sequences).await
+    }
+
+    async fn depth(&self) -> Result<OutboxDepth, StoreError> {
+        self.answer().await;
+        AuditOutbox::depth(&self.outbox).await
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, sink) = (Arc::new(Hanging::default()), Taker::good("s"));
+    let pipe = start(database(outbox.clone(), folder.path()).with_sink(sink.clone())).await;
+    emit(&pipe, [1], 1).await;
+    eventually("it arrives", || sink.numbers() == [1]).await;
+    outbox.hangs.store(true, Ordering::SeqCst);
+    let ended = tokio::time::timeout(Duration::from_secs(10), pipe.shutdown(Duration::from_millis(50)));
+    ended.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -82,7 +82,8 @@ async fn what_waits_in_a_database_counts() {
     gate.enter("Logout").await.unwrap().into_database();
     gate.set_upstream(3);
     assert_eq!(gate.look().0, 3);
-    gate.moved_downstream(2, 2);
+    gate.arrive(3).arrived(2);
+    gate.left_upstream(2);
     assert_eq!((gate.look().0, gate.depth(0), gate.depth(1)), (3, 2, 2));
 }
 
@@ -92,14 +93,61 @@ async fn a_count_made_while_events_enter_is_not_trusted() {
     let mark = gate.mark();
     let entering = gate.enter("Logout").await.unwrap();
     assert!(!gate.set_depth_since(mark, 0, 1), "the one that enters may be counted");
-    gate.set_depth_at_least(0, 3);
+    gate.set_depth_near(mark, 0, 3);
     assert_eq!(gate.depth(0), 2, "two of others, if it is counted");
-    gate.set_depth_at_least(0, 1);
-    assert_eq!(gate.depth(0), 2, "what is known is not forgotten");
+    gate.set_depth_near(mark, 0, 1);
+    assert_eq!(gate.depth(0), 1, "the others were delivered elsewhere");
     entering.into_buffer();
+    gate.set_depth_near(mark, 0, 1);
+    assert_eq!(gate.depth(0), 2, "the one that entered may be missing from the count");
     assert!(!gate.set_depth_since(mark, 0, 1), "it has entered since");
     assert!(gate.set_depth_since(gate.mark(), 0, 1));
     assert_eq!(gate.depth(0), 1);
+}
+
+#[tokio::test]
+async fn counts_made_under_load_follow_what_waits_down_again() {
+    let gate = gate(BufferFullPolicy::DropOldest);
+    for _ in 0..100 {
+        fill(&gate, 9).await;
+        // Somebody is always entering, and another process delivers everything.
+        let (mark, entering) = (gate.mark(), gate.enter("Logout").await.unwrap());
+        gate.set_depth_near(mark, 0, 0);
+        gate.set_depth_near(mark, 1, 0);
+        entering.into_buffer();
+    }
+    assert_eq!(gate.look().0, 1);
+}
+
+#[tokio::test]
+async fn what_a_sink_has_before_it_is_counted_leaves_no_trace() {
+    let gate = gate(BufferFullPolicy::DropOldest);
+    for _ in 0..100 {
+        let entering = gate.enter("Logout").await.unwrap();
+        gate.leave(0, 1);
+        gate.leave(1, 1);
+        assert_eq!((gate.depth(0), gate.look().0), (0, 1));
+        entering.into_buffer();
+        let arriving = gate.arrive(3);
+        gate.leave(0, 3);
+        gate.leave(1, 3);
+        arriving.arrived(3);
+    }
+    assert_eq!(gate.look().0, 0);
+    gate.leave(0, 5);
+    fill(&gate, 1).await;
+    assert_eq!(gate.depth(0), 1, "events of other processes are not owed");
+}
+
+#[tokio::test]
+async fn a_unit_of_work_does_not_wait_with_its_locks() {
+    let gate = Gate::new(BufferFullPolicy::Block, 1, 2, Duration::from_secs(60), 1);
+    fill(&gate, 1).await;
+    let refused = axess_core::store::UnitOfWork::run(async {
+        let refused = tokio::time::timeout(Duration::from_secs(5), let_in(&gate, "Logout")).await;
+        Ok::<_, axess_core::store::StoreError>(refused)
+    });
+    assert!(matches!(refused.await.unwrap(), Ok(Err(PipeError::Full))));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use super::{
     Feed, Run, Worker,
     deliver::{Failure, gave_up},
-    monotonic,
+    describe, monotonic,
 };
 use crate::{
     AuditRecord,
@@ -81,11 +81,15 @@ impl<F: Feed> Worker<F> {
         run.places.retain(|_| places.next().copied().unwrap_or(true));
     }
 
-    /// Gives a chain a lane of its own.
+    /// Gives a chain a lane of its own. What it has in hand is passed over: the lane has it once the common cursor is
+    /// past it, and is not let go before.
     fn hold(&mut self, chain: Chain) {
-        let mine = self.main.records.iter().filter(|record| chain_of(record) == chain).count();
-        self.take_out(chain, mine);
-        self.progress.hold(chain, u64::try_from(mine).unwrap_or(u64::MAX));
+        let run = &mut self.main;
+        let hand = run.places.iter().zip(&run.records).filter(|(_, record)| chain_of(record) == chain);
+        let mine: Vec<_> = hand.map(|(place, _)| (*place, chain)).collect();
+        self.take_out(chain, mine.len());
+        self.main.skipped.extend(mine);
+        self.progress.hold(chain);
         let mut lane = Run::new(1);
         lane.attempts = self.main.attempts;
         lane.due = Some(monotonic() + self.pause(lane.attempts, None));
@@ -110,12 +114,23 @@ impl<F: Feed> Worker<F> {
     async fn lane_step(&mut self, chain: Chain, run: &mut Run<F::Place>) -> Result<bool, PipeError> {
         let Some(at) = self.progress.lane(chain).map(|lane| lane.at) else { return Ok(false) };
         if run.records.is_empty() {
+            if at >= self.progress.at {
+                run.due = None;
+                return Ok(self.caught_up(chain).await);
+            }
             let until = Some(self.progress.at);
             let max = self.context.batch;
             let ask = Ask { after: at, until, only: Some(chain), except: Vec::new(), max };
-            let page = self.feed.read(self.place, ask).await?;
-            let Some(end) = page.end else { return Ok(self.caught_up(chain).await) };
-            (run.places, run.records, run.end) = (page.places, page.records, Some(end));
+            let page = match self.feed.read(self.place, ask).await {
+                Ok(page) => page,
+                Err(error) => {
+                    self.lane_broke(run, &error);
+                    return Ok(false);
+                }
+            };
+            // Without an end nothing lies before the common cursor.
+            let end = page.end.or(until);
+            (run.places, run.records, run.end) = (page.places, page.records, end);
         }
         let batch: Vec<AuditRecord> = run.records.iter().take(run.limit).cloned().collect();
         let (settled, failure) = self.push(&batch).await;
@@ -134,12 +149,25 @@ impl<F: Feed> Worker<F> {
             && batch.len() - settled == 1
             && let Some(first) = run.records.first().cloned()
         {
-            self.bury(&first, &gave_up(run.attempts, &failure.text)).await?;
+            // What goes wrong here is the lane's alone: the others go on.
+            if let Err(error) = self.bury(&first, &gave_up(run.attempts, &failure.text)).await {
+                self.lane_broke(run, &error);
+                return Ok(true);
+            }
             self.settle_lane(chain, run, 1).await;
             return Ok(true);
         }
         run.due = Some(monotonic() + self.pause(run.attempts, failure.after));
         Ok(true)
+    }
+
+    /// Lets a lane rest after something other than its sink failed.
+    fn lane_broke(&mut self, run: &mut Run<F::Place>, error: &PipeError) {
+        let text = describe(error);
+        tracing::error!(sink = self.sink.name(), error = text, "a tenant's events stay where they are");
+        self.gauge(|gauge| gauge.failed(&text));
+        run.attempts = run.attempts.saturating_add(1);
+        run.due = Some(monotonic() + self.pause(run.attempts, None));
     }
 
     async fn settle_lane(&mut self, chain: Chain, run: &mut Run<F::Place>, settled: usize) {

@@ -44,7 +44,6 @@ impl<F: Feed> Worker<F> {
         let mut page = self.feed.read(self.place, self.ask(self.progress.at, max)).await?;
         let Some(end) = page.end.filter(|_| self.goes_on()) else { return Ok(false) };
         self.progress.advance(end, &mut page.skipped);
-        (self.main.attempts, self.main.due) = (0, None);
         self.dropped(&page.records).await;
         Ok(true)
     }

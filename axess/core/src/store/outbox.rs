@@ -54,7 +54,7 @@ pub struct OutboxDepth {
 }
 
 storage_trait! {
-    /// Keeps audit events until every sink has them.
+    /// Keeps audit events until they are in the log, from which the sinks get them.
     ///
     /// It is read by one worker at a time (see [`LeaderLock`](super::LeaderLock)); several processes may write.
     ///
@@ -69,7 +69,7 @@ storage_trait! {
         async fn append(records: Vec<OutboxRecord>) -> Result<(), StoreError>;
         /// Reads the oldest records, in order, at most `limit`.
         async fn peek(limit: usize) -> Result<Vec<OutboxEntry>, StoreError>;
-        /// Removes records that every sink has; unknown ones are fine.
+        /// Removes records that are in the log; unknown ones are fine.
         async fn complete(sequences: Vec<u64>) -> Result<(), StoreError>;
         /// Says how much waits.
         async fn depth() -> Result<OutboxDepth, StoreError>;

@@ -10,6 +10,7 @@ use std::{
 /// Verbs that record nothing, and why.
 pub(super) const EXCUSED: &[(&str, &str)] = &[
     ("audit::emit", "it is what the others record with"),
+    ("audit::together", "runs what its caller writes and records"),
     ("delegated::downstreams", "reads"),
     ("delegated::load", "reads; what it writes is the same under a newer key"),
     ("service::begin_totp_enrolment", "keeps a secret in the session that nobody has proved to have yet"),

@@ -178,11 +178,11 @@ fn a_log_that_nobody_appends_to_is_attested_when_its_time_has_come() {
     log.append(vec![entry(Some(1), 1)]).unwrap();
     assert_eq!(place.verify().attested, 0);
     place.clock.advance(Duration::from_secs(86_400));
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
-    while place.verify().attested == 0 {
-        assert!(std::time::Instant::now() < deadline, "no checkpoint was signed");
+    let is_attested = (0..600).any(|_| {
         std::thread::sleep(Duration::from_millis(50));
-    }
+        place.verify().attested == 1
+    });
+    assert!(is_attested, "no checkpoint was signed");
     log.close().unwrap();
     place.assert_whole();
 }

@@ -1,9 +1,8 @@
 //! What a refused caller sees: `application/problem+json` (RFC 9457) with a stable `code`, and nothing about why inside.
 
-use axess_core::audit::AuditError;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 /// Renders a problem.
 pub(crate) fn problem(status: StatusCode, code: &'static str) -> Response {
@@ -25,18 +24,6 @@ pub(crate) fn unauthenticated(code: &'static str) -> Response {
 
 pub(crate) fn internal() -> Response {
     problem(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
-}
-
-/// Returns the wait that a full audit trail asks for, if that is what is at the bottom of `error`.
-pub(crate) fn audit_wait(error: &(dyn Error + 'static)) -> Option<Duration> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(audit) = error.downcast_ref::<AuditError>() {
-            return audit.retry_after();
-        }
-        cause = error.source();
-    }
-    None
 }
 
 /// 503, with the wait in whole seconds when it is known.

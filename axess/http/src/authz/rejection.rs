@@ -1,5 +1,6 @@
 use crate::{guard::GuardRejection, problem};
 use axess_authz::{AuthzDenied, AuthzError, AuthzListError, AuthzUnavailable, FilterError};
+use axess_core::audit::AuditError;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use std::{error::Error, time::Duration};
@@ -52,7 +53,7 @@ impl IntoResponse for AuthzRejection {
             }
             Self::Unavailable(error) => {
                 tracing::error!(error = &error as &dyn Error, "there is no decision");
-                let wait = problem::audit_wait(&error).unwrap_or(RETRY_AFTER);
+                let wait = audit_wait(&error).unwrap_or(RETRY_AFTER);
                 match error {
                     AuthzUnavailable::BatchTooLarge => problem::internal(),
                     AuthzUnavailable::Provider { .. } | AuthzUnavailable::Audit(_) => {
@@ -106,4 +107,16 @@ impl From<AuthzListError> for AuthzRejection {
             AuthzListError::Unavailable(error) => Self::Unavailable(error),
         }
     }
+}
+
+/// Returns the wait that a full audit trail asks for, if that is what is at the bottom of `error`.
+fn audit_wait(error: &(dyn Error + 'static)) -> Option<Duration> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(audit) = error.downcast_ref::<AuditError>() {
+            return audit.retry_after();
+        }
+        cause = error.source();
+    }
+    None
 }

@@ -174,7 +174,7 @@ fn a_poll_never_blocks_the_runtime() {
 #[test]
 fn a_log_that_nobody_appends_to_is_attested_when_its_time_has_come() {
     let place = Place::new();
-    let log = place.open();
+    let log = place.open_with(AuditLogConfig::new(&place.path));
     log.append(vec![entry(Some(1), 1)]).unwrap();
     assert_eq!(place.verify().attested, 0);
     place.clock.advance(Duration::from_secs(86_400));

@@ -14,8 +14,8 @@ pub(crate) struct Lease {
 ///
 /// ```
 /// # #[cfg(feature = "sqlite")]
-/// fn of(transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>) -> axess_sql::SqlConnection<'_> {
-///     (&mut **transaction).into()
+/// fn of(connection: &mut sqlx::SqliteConnection) -> axess_sql::SqlConnection<'_> {
+///     connection.into()
 /// }
 /// ```
 pub enum SqlConnection<'c> {

@@ -1,5 +1,5 @@
 use crate::{
-    inbox, mailbox,
+    aws, inbox, mailbox,
     recipe::{self, Recipe},
 };
 
@@ -9,7 +9,7 @@ use crate::{
 /// use axess_peers::Kind;
 ///
 /// assert_eq!(Kind::RedisCluster.variable(), "AXESS_TEST_REDIS_CLUSTER");
-/// assert_eq!(Kind::ALL.len(), 9);
+/// assert_eq!(Kind::ALL.len(), 11);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -32,11 +32,19 @@ pub enum Kind {
     /// SeaweedFS with its S3 API: it checks signatures, digests, conditions and retention. No bucket is there. Beside
     /// the administrator of the URL it knows `reader` with the secret `readerpass`, who may not write.
     S3,
+    /// MiniStack, which plays AWS, with the account of [`crate::AwsAccount`]: it checks signatures, trust, and what users,
+    /// roles and sessions may do. The URL has the keys of `broker`. It takes a key it does not know for the account's
+    /// root, does not read `aws:SourceIdentity` in conditions, does not check the signature of a web identity, and starts
+    /// afresh each time.
+    MiniStack,
+    /// Moto, which plays AWS too, with the same account. It refuses keys it does not know and has a Cost Explorer, but
+    /// looks at the actions of policies only: session policies, resources and conditions count for nothing.
+    Moto,
 }
 
 impl Kind {
     /// Lists every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Postgres,
         Self::MariaDb,
         Self::Redis,
@@ -46,6 +54,8 @@ impl Kind {
         Self::Smtp,
         Self::Syslog,
         Self::S3,
+        Self::MiniStack,
+        Self::Moto,
     ];
 
     /// Returns the name for messages.
@@ -60,6 +70,8 @@ impl Kind {
             Self::Smtp => "SMTP server",
             Self::Syslog => "syslog server",
             Self::S3 => "S3 server",
+            Self::MiniStack => "MiniStack",
+            Self::Moto => "Moto",
         }
     }
 
@@ -75,6 +87,8 @@ impl Kind {
             Self::Smtp => "AXESS_TEST_SMTP",
             Self::Syslog => "AXESS_TEST_SYSLOG",
             Self::S3 => "AXESS_TEST_S3",
+            Self::MiniStack => "AXESS_TEST_MINISTACK",
+            Self::Moto => "AXESS_TEST_MOTO",
         }
     }
 
@@ -117,6 +131,10 @@ impl Kind {
             Self::Smtp => ("smtp://mail:mailpass@", ""),
             Self::Syslog => ("syslog://", ""),
             Self::S3 => ("http://admin:adminpass@", ""),
+            Self::MiniStack | Self::Moto => {
+                let (id, secret) = aws::BROKER;
+                return format!("http://{id}:{secret}@127.0.0.1:{port}");
+            }
         };
         format!("{before}127.0.0.1:{port}{after}")
     }
@@ -132,6 +150,8 @@ impl Kind {
             Self::Smtp => &recipe::SMTP,
             Self::Syslog => &recipe::SYSLOG,
             Self::S3 => &recipe::S3,
+            Self::MiniStack => &recipe::MINISTACK,
+            Self::Moto => &recipe::MOTO,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Real servers for tests, on loopback: PostgreSQL, MariaDB, Redis and Valkey (alone and as a cluster), SMTP, syslog and S3.
+//! Real servers for tests, on loopback: PostgreSQL, MariaDB, Redis and Valkey (alone and as a cluster), SMTP, syslog, S3 and AWS.
 //!
 //! Does not know about: any other crate of the workspace, the clients that talk to the servers, or how missing
 //! programs are installed (`cargo xtask peers install`).
@@ -7,6 +7,7 @@
 //! stops or freezes a server starts one of its own: [`Server`]. Linux only: processes are read from `/proc`.
 #![forbid(unsafe_code)]
 
+mod aws;
 mod inbox;
 mod kind;
 mod mailbox;
@@ -18,6 +19,7 @@ mod record;
 mod server;
 mod shared;
 
+pub use aws::AwsAccount;
 pub use inbox::{SyslogInbox, SyslogMessage};
 pub use kind::Kind;
 pub use mailbox::{Mail, Mailbox};

@@ -1,5 +1,6 @@
 //! How each kind of server is prepared and started.
 
+mod aws;
 mod certificate;
 mod mariadb;
 mod postgres;
@@ -8,6 +9,7 @@ mod s3;
 mod smtp;
 mod syslog;
 
+pub(crate) use aws::{MINISTACK, MOTO};
 pub(crate) use mariadb::MARIADB;
 pub(crate) use postgres::POSTGRES;
 pub(crate) use redis::{REDIS, REDIS_CLUSTER, VALKEY, VALKEY_CLUSTER};

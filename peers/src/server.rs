@@ -5,7 +5,7 @@ use std::{
 };
 
 use crate::{
-    Kind, Mailbox, Process, Recorded, SyslogInbox,
+    AwsAccount, Kind, Mailbox, Process, Recorded, SyslogInbox,
     place::Place,
     process::{self, wait_until},
     recipe::{Settings, redis},
@@ -35,6 +35,8 @@ const LOG_LINES: usize = 15;
 pub struct Server {
     kind: Kind,
     settings: Settings,
+    /// Added to the environment of its processes.
+    variables: Vec<(String, String)>,
     nodes: Vec<Node>,
 }
 
@@ -54,7 +56,7 @@ impl Server {
     ///
     /// A message when the program is missing (see [`Kind::missing`]) or does not come up; then with the end of its log.
     pub fn start(kind: Kind) -> Result<Self, String> {
-        Self::start_with(kind, Settings { is_durable: false, is_lasting: false })
+        Self::start_with(kind, Settings { is_durable: false, is_lasting: false }, Vec::new())
     }
 
     /// Starts a server that keeps what it acknowledged when it is killed: each commit is written and flushed first.
@@ -63,7 +65,7 @@ impl Server {
     ///
     /// As [`Server::start`].
     pub fn start_durable(kind: Kind) -> Result<Self, String> {
-        Self::start_with(kind, Settings { is_durable: true, is_lasting: false })
+        Self::start_with(kind, Settings { is_durable: true, is_lasting: false }, Vec::new())
     }
 
     /// Starts a server, as fast as [`Server::start`], that goes on when this program ends.
@@ -72,16 +74,26 @@ impl Server {
     ///
     /// As [`Server::start`].
     pub fn start_lasting(kind: Kind) -> Result<Recorded, String> {
-        let server = Self::start_with(kind, Settings { is_durable: false, is_lasting: true })?;
+        let settings = Settings { is_durable: false, is_lasting: true };
+        let server = Self::start_with(kind, settings, Vec::new())?;
         Ok(server.into_recorded())
     }
 
-    fn start_with(kind: Kind, settings: Settings) -> Result<Self, String> {
+    /// Starts a server, as fast as [`Server::start`], in an environment with further variables: a clock of its own, say.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start`].
+    pub fn start_with_variables(kind: Kind, variables: Vec<(String, String)>) -> Result<Self, String> {
+        Self::start_with(kind, Settings { is_durable: false, is_lasting: false }, variables)
+    }
+
+    fn start_with(kind: Kind, settings: Settings, variables: Vec<(String, String)>) -> Result<Self, String> {
         if let Some(reason) = kind.missing() {
             return Err(reason);
         }
         Place::sweep();
-        let mut server = Self { kind, settings, nodes: Vec::new() };
+        let mut server = Self { kind, settings, variables, nodes: Vec::new() };
         for _ in 0..kind.nodes() {
             let node = Node { place: Place::claim(kind.ports())?, running: None };
             (kind.recipe().prepare)(&node.place)
@@ -127,6 +139,11 @@ impl Server {
     pub fn mailbox(&self) -> Option<Mailbox> {
         let node = self.nodes.first().filter(|_| self.kind == Kind::Smtp)?;
         Some(Mailbox::in_folder(node.place.folder()))
+    }
+
+    /// Returns the account of a server that plays AWS.
+    pub fn aws_account(&self) -> Option<AwsAccount> {
+        AwsAccount::of(self.kind, &self.url())
     }
 
     /// Returns the messages of a syslog server.
@@ -217,7 +234,7 @@ impl Server {
     /// Starts each node that does not run, then waits for all.
     fn launch(&mut self) -> Result<(), String> {
         for node in &mut self.nodes {
-            node.launch(self.kind, self.settings)
+            node.launch(self.kind, self.settings, &self.variables)
                 .map_err(|error| format!("{}: {error}", self.kind.name()))?;
         }
         self.nodes.iter_mut().try_for_each(|node| node.wait_until_ready(self.kind))
@@ -234,7 +251,12 @@ impl Drop for Server {
 }
 
 impl Node {
-    fn launch(&mut self, kind: Kind, settings: Settings) -> Result<(), String> {
+    fn launch(
+        &mut self,
+        kind: Kind,
+        settings: Settings,
+        variables: &[(String, String)],
+    ) -> Result<(), String> {
         let ended = |(child, _): &mut (Child, Process)| matches!(child.try_wait(), Ok(Some(_)));
         if self.running.as_mut().is_some_and(|running| !ended(running)) {
             return Ok(());
@@ -248,6 +270,7 @@ impl Node {
         command.stdin(Stdio::null()).stdout(log.try_clone().map_err(fault)?).stderr(log);
         // Out of the way of a Ctrl-C that is meant for us.
         command.process_group(0).current_dir(self.place.folder()).env("LC_ALL", "C");
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         let mut child = process::spawn(command).map_err(|error| format!("did not start: {error}"))?;
         let Some(process) = Process::of(child.id()) else {
             let _ = child.wait();

@@ -1,10 +1,10 @@
-//! `cargo xtask bench`: what a request, a stored session, a decision and a record of them cost.
+//! `cargo xtask bench`: what a request, a stored session, a decision, a record of them and a brokered command cost.
 
 use std::{path::PathBuf, process::Command};
 
 use crate::{Outcome, process, workspace::Workspace};
 
-const USAGE: &str = "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable] | authz [--rounds N] | audit [--rounds N]]";
+const USAGE: &str = "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable] | authz [--rounds N] | audit [--rounds N] | broker [--rounds N]]";
 
 /// The stores we are compared with, in a workspace of their own.
 const PEER: &str = "axess-bench-peer-stores";
@@ -16,11 +16,13 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         None => request(&workspace, &[])
             .and_then(|()| stores(&workspace, &[]))
             .and_then(|()| authz(&workspace, &[]))
-            .and_then(|()| audit(&workspace, &[])),
+            .and_then(|()| audit(&workspace, &[]))
+            .and_then(|()| broker(&workspace, &[])),
         Some((name, rest)) if name == "request" => request(&workspace, rest),
         Some((name, rest)) if name == "stores" => stores(&workspace, rest),
         Some((name, rest)) if name == "authz" => authz(&workspace, rest),
         Some((name, rest)) if name == "audit" => audit(&workspace, rest),
+        Some((name, rest)) if name == "broker" => broker(&workspace, rest),
         Some((name, _)) => Err(format!("there is no benchmark `{name}`\n{USAGE}")),
     }?;
     println!("results: {}", results(&workspace).display());
@@ -65,6 +67,19 @@ fn audit(workspace: &Workspace, args: &[String]) -> Outcome {
     program(workspace, "audit", &["--folder", &folder], args)
 }
 
+/// Measures the program as it would be shipped.
+fn broker(workspace: &Workspace, args: &[String]) -> Outcome {
+    process::run(
+        Command::new(process::cargo())
+            .args(["build", "--release", "-p", "audex-cli", "--bin", "tryaudex"])
+            .current_dir(&workspace.workspace_root),
+    )?;
+    let tryaudex = workspace.target_directory.join("release/tryaudex").display().to_string();
+    let folder = results(workspace).display().to_string();
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{folder}: {error}"))?;
+    program(workspace, "broker", &["--tryaudex", &tryaudex, "--folder", &folder], args)
+}
+
 /// Runs the program of one benchmark.
 fn program(workspace: &Workspace, name: &str, own: &[&str], args: &[String]) -> Outcome {
     process::run(
@@ -98,7 +113,9 @@ mod tests {
     fn an_unknown_benchmark_names_the_known_ones() {
         let message = run(&["sores".to_owned()]).unwrap_err();
         assert!(
-            ["`sores`", "request", "stores", "authz", "audit"].iter().all(|text| message.contains(text)),
+            ["`sores`", "request", "stores", "authz", "audit", "broker"]
+                .iter()
+                .all(|text| message.contains(text)),
             "{message}"
         );
     }

@@ -269,7 +269,9 @@ fn a_lasting_server_ends_by_its_record() {
     if !is_here("a_lasting_server_ends_by_its_record", Kind::Redis, "redis-cli") {
         return;
     }
-    let server = Server::start_with(Kind::Redis, Settings { is_durable: false, is_lasting: true }).unwrap();
+    let server =
+        Server::start_with(Kind::Redis, Settings { is_durable: false, is_lasting: true }, Vec::new())
+            .unwrap();
     let marks = mark_folders(&server);
     let recorded = server.into_recorded();
     let json = serde_json::to_string(&recorded).unwrap();
@@ -310,5 +312,6 @@ fn a_server_ends_with_the_process_that_started_it() {
     assert!(wait_until(|| !process.is_running()).is_ok());
 }
 
+mod aws;
 mod s3;
 mod syslog;

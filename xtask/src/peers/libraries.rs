@@ -1,6 +1,8 @@
-//! Independent implementations that tests compare ours with: Python packages, each in a folder of its own.
+//! Independent implementations that tests compare ours with or serve: Python packages, each set in a folder of its own.
 
 use std::{fs, process::Command};
+
+use axess_peers::Kind;
 
 use super::programs::{can_install, install_packages};
 use crate::{Outcome, process};
@@ -11,24 +13,45 @@ struct Library {
     folder: &'static str,
     /// Pinned: what they answer is compared.
     requirements: &'static [&'static str],
-    /// Whether what it depends on is needed as well.
-    with_dependencies: bool,
     import: &'static str,
+    /// The server that is made of it.
+    serves: Option<Kind>,
 }
 
-const LIBRARIES: [Library; 2] = [
+const LIBRARIES: [Library; 5] = [
     Library {
         folder: "pyjwt",
         requirements: &["PyJWT==2.15.1", "cryptography==50.0.2"],
-        with_dependencies: true,
         import: "import jwt, cryptography",
+        serves: None,
     },
-    // Its evaluator of policies needs nothing else.
+    // Its evaluator of policies is used by itself, too.
     Library {
         folder: "ministack",
-        requirements: &["ministack==1.5.33"],
-        with_dependencies: false,
-        import: "import ministack.core.iam_evaluator",
+        requirements: &["ministack==1.5.33", "hypercorn==0.18.0"],
+        import: "import ministack.core.iam_evaluator, hypercorn.asyncio, botocore.session",
+        serves: Some(Kind::MiniStack),
+    },
+    // Not `moto[server]`, which brings three times as much for services that no test asks.
+    Library {
+        folder: "moto",
+        requirements: &["moto==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
+        import: "import moto.server",
+        serves: Some(Kind::Moto),
+    },
+    // The AWS CLI, which is a Python module too, and the SDK that it is made of.
+    Library {
+        folder: "aws",
+        requirements: &["awscli==1.46.3", "boto3==1.44.5"],
+        import: "import awscli.clidriver, boto3",
+        serves: None,
+    },
+    // What others broker roles with: the broker's benchmark. The first does not work with a newer SDK.
+    Library {
+        folder: "brokers",
+        requirements: &["aws-export-credentials==0.18.0", "awsume==4.5.4", "boto3==1.34.162"],
+        import: "import aws_export_credentials, awsume.awsumepy.main",
+        serves: None,
     },
 ];
 
@@ -37,6 +60,12 @@ pub(super) fn install() -> Outcome {
     // One that cannot be had must not take the others with it.
     let outcomes: Vec<Outcome> = LIBRARIES.iter().map(Library::install).collect();
     outcomes.into_iter().collect()
+}
+
+/// Returns true for a kind whose server is made of a library.
+#[cfg(test)]
+pub(super) fn has(kind: Kind) -> bool {
+    LIBRARIES.iter().any(|library| library.serves == Some(kind))
 }
 
 impl Library {
@@ -66,18 +95,17 @@ impl Library {
             "--quiet",
             "--disable-pip-version-check",
             "--root-user-action=ignore",
+            "--no-warn-conflicts",
         ]);
-        if !self.with_dependencies {
-            pip.arg("--no-deps");
-        }
         process::run(pip.arg("--target").arg(self.folder()?).args(self.requirements))
     }
 
     fn check(&self) -> Outcome {
         let mut python = Command::new("python3");
-        let found = python.args(["-c", self.import]).env("PYTHONPATH", self.folder()?).output();
+        // Without what else is installed: another version of it would do.
+        let found = python.args(["-S", "-c", self.import]).env("PYTHONPATH", self.folder()?).output();
         match found {
-            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) if output.status.success() => self.serves.and_then(Kind::missing).map_or(Ok(()), Err),
             _ => Err(format!("Python cannot `{}`", self.import)),
         }
     }

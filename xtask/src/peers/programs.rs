@@ -12,7 +12,7 @@ struct Program {
     used_for: &'static str,
 }
 
-const PROGRAMS: [Program; 12] = [
+const PROGRAMS: [Program; 14] = [
     Program { name: "cc", package: "build-essential", used_for: "linking; crates with C code" },
     Program { name: "curl", package: "curl", used_for: "an HTTP client that is not ours, and the demo" },
     Program {
@@ -39,8 +39,10 @@ const PROGRAMS: [Program; 12] = [
     Program {
         name: "python3",
         package: "python3",
-        used_for: "the SMTP server; fetching Valkey and SeaweedFS",
+        used_for: "the SMTP server and AWS; fetching Valkey and SeaweedFS",
     },
+    Program { name: "tmux", package: "tmux", used_for: "a terminal that a test types into" },
+    Program { name: "faketime", package: "faketime", used_for: "a clock that runs fast" },
 ];
 
 /// The servers and their Debian packages. Others have none: see [`wheels`].
@@ -138,7 +140,7 @@ mod tests {
                 // A cluster is made of what is there for one server.
                 kind == *packaged || (kind, *packaged) == (Kind::RedisCluster, Kind::Redis)
             });
-            let is_fetched = wheels::has(kind) || kind == Kind::ValkeyCluster;
+            let is_fetched = wheels::has(kind) || libraries::has(kind) || kind == Kind::ValkeyCluster;
             assert!(is_packaged != is_fetched, "{kind:?}");
         }
     }

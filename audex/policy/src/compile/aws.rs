@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ipnet::IpNet;
 use serde_json::json;
 
 use super::{Refusal, RefusalReason, check, grouped};
@@ -12,6 +13,9 @@ pub const MAX_POLICY: usize = 2_048;
 
 /// How many managed policies may go with it.
 pub const MAX_MANAGED: usize = 10;
+
+/// How many networks a session may be bound to.
+pub const MAX_NETWORKS: usize = 64;
 
 /// Holds the session policy of a grant.
 ///
@@ -89,7 +93,53 @@ pub fn check_packed(percent: u32) -> Result<(), Refusal> {
 ///
 /// Returns a refusal when nothing is granted, when a wildcard leaves the service open, or when it does not fit.
 pub fn session_policy(grant: &Grant) -> Result<SessionPolicy, Refusal> {
+    session_policy_within(grant, &[])
+}
+
+/// Compiles a grant that holds only for requests from some networks; from anywhere, where none is named.
+///
+/// What comes from elsewhere is denied, whatever allows it: also what AWS services do for the session from addresses of
+/// their own, and what comes without an address, as through a VPC endpoint. The denial is never left out.
+///
+/// ```
+/// use audex_policy::{Provider, Request, Rules, compile::aws, narrow};
+///
+/// let request = Request::parse(Provider::Aws, "s3:GetObject", &[])?;
+/// let grant = narrow(&request, &[], &Rules::default()).unwrap().grant;
+/// let policy = aws::session_policy_within(&grant, &["192.0.2.7/24".parse().unwrap()]).unwrap();
+/// assert!(policy.document.ends_with(
+///     r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}]}"#
+/// ));
+/// # Ok::<(), audex_policy::Faults>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`session_policy`], and for more than [`MAX_NETWORKS`].
+pub fn session_policy_within(grant: &Grant, sources: &[IpNet]) -> Result<SessionPolicy, Refusal> {
     check(grant, Provider::Aws)?;
+    if sources.len() > MAX_NETWORKS {
+        let reason =
+            RefusalReason::TooLarge { what: "number of networks", size: sources.len(), limit: MAX_NETWORKS };
+        return Err(Refusal::new(reason, ["name larger networks, and fewer"]));
+    }
+    let (all, needed) = denials(grant)?;
+    let whole = document(grant.allow(), &all, sources)?;
+    if length(&whole) <= MAX_POLICY {
+        return Ok(SessionPolicy { document: whole, left_out: PermissionSet::default() });
+    }
+    let document = document(grant.allow(), &needed, sources)?;
+    let size = length(&document);
+    if size > MAX_POLICY {
+        return Err(too_large(grant, &needed, sources, size));
+    }
+    let left_out =
+        PermissionSet::new(all.iter().filter(|deny| !needed.iter().any(|one| one == *deny)).cloned());
+    Ok(SessionPolicy { document, left_out })
+}
+
+/// Returns the denials as a policy can say them: all of them, and those that touch what is allowed.
+fn denials(grant: &Grant) -> Result<(PermissionSet, PermissionSet), Refusal> {
     if let Some(open) = grant.allow().iter().find(|one| has_open_service(one)) {
         let why = format!("`{open}` leaves the service open, and a policy has to name it");
         return Err(Refusal::inexpressible(why, ["name each service, as in s3:Delete*"]));
@@ -112,25 +162,16 @@ pub fn session_policy(grant: &Grant) -> Result<SessionPolicy, Refusal> {
     let all = PermissionSet::new(own.iter().chain(&closed).cloned());
     let is_needed = |deny: &&Permission| grant.allow().iter().any(|allow| allow.meets(deny));
     let needed = PermissionSet::new(all.iter().filter(is_needed).cloned());
-    let left_out = PermissionSet::new(all.iter().filter(|deny| !is_needed(deny)).cloned());
-    let whole = document(grant.allow(), &all)?;
-    if length(&whole) <= MAX_POLICY {
-        return Ok(SessionPolicy { document: whole, left_out: PermissionSet::default() });
-    }
-    let document = document(grant.allow(), &needed)?;
-    let size = length(&document);
-    if size > MAX_POLICY {
-        return Err(too_large(grant, &needed, size));
-    }
-    Ok(SessionPolicy { document, left_out })
+    Ok((all, needed))
 }
 
 fn has_open_service(permission: &Permission) -> bool {
     permission.action.service().is_none() && !permission.action.is_any()
 }
 
-fn document(allow: &PermissionSet, deny: &PermissionSet) -> Result<String, Refusal> {
-    let statements: Vec<String> = statements("Allow", allow).chain(statements("Deny", deny)).collect();
+fn document(allow: &PermissionSet, deny: &PermissionSet, sources: &[IpNet]) -> Result<String, Refusal> {
+    let statements: Vec<String> =
+        statements("Allow", allow).chain(statements("Deny", deny)).chain(elsewhere(sources)).collect();
     let text = format!("{{\"Version\":\"2012-10-17\",\"Statement\":[{}]}}", statements.join(","));
     // What STS accepts. Patterns have no control characters.
     match text.chars().find(|&c| c > '\u{FF}') {
@@ -142,15 +183,29 @@ fn document(allow: &PermissionSet, deny: &PermissionSet) -> Result<String, Refus
 /// Writes one statement for all actions that are on the same resources, its keys in the usual order.
 fn statements(effect: &str, set: &PermissionSet) -> impl Iterator<Item = String> {
     grouped(set).into_iter().map(move |(resources, actions)| {
-        let resource = match resources.as_slice() {
-            [one] => json!(one),
-            several => json!(several),
-        };
+        let resource = one_or_several(&resources);
         format!("{{\"Effect\":\"{effect}\",\"Action\":{},\"Resource\":{resource}}}", json!(actions))
     })
 }
 
-fn too_large(grant: &Grant, deny: &PermissionSet, size: usize) -> Refusal {
+/// Writes the statement that denies everything from other networks.
+fn elsewhere(sources: &[IpNet]) -> Option<String> {
+    let networks: BTreeSet<IpNet> = sources.iter().map(IpNet::trunc).collect();
+    let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+    let condition = json!({ "NotIpAddress": { "aws:SourceIp": one_or_several(&networks) } });
+    let statement =
+        || format!("{{\"Effect\":\"Deny\",\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{condition}}}");
+    (!networks.is_empty()).then(statement)
+}
+
+fn one_or_several(texts: &[String]) -> serde_json::Value {
+    match texts {
+        [one] => json!(one),
+        several => json!(several),
+    }
+}
+
+fn too_large(grant: &Grant, deny: &PermissionSet, sources: &[IpNet], size: usize) -> Refusal {
     let services: BTreeSet<String> = grant.allow().iter().filter_map(|one| one.action.service()).collect();
     let mut instead = vec!["ask for less in one session, and for the rest in another".to_owned()];
     if services.len() > 1 {
@@ -164,6 +219,9 @@ fn too_large(grant: &Grant, deny: &PermissionSet, size: usize) -> Refusal {
         instead.push(
             "ask for actions that the deny rules do not touch, so that those need no statement".to_owned(),
         );
+    }
+    if sources.len() > 1 {
+        instead.push("name larger networks, and fewer".to_owned());
     }
     Refusal::new(RefusalReason::TooLarge { what: "policy", size, limit: MAX_POLICY }, instead)
 }

@@ -107,3 +107,51 @@ fn managed_policies_count_too() {
     assert_eq!(check_packed(100), Ok(()));
     assert!(check_packed(101).is_err());
 }
+
+#[test]
+fn networks_are_one_more_denial_that_never_gives_way() {
+    let networks = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
+    let sources = networks(&["2001:db8::7/32", "10.1.2.3/8", "10.0.0.0/8"]);
+    let plain = session_policy(&grant("s3:*", &["s3:Delete*"])).unwrap();
+    let bound = session_policy_within(&grant("s3:*", &["s3:Delete*"]), &sources).unwrap();
+    let more = r#",{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":["10.0.0.0/8","2001:db8::/32"]}}}]}"#;
+    assert_eq!(bound.document, plain.document.strip_suffix("]}").unwrap().to_owned() + more);
+    // Where there is no room for everything, a denial that touches nothing gives way to it.
+    let far: Vec<String> =
+        (0..80).map(|at| format!("sqs:*=arn:aws:sqs:eu-west-1:123456789012:q-{at}")).collect();
+    let far: Vec<&str> = far.iter().map(String::as_str).collect();
+    let tight = session_policy_within(&grant("s3:*", &far), &sources).unwrap();
+    assert!(tight.document.ends_with(more) && !tight.left_out.is_empty());
+    // They count.
+    let many: Vec<String> = (0..60).map(|at| format!("2001:db8:1234:5678:9abc:def0:0:{at:x}/128")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let refusal = session_policy_within(&grant("s3:GetObject", &[]), &networks(&many)).unwrap_err();
+    assert!(matches!(refusal.reason, RefusalReason::TooLarge { what: "policy", .. }));
+    assert!(refusal.instead.iter().any(|hint| hint.contains("larger networks")));
+    let reason =
+        session_policy_within(&grant("s3:GetObject", &[]), &vec![sources[0]; 65]).unwrap_err().reason;
+    assert_eq!(reason, RefusalReason::TooLarge { what: "number of networks", size: 65, limit: MAX_NETWORKS });
+}
+
+proptest::proptest! {
+    #[test]
+    fn networks_never_widen(nets in proptest::collection::vec((proptest::prelude::any::<u32>(), 0_u8..=32), 0..8)) {
+        let sources: Vec<IpNet> = nets
+            .iter()
+            .map(|&(address, prefix)| IpNet::new(std::net::Ipv4Addr::from(address).into(), prefix).unwrap())
+            .collect();
+        let grant = grant("s3:*,sqs:SendMessage=arn:aws:sqs:eu-west-1:123456789012:q", &["s3:Delete*"]);
+        let statements = |document: &str| {
+            let value: serde_json::Value = serde_json::from_str(document).unwrap();
+            value["Statement"].as_array().unwrap().clone()
+        };
+        let plain = statements(&session_policy(&grant).unwrap().document);
+        let bound = statements(&session_policy_within(&grant, &sources).unwrap().document);
+        proptest::prop_assert_eq!(&bound[..plain.len()], &plain[..]);
+        proptest::prop_assert_eq!(bound.len() - plain.len(), usize::from(!sources.is_empty()));
+        for more in &bound[plain.len()..] {
+            proptest::prop_assert_eq!(&more["Effect"], "Deny");
+            proptest::prop_assert!(more["Condition"]["NotIpAddress"]["aws:SourceIp"].is_string() || sources.len() > 1);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The checks, in the order they are told.
+
+use super::{Check, State};
+use crate::{
+    commands::{Invocation, audit, run::SessionArgs},
+    compose,
+    config::{Config, Paths, Settings},
+};
+use audex_core::session::{EntryPoint, SessionFolder};
+use axess_audit::chain::Entry;
+use nix::sys::statvfs::{FsFlags, statvfs};
+use std::{
+    fs,
+    io::ErrorKind,
+    ops::ControlFlow,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// With less room than this, in bytes, nothing can be relied on to be recorded.
+const MIN_ROOM: u64 = 16 << 20;
+
+/// With less room than this, in bytes, a warning is given.
+const LOW_ROOM: u64 = 256 << 20;
+
+/// How many entries of the audit log are looked at, from its end.
+const LOOKED_AT: usize = 100;
+
+/// How many session records are looked at, the newest first.
+const RECORDS: usize = 100;
+
+pub(super) fn all(invocation: &Invocation, online: bool) -> Vec<Check> {
+    let (settings, config) = configuration(invocation);
+    let mut found = vec![config];
+    let paths = match invocation.paths() {
+        Ok(paths) => paths,
+        Err(failure) => {
+            found.push(Check::failed("folders", failure));
+            return found;
+        }
+    };
+    let log = settings.audit.folder(&paths);
+    found.extend(folders(invocation.surroundings.uid, &paths, &log));
+    found.push(room(&paths.data));
+    found.push(trail(&log, &paths));
+    found.push(sessions(invocation, &paths));
+    if online {
+        found.push(provider(invocation, &settings));
+    }
+    found
+}
+
+/// Checks the configuration; what it would come to without its faults is not known, so that the rest goes by the defaults.
+fn configuration(invocation: &Invocation) -> (Settings, Check) {
+    match Config::load(&invocation.surroundings, invocation.global.config.as_deref()) {
+        Err(error) => (Settings::default(), Check::failed("config", error.into())),
+        Ok(config) => {
+            let file = config.file.as_ref().map_or_else(
+                || "there is no file; the defaults are used".to_owned(),
+                |file| format!("{} is sound", file.display()),
+            );
+            let check = match config.warnings.as_slice() {
+                [] => Check::new("config", State::Good, file),
+                warnings => Check::new("config", State::Warning, warnings.join("\n")),
+            };
+            (config.settings, check)
+        }
+    }
+}
+
+/// Checks that what holds evidence and secrets is ours alone.
+fn folders(uid: u32, paths: &Paths, log: &Path) -> Vec<Check> {
+    let all = [paths.data.clone(), paths.sessions(), log.to_owned(), paths.keys(), paths.issuer(), paths.state()];
+    let mut found: Vec<Check> = all.iter().filter_map(|path| folder(uid, path)).collect();
+    if found.is_empty() {
+        let is_there = paths.data.exists();
+        let what = if is_there { "are ours alone" } else { "are made at the first run" };
+        found.push(Check::new("folders", State::Good, format!("those in {} {what}", paths.data.display())));
+    }
+    found
+}
+
+fn folder(uid: u32, path: &PathBuf) -> Option<Check> {
+    let shown = path.display();
+    let wrong = |message: String| Some(Check::new("folders", State::Wrong, message));
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => wrong(format!("{shown} cannot be looked at: {error}")),
+        Ok(found) if !found.is_dir() && !path.is_dir() => wrong(format!("{shown} is not a folder")),
+        Ok(found) if found.uid() != uid && found.uid() != 0 => {
+            wrong(format!("{shown} belongs to user {}", found.uid()))
+        }
+        Ok(found) if found.is_dir() && found.mode() & 0o022 != 0 => {
+            wrong(format!("{shown} can be written by others (mode {:03o})", found.mode() & 0o777))
+                .map(|check| check.with_help(format!("run: chmod 700 {shown}")))
+        }
+        Ok(found) if found.is_dir() && found.mode() & 0o055 != 0 && path.ends_with("keys") => {
+            wrong(format!("{shown} can be entered by others (mode {:03o})", found.mode() & 0o777))
+                .map(|check| check.with_help(format!("run: chmod 700 {shown}")))
+        }
+        Ok(_) => None,
+    }
+}
+
+/// Checks that there is room to record what happens, for without it nothing is issued.
+fn room(data: &Path) -> Check {
+    let Some(place) = data.ancestors().find(|path| path.exists()) else {
+        return Check::new("disk", State::Wrong, format!("{} is nowhere", data.display()));
+    };
+    let found = match statvfs(place) {
+        Ok(found) => found,
+        Err(errno) => return Check::new("disk", State::Wrong, format!("{}: {errno}", place.display())),
+    };
+    if found.flags().contains(FsFlags::ST_RDONLY) {
+        let message = format!("{} is on a disk that cannot be written", place.display());
+        return Check::new("disk", State::Wrong, message).with_help("set XDG_DATA_HOME to a folder that can be");
+    }
+    let free = u64::from(found.blocks_available()).saturating_mul(found.fragment_size());
+    let state = match free {
+        ..MIN_ROOM => State::Wrong,
+        ..LOW_ROOM => State::Warning,
+        _ => State::Good,
+    };
+    // Some file systems have no fixed number of files and report none.
+    if found.files() > 0 && found.files_available() == 0 {
+        return Check::new("disk", State::Wrong, format!("{} has room for no more files", place.display()));
+    }
+    Check::new("disk", state, format!("{} MiB are free", free >> 20))
+}
+
+/// Checks that the newest entries are entries, and each follows on the one before.
+fn trail(log: &Path, paths: &Paths) -> Check {
+    let (mut seen, mut broken, mut below) = (0_usize, None, None);
+    let walked = audit::walk_back(log, |line| {
+        seen += 1;
+        match Entry::parse(line) {
+            Ok(entry) => {
+                let follows = below.is_none_or(|(scope, prev)| scope != entry.scope() || prev == entry.link().hash);
+                if !follows {
+                    broken = Some(format!("the entry after {} does not follow on it", entry.seq()));
+                }
+                below = Some((entry.scope(), entry.prev()));
+            }
+            Err(error) => broken = Some(format!("a line near the end is no entry: {error}")),
+        }
+        if broken.is_some() || seen >= LOOKED_AT { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let has_keys = paths.keys().join("checkpoint.pub").exists();
+    match (walked, broken) {
+        (Err(error), _) => Check::new("audit", State::Wrong, format!("{} cannot be read: {error}", log.display())),
+        (Ok(()), Some(broken)) => {
+            Check::new("audit", State::Wrong, broken).with_help("run: tryaudex audit verify")
+        }
+        (Ok(()), None) if seen == 0 && has_keys && !log.join("log.json").exists() => {
+            let message = format!("{} holds no log, and its keys are there", log.display());
+            Check::new("audit", State::Wrong, message).with_help("run: tryaudex audit verify")
+        }
+        (Ok(()), None) if seen > 0 && !has_keys => {
+            Check::new("audit", State::Wrong, format!("the log's keys in {} are gone", paths.keys().display()))
+        }
+        (Ok(()), None) if seen == 0 => Check::new("audit", State::Good, "nothing was recorded yet"),
+        (Ok(()), None) => Check::new("audit", State::Good, format!("the newest {seen} entries are as they were written")),
+    }
+}
+
+/// Checks for records that cannot be read, and for sessions whose process is gone.
+fn sessions(invocation: &Invocation, paths: &Paths) -> Check {
+    if !paths.sessions().exists() {
+        return Check::new("sessions", State::Good, "there were none yet");
+    }
+    let look = || -> Result<(usize, Vec<String>, usize), audex_core::session::SessionStoreError> {
+        let folder = SessionFolder::open(&paths.data)?;
+        let (_, unreadable) = folder.recent(RECORDS)?;
+        let (mut abandoned, mut active) = (Vec::new(), 0);
+        for record in folder.active()? {
+            let lasts = record.entry_point == EntryPoint::Export && invocation.now() < record.deadline;
+            // Whoever keeps a session holds it; the system lets go when they die.
+            if lasts || folder.take(record.session_id)?.is_none() {
+                active += 1;
+            } else {
+                abandoned.push(record.session_id.short());
+            }
+        }
+        Ok((active, abandoned, unreadable.0.len()))
+    };
+    match look() {
+        Err(error) => Check::failed("sessions", compose::of_sessions(&error)),
+        Ok((_, abandoned, _)) if !abandoned.is_empty() => {
+            let names = abandoned.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            let message = format!("{} active sessions have no process any more: {names}", abandoned.len());
+            Check::new("sessions", State::Warning, message).with_help("the next run ends them, and so does: tryaudex clean")
+        }
+        Ok((_, _, unreadable)) if unreadable > 0 => {
+            let message = format!("{unreadable} of the newest {RECORDS} records cannot be read");
+            Check::new("sessions", State::Warning, message).with_help("which: tryaudex sessions")
+        }
+        Ok((active, _, _)) => Check::new("sessions", State::Good, format!("{active} active")),
+    }
+}
+
+/// Asks the provider.
+fn provider(invocation: &Invocation, settings: &Settings) -> Check {
+    let name = settings.provider();
+    let providers = match compose::providers(invocation, settings, &SessionArgs::default()) {
+        Ok(providers) => providers,
+        Err(failure) => return Check::failed("provider", failure),
+    };
+    let Some(provider) = providers.into_iter().find(|one| one.provider() == name) else {
+        return Check::new("provider", State::Wrong, format!("nobody mints for {name}"));
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Check::new("provider", State::Wrong, format!("cannot start a runtime: {error}")),
+    };
+    match runtime.block_on(provider.check()) {
+        Ok(health) => {
+            let identity = health.identity.as_deref().unwrap_or("somebody it does not name");
+            let state = if health.notes.is_empty() { State::Good } else { State::Warning };
+            let message = format!("{name} answers, and knows us as {identity}");
+            health.notes.into_iter().fold(Check::new("provider", state, message), Check::with_help)
+        }
+        Err(error) => {
+            let message = format!("{name}: {}", crate::exit::with_causes(&error));
+            error.hints.into_iter().fold(Check::new("provider", State::Wrong, message), Check::with_help)
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `tryaudex run`: a command, with a credential for just what it needs.
+
+use super::{Invocation, dry_run, export};
+use crate::{
+    args::RequestArgs,
+    compose::Broker,
+    config::Settings,
+    exit::{Exit, Failure, Outcome, SUCCESS},
+    keeper::Signals,
+    session::{Finished, SessionCommand, run_command},
+};
+use audex_core::{
+    IssueRequest, Ttl,
+    budget::Dollars,
+    redacted_command,
+    session::{Delivery, EntryPoint},
+};
+use audex_policy::Provider;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use nix::unistd::{dup, dup2_stdout};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    os::fd::OwnedFd,
+};
+
+/// What a session takes beside what it asks for.
+///
+/// ```
+/// assert!(audex_cli::commands::run::SessionArgs::default().ttl.is_none());
+/// ```
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "The session")]
+pub struct SessionArgs {
+    /// How long it may live, as in 90s, 15m or 1h30m [default: the profile's, else $AUDEX_TTL, else default_ttl, else 15m]
+    #[arg(long, short, value_name = "TTL")]
+    pub ttl: Option<Ttl>,
+    /// AWS role to assume [default: $AUDEX_ROLE_ARN, else aws.role_arn]
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<String>,
+    /// Audience of a token of the local issuer [default: local.audience]
+    #[arg(long, value_name = "AUDIENCE", conflicts_with = "role_arn")]
+    pub audience: Option<String>,
+    /// AWS region [default: $AUDEX_REGION, else aws.region]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Spend in US dollars that ends the session; advisory, because providers account late [default: budget.limit_usd]
+    #[arg(long, value_name = "USD")]
+    pub budget: Option<Dollars>,
+    /// Print what would be granted, who would have to approve and what the provider would be told; ask nobody
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The arguments of `tryaudex run`.
+///
+/// ```
+/// use audex_cli::args::{Cli, Command};
+/// use clap::Parser;
+/// let cli = Cli::try_parse_from(["tryaudex", "run", "-a", "s3:GetObject", "-t", "5m", "--", "env"])?;
+/// let Command::Run(run) = cli.command else { panic!("another command") };
+/// assert_eq!(run.command, ["env"]);
+/// # Ok::<(), clap::Error>(())
+/// ```
+#[derive(Debug, Clone, Args)]
+#[command(
+    override_usage = "tryaudex run [OPTIONS] --allow <ACTIONS> -- <COMMAND> [ARGUMENTS]...",
+    after_help = "The command keeps its standard streams, its terminal and its exit code (128+n for a signal). Its environment \
+                  holds no credential but the session's."
+)]
+pub struct RunArgs {
+    /// What is asked for.
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// The session.
+    #[command(flatten)]
+    pub session: SessionArgs,
+    /// How the command gets the credential: variables, a loopback server, a document on standard output, or a file
+    #[arg(long, value_name = "HOW", default_value = "env", value_parser = delivery())]
+    pub deliver: Delivery,
+    /// Command to run, and its arguments; none with --dry-run and with --deliver process
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Returns the parser of `--deliver`, which lists the names in help and completions.
+pub(super) fn delivery() -> impl TypedValueParser<Value = Delivery> {
+    PossibleValuesParser::new(Delivery::ALL.map(Delivery::name)).try_map(|text| text.parse::<Delivery>())
+}
+
+impl SessionArgs {
+    /// Puts a request together from what is asked for, these arguments and the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`Exit::Usage`] with every fault of the request.
+    pub(super) fn issue_request(
+        &self,
+        invocation: &Invocation,
+        settings: &Settings,
+        asked: &RequestArgs,
+        entry_point: EntryPoint,
+        delivery: Delivery,
+        command: &[OsString],
+    ) -> Result<IssueRequest, Failure> {
+        let request = asked.request(settings)?;
+        let of_profile = |name: &String| settings.profile_defaults.get(name).and_then(|profile| profile.ttl);
+        let named = match request.provider() {
+            Provider::Aws => &self.role_arn,
+            Provider::Local => &self.audience,
+            Provider::Gcp | Provider::Azure | Provider::Vault => &None,
+        };
+        for (flag, value, provider) in
+            [("--role-arn", &self.role_arn, Provider::Aws), ("--audience", &self.audience, Provider::Local)]
+        {
+            if value.is_some() && request.provider() != provider {
+                let message = format!("{flag} is for {provider}, and the request is to {}", request.provider());
+                return Err(Failure::new(Exit::Usage, message).with_help(format!("add --provider {provider}, or leave it out")));
+            }
+        }
+        Ok(IssueRequest {
+            requester: invocation.requester(),
+            entry_point,
+            request,
+            target: named.clone(),
+            ttl: self.ttl.or_else(|| asked.profile.iter().find_map(of_profile)),
+            command: redacted_command(command.iter().map(|word| word.to_string_lossy())),
+            delivery,
+            budget: self.budget.or(settings.budget.limit),
+        })
+    }
+}
+
+/// Runs it.
+pub(super) fn run(invocation: &Invocation, args: RunArgs) -> Outcome {
+    // Before anything starts a thread.
+    let signals = Signals::hold().map_err(|error| Failure::of(Exit::Bug, &error))?;
+    let config = invocation.config()?;
+    let (asked, session, settings) = (&args.request, &args.session, &config.settings);
+    let is_document = args.deliver == Delivery::Process && args.command.is_empty();
+    let entry_point = if is_document { EntryPoint::Export } else { EntryPoint::Run };
+    let request = session.issue_request(invocation, settings, asked, entry_point, args.deliver, &args.command)?;
+    if session.dry_run {
+        return dry_run::show(invocation, settings, session, &request);
+    }
+    if is_document {
+        return export::document(invocation, &config, session, &request, &signals);
+    }
+    if args.command.is_empty() {
+        return Err(Failure::new(Exit::Usage, "there is no command to run")
+            .with_help("write it after --, as in tryaudex run --allow s3:GetObject -- aws s3 ls"));
+    }
+    let broker = Broker::open(invocation, &config, session)?;
+    let command = SessionCommand { words: args.command, check_budget_every: settings.budget.check_every };
+    let stdout = invocation.output.is_json().then(Aside::begin).transpose()?;
+    let finished = super::runtime()?.block_on(run_command(invocation, &broker, &signals, &request, command));
+    close(invocation, &broker);
+    let finished = finished.inspect_err(|_| drop(stdout.as_ref().map(Aside::end)))?;
+    if let Some(stdout) = stdout {
+        stdout.end()?;
+        report(invocation, &finished)?;
+    }
+    Ok(finished.code)
+}
+
+/// Ends the trail of a command that is done.
+pub(super) fn close(invocation: &Invocation, broker: &Broker) {
+    if let Err(error) = broker.trail.close() {
+        invocation.output.warn(format_args!("the audit log has no last checkpoint: {error}"));
+    }
+}
+
+/// Prints how a session ended, as JSON.
+fn report(invocation: &Invocation, finished: &Finished) -> Outcome {
+    let report = serde_json::json!({ "exit_code": finished.code, "session": finished.record });
+    invocation.output.json(&report)?;
+    Ok(SUCCESS)
+}
+
+/// Keeps standard output for our JSON: what the command writes there goes to standard error meanwhile.
+struct Aside(OwnedFd);
+
+impl Aside {
+    fn begin() -> Result<Self, Failure> {
+        let begin = || {
+            let stdout = dup(io::stdout())?;
+            dup2_stdout(io::stderr())?;
+            Ok::<_, nix::Error>(Self(stdout))
+        };
+        begin().map_err(|error| Failure::new(Exit::LocalState, format!("standard output cannot be set aside: {error}")))
+    }
+
+    fn end(&self) -> Result<(), Failure> {
+        // What was written meanwhile went where it belongs.
+        let _ = io::stdout().flush();
+        dup2_stdout(&self.0)
+            .map_err(|error| Failure::new(Exit::LocalState, format!("standard output is gone: {error}")))
+    }
+}

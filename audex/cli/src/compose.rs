@@ -1,0 +1,192 @@
+//! The composition root: from settings to what issues.
+
+use crate::{
+    commands::{Invocation, run::SessionArgs},
+    config::{Config, Settings},
+    exit::{Exit, Failure},
+    private_folder::FolderPlaces,
+};
+use audex_core::{
+    CredentialProvider, IssueError, IssueRules, Issuer, RateLedger, reconcile,
+    audit::{LogTrail, Trail, TrailError},
+    session::{SessionFolder, SessionStoreError},
+};
+use audex_providers::{
+    UnavailableProvider,
+    aws::{AwsConfig, AwsProvider, BaseSource, SessionTags},
+    local::{LocalProvider, LocalProviderConfig},
+};
+use axess_audit::log::LogError;
+use std::{ffi::OsString, sync::Arc};
+
+/// What a command that issues has.
+///
+/// ```
+/// fn records(broker: &audex_cli::compose::Broker) -> &std::path::Path {
+///     broker.issuer.sessions.path()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Broker {
+    /// Issues.
+    pub issuer: Issuer,
+    /// Keeps the evidence.
+    pub trail: Arc<LogTrail>,
+    /// Where private folders are made.
+    pub folders: FolderPlaces,
+}
+
+impl Broker {
+    /// Opens trail and records, and puts right what crashed sessions left.
+    ///
+    /// Starts threads: signals are held before.
+    ///
+    /// # Errors
+    ///
+    /// [`Exit::LocalState`], [`Exit::Tampered`] or [`Exit::Config`].
+    pub fn open(invocation: &Invocation, config: &Config, args: &SessionArgs) -> Result<Self, Failure> {
+        let settings = &config.settings;
+        let paths = invocation.paths()?;
+        let sessions = SessionFolder::open(&paths.data).map_err(|error| of_sessions(&error))?;
+        let (clock, rng) = (Arc::clone(&invocation.clock), Arc::clone(&invocation.rng));
+        let folder = settings.audit.folder(&paths);
+        let trail = LogTrail::open(&folder, &paths.keys(), clock, rng).map_err(|error| of_trail(&error))?;
+        let trail = Arc::new(trail);
+        if let Err(error) = reconcile(&sessions, &*trail, invocation.now()) {
+            // It is about others' sessions, and tried again each time.
+            invocation.output.warn(format_args!("sessions that crashed cannot be closed: {error}"));
+        }
+        let issuer = Issuer {
+            rules: rules(settings),
+            providers: providers(invocation, settings, args)?,
+            trail: Arc::clone(&trail) as Arc<dyn Trail>,
+            ledger: RateLedger::new(&paths.data),
+            sessions,
+            clock: Arc::clone(&invocation.clock),
+            rng: Arc::clone(&invocation.rng),
+        };
+        let folders = FolderPlaces::new(paths.runtime.clone(), paths.data);
+        Ok(Self { issuer, trail, folders })
+    }
+}
+
+/// Returns what requests are held against.
+pub fn rules(settings: &Settings) -> IssueRules {
+    IssueRules {
+        default_ttl: settings.default_ttl,
+        max_ttl: settings.max_ttl,
+        denies: settings.policy.deny.clone(),
+        boundary: settings.policy.boundary.clone(),
+        approval: settings.approvals.clone(),
+        rates: settings.rates.clone(),
+        sources: settings.allowed_cidrs.clone(),
+        roles: settings.roles.clone(),
+    }
+}
+
+/// Returns who mints. Nobody is talked to.
+///
+/// # Errors
+///
+/// [`Exit::Config`] for a setting that no provider takes.
+pub fn providers(
+    invocation: &Invocation,
+    settings: &Settings,
+    args: &SessionArgs,
+) -> Result<Vec<Arc<dyn CredentialProvider>>, Failure> {
+    let aws = AwsProvider::new(aws(invocation, settings, args), Arc::clone(&invocation.clock))
+        .map_err(|error| Failure::new(Exit::Config, format!("aws: {error}")))?;
+    let local = local(invocation, settings)?;
+    let mut providers: Vec<Arc<dyn CredentialProvider>> = vec![Arc::new(aws), Arc::new(local)];
+    for provider in UnavailableProvider::all() {
+        providers.push(Arc::new(provider));
+    }
+    Ok(providers)
+}
+
+/// Returns the local issuer as it is configured.
+///
+/// # Errors
+///
+/// [`Exit::Config`].
+pub fn local(invocation: &Invocation, settings: &Settings) -> Result<LocalProvider, Failure> {
+    let mut config = LocalProviderConfig::new(invocation.paths()?.issuer());
+    config.issuer.clone_from(&settings.local.issuer);
+    config.audience.clone_from(&settings.local.audience);
+    config.verifiers_introspect = settings.local.verifiers_introspect;
+    Ok(LocalProvider::new(config, Arc::clone(&invocation.clock), Arc::clone(&invocation.rng)))
+}
+
+fn aws(invocation: &Invocation, settings: &Settings, args: &SessionArgs) -> AwsConfig {
+    let aws = &settings.aws;
+    let text = |(name, value): (&OsString, &OsString)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()));
+    let base = BaseSource::new(invocation.surroundings.env().iter().filter_map(text).collect());
+    let base = match &aws.profile {
+        Some(profile) => base.with_profile(profile),
+        None => base,
+    };
+    AwsConfig {
+        role_arn: aws.role_arn.clone(),
+        region: args.region.clone().or_else(|| aws.region.clone()),
+        endpoint_url: aws.endpoint_url.clone(),
+        external_id: aws.external_id.clone(),
+        managed_policy_arns: aws.managed_policies.clone(),
+        web_identity_token_file: aws.web_identity_token_file.clone(),
+        revoker_role_arn: aws.revoker_role_arn.clone(),
+        session_tags: if aws.session_tags { SessionTags::default() } else { SessionTags::Off },
+        source_identity: aws.source_identity,
+        ..AwsConfig::new(base)
+    }
+}
+
+/// Returns the failure of an issue.
+pub fn of_issue(error: &IssueError) -> Failure {
+    let failure = |exit: Exit| Failure::of(exit, error);
+    match error {
+        IssueError::Denied(denial) => with_help(failure(Exit::Denied), denial.instead()),
+        IssueError::ApprovalNeeded(_) | IssueError::OtherApproval => failure(Exit::ApprovalNeeded)
+            .with_help("approvals are given on a team server; without one, ask for what is not sensitive"),
+        IssueError::Limited(limited) => match limited.retry_after {
+            Some(after) => failure(Exit::RateLimited).with_help(format!("ask again in {} s", after.num_seconds())),
+            None => failure(Exit::RateLimited).with_help("ask again when one of them has ended"),
+        },
+        IssueError::NoProvider(_) => failure(Exit::Config),
+        IssueError::Provider(error) => with_help(failure(Exit::Provider), error.hints.clone()),
+        IssueError::Mismatch(_) => failure(Exit::Provider).with_help("nothing was handed over"),
+        IssueError::Trail(error) => of_trail(error),
+        IssueError::Sessions(error) => of_sessions(error),
+        IssueError::Ledger(_) => failure(Exit::LocalState),
+        IssueError::Over(_) => failure(Exit::DeadlinePassed),
+    }
+}
+
+/// Returns the failure of session records.
+pub fn of_sessions(error: &SessionStoreError) -> Failure {
+    match error {
+        SessionStoreError::Io { .. } => Failure::of(Exit::LocalState, error)
+            .with_help("nothing is issued that cannot be recorded: see that the disk has room and the folder is yours"),
+        SessionStoreError::Unreadable { .. } => Failure::of(Exit::LocalState, error),
+        SessionStoreError::Unknown(_) => {
+            Failure::of(Exit::Usage, error).with_help("tryaudex sessions lists those there are")
+        }
+        SessionStoreError::Ambiguous { candidates, .. } => {
+            let ids: Vec<String> = candidates.iter().take(10).map(ToString::to_string).collect();
+            Failure::of(Exit::Usage, error).with_help(format!("type more of one of {}", ids.join(", ")))
+        }
+        SessionStoreError::NotAnId(_) => Failure::of(Exit::Usage, error),
+    }
+}
+
+/// Returns the failure of the trail.
+pub fn of_trail(error: &TrailError) -> Failure {
+    match error {
+        TrailError::Log(LogError::Damaged { .. } | LogError::ForeignKey { .. }) => Failure::of(Exit::Tampered, error)
+            .with_help("tryaudex audit verify names what is wrong; nothing is issued until that is settled"),
+        _ => Failure::of(Exit::LocalState, error)
+            .with_help("nothing is issued that cannot be recorded: see that the disk has room and the folder is yours"),
+    }
+}
+
+fn with_help(failure: Failure, help: Vec<String>) -> Failure {
+    help.into_iter().fold(failure, Failure::with_help)
+}

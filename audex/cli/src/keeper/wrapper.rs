@@ -1,0 +1,376 @@
+use super::{
+    Cause, Ended, KeeperError, KeeperOrder, Signals, StopReason,
+    ending::{Ending, KILL_BOUND},
+    keep::{SOCKET, START_BOUND, TICK, is_peer, ticks},
+    processes::Process,
+    signals::{Received, SignalStream, stop_this_process},
+    wire::{Link, Order, ToKeeper, ToWrapper},
+};
+use axess_clock::Clock;
+use chrono::{DateTime, Utc};
+use nix::{
+    sys::{
+        prctl,
+        signal::Signal,
+        wait::{WaitPidFlag, waitpid},
+    },
+    unistd::{Pid, getpgrp},
+};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io,
+    os::{fd::AsRawFd, unix::process::CommandExt},
+    path::{Path, PathBuf},
+    pin::Pin,
+    process::{Child, Command},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::UnixListener,
+    signal::unix::SignalKind,
+    time::{Interval, Sleep, sleep, timeout},
+};
+
+/// How much longer than it needs at most a keeper may take to end everything before it counts as lost.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a keeper may take to leave.
+const PARTING_BOUND: Duration = Duration::from_secs(2);
+/// How often a child is asked whether it is dead, where nothing tells.
+const ASKING: Duration = Duration::from_millis(2);
+
+/// The running command, as W has it.
+///
+/// ```no_run
+/// # use audex_cli::keeper::{Keeper, KeeperError, KeeperOrder, Signals};
+/// # async fn run(order: KeeperOrder, signals: Signals) -> Result<(), KeeperError> {
+/// let clock = std::sync::Arc::new(axess_clock::SystemClock);
+/// let mut keeper = Keeper::start(order, clock, &signals).await?;
+/// let ended = keeper.wait().await;
+/// // ... the end is recorded here ...
+/// keeper.finish().await?;
+/// std::process::exit(ended?.exit.code())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Keeper {
+    process: Child,
+    link: Link,
+    command: Pid,
+    /// Whether the command is in this process's group.
+    shares_group: bool,
+    signals: SignalStream,
+    clock: Arc<dyn Clock>,
+    deadline: DateTime<Utc>,
+    grace: Duration,
+    folder: PathBuf,
+    /// When the keeper was started, in ticks: older children of this process are not the session's.
+    since: u64,
+    ticks: Interval,
+    /// Runs once the keeper was told to end the command.
+    patience: Option<Pin<Box<Sleep>>>,
+    /// Somebody asked this process to stop, which happens as soon as the command has.
+    stopping: bool,
+    ended: Option<Ended>,
+}
+
+impl Keeper {
+    /// Starts a keeper and through it the command.
+    ///
+    /// The private folder belongs to the keeper from here on, which removes it; after an error it may still be there.
+    ///
+    /// # Errors
+    /// [`KeeperError::NotFound`] and [`KeeperError::NotExecutable`] when there is nothing to run,
+    /// [`KeeperError::DeadlinePassed`], [`KeeperError::TooLarge`] and [`KeeperError::Folder`] for an order that cannot
+    /// be carried out, anything else when the keeper itself cannot work. No command runs after an error.
+    pub async fn start(
+        order: KeeperOrder,
+        clock: Arc<dyn Clock>,
+        signals: &Signals,
+    ) -> Result<Self, KeeperError> {
+        let now = clock.now();
+        order.check(now)?;
+        let program = order.command.first().cloned().unwrap_or_default();
+        if order.has_nul() {
+            return Err(KeeperError::NotExecutable { program, reason: "a word holds a NUL byte".to_owned() });
+        }
+        let folder = order.folder()?;
+        prctl::set_child_subreaper(true).map_err(KeeperError::refused("become the reaper of orphans"))?;
+        let signals = signals.listen()?;
+        let (process, link) = start_keeper(&order.program, &folder).await?;
+        let group = shared_group();
+        let mut keeper = Self {
+            since: Process::read(pid_of(&process)).map_or(0, |row| row.started),
+            process,
+            link,
+            command: Pid::from_raw(0),
+            shares_group: group.is_some(),
+            signals,
+            clock,
+            deadline: order.deadline,
+            grace: order.grace,
+            folder,
+            ticks: ticks(),
+            patience: None,
+            stopping: false,
+            ended: None,
+        };
+        let remaining = (order.deadline - now).to_std().unwrap_or_default();
+        let message =
+            ToKeeper::Order(Box::new(Order::new(&order, remaining, group.map_or(0, Pid::as_raw))));
+        drop(order);
+        match keeper.hand_over(&message, program).await {
+            Ok(command) => {
+                keeper.command = command;
+                keeper.forward_early_signals();
+                Ok(keeper)
+            }
+            Err(error) => {
+                // The reason to tell is the first one.
+                let _ = keeper.finish().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns the command's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.command.as_raw().unsigned_abs()
+    }
+
+    /// Waits for the end of the session, however it comes, and passes signals on meanwhile.
+    ///
+    /// When it returns, nothing of the command lives any more but for what [`Ended::left`] names. Safe to cancel and to
+    /// call again; after the end it answers the same.
+    ///
+    /// # Errors
+    /// [`KeeperError::Lost`] when the keeper was killed, after everything it kept was ended.
+    pub async fn wait(&mut self) -> Result<Ended, KeeperError> {
+        loop {
+            if let Some(ended) = &self.ended {
+                return Ok(ended.clone());
+            }
+            let patience = async {
+                match &mut self.patience {
+                    Some(patience) => patience.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                message = self.link.next() => match message {
+                    Ok(Some(message)) => self.heard(message),
+                    Ok(None) | Err(_) => return Err(self.lost().await),
+                },
+                received = self.signals.next() => match received {
+                    Ok(received) => self.signalled(received),
+                    Err(source) => return Err(KeeperError::System { doing: "read signals", source }),
+                },
+                () = patience => return Err(self.lost().await),
+                _ = self.ticks.tick() => {
+                    if self.clock.now() >= self.deadline {
+                        self.end(Cause::Deadline);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks for the end of the command: `TERM`, and after the grace `KILL`. [`wait`](Self::wait) tells when it is over.
+    ///
+    /// The first reason counts, and a command that ended meanwhile ended by itself.
+    pub fn stop(&mut self, why: StopReason) {
+        self.end(Cause::Stopped(why));
+    }
+
+    /// Parts from the keeper, which removes the private folder and exits. Called when the end has been recorded.
+    ///
+    /// A keeper that is dropped instead thinks its wrapper was killed, and ends and records what there is.
+    ///
+    /// # Errors
+    /// [`KeeperError::System`] when the private folder is still there.
+    pub async fn finish(mut self) -> Result<(), KeeperError> {
+        let parting = async {
+            self.link.send(&ToKeeper::Goodbye)?;
+            self.link.flush().await?;
+            while self.link.next::<ToWrapper>().await?.is_some() {}
+            Ok::<(), io::Error>(())
+        };
+        // A keeper that is not there any more cannot be parted from.
+        let _ = timeout(PARTING_BOUND, parting).await;
+        bury(&mut self.process).await;
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(KeeperError::System { doing: "remove the private folder", source: error })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends the order; returns the command's id.
+    async fn hand_over(&mut self, order: &ToKeeper, program: OsString) -> Result<Pid, KeeperError> {
+        let doing = "be given its order";
+        self.link.send(order).map_err(KeeperError::system(doing))?;
+        match timeout(START_BOUND, self.link.next()).await {
+            Ok(Ok(Some(ToWrapper::Started { pid }))) => Ok(Pid::from_raw(pid)),
+            Ok(Ok(Some(ToWrapper::NotFound))) => Err(KeeperError::NotFound { program }),
+            Ok(Ok(Some(ToWrapper::NotExecutable(reason)))) => Err(KeeperError::NotExecutable { program, reason }),
+            Ok(Ok(Some(_))) => Err(KeeperError::NotKept("it spoke out of turn".to_owned())),
+            Ok(Ok(None)) => Err(KeeperError::NotKept("it was killed".to_owned())),
+            Ok(Err(source)) => Err(KeeperError::System { doing, source }),
+            Err(_) => Err(KeeperError::NotKept("it does not answer".to_owned())),
+        }
+    }
+
+    /// A Ctrl-C that came before the command was there has reached nobody.
+    fn forward_early_signals(&mut self) {
+        while let Some(received) = self.signals.try_next() {
+            self.say(&ToKeeper::Forward(received.signal as i32));
+        }
+    }
+
+    fn heard(&mut self, message: ToWrapper) {
+        match message {
+            ToWrapper::Ended(ended) => self.ended = Some(ended),
+            ToWrapper::Stopped(signal) => self.command_stopped(signal),
+            ToWrapper::Started { .. } | ToWrapper::NotFound | ToWrapper::NotExecutable(_) => {}
+        }
+    }
+
+    fn signalled(&mut self, received: Received) {
+        // The keeper wakes us; the command is awake already.
+        if received.signal == Signal::SIGCONT && received.sender == pid_of(&self.process).as_raw() {
+            return;
+        }
+        if !(self.shares_group && received.from_kernel) {
+            self.say(&ToKeeper::Forward(received.signal as i32));
+        }
+        self.stopping = received.signal == Signal::SIGTSTP;
+    }
+
+    /// Stops with the command, so that the shell sees the job stop as a whole.
+    fn command_stopped(&mut self, signal: i32) {
+        let is_ours = self.shares_group || std::mem::take(&mut self.stopping);
+        let still = Process::read(self.command).is_some_and(|row| row.is_stopped());
+        if !is_ours || !still {
+            return;
+        }
+        if self.shares_group && !somebody_continues_us() {
+            // The kernel stops no group that nobody could continue; the keeper's presence hides from it that ours is one.
+            if signal == Signal::SIGTSTP as i32 {
+                self.say(&ToKeeper::Forward(Signal::SIGCONT as i32));
+            }
+            return;
+        }
+        stop_this_process();
+    }
+
+    fn end(&mut self, cause: Cause) {
+        if self.patience.is_none() {
+            self.say(&ToKeeper::End(cause));
+            self.patience = Some(Box::pin(sleep(self.grace + KILL_BOUND + PATIENCE)));
+        }
+    }
+
+    /// Queues a message. That the keeper is gone shows when it is waited for.
+    fn say(&mut self, message: &ToKeeper) {
+        let _ = self.link.send(message);
+    }
+
+    /// Ends what a lost keeper left.
+    async fn lost(&mut self) -> KeeperError {
+        // First it has to be dead: only then are its children ours.
+        let _ = self.process.kill();
+        bury(&mut self.process).await;
+        let group = Some(self.command).filter(|_| !self.shares_group);
+        let ending = Ending { root: Pid::this(), since: self.since, group, grace: self.grace };
+        let mut empty = 0;
+        let left = ending.run(|found| {
+            for dead in found.iter().filter(|one| one.is_dead() && one.parent == Pid::this()) {
+                let _ = waitpid(dead.pid, Some(WaitPidFlag::WNOHANG));
+            }
+            // One look can miss a process that forks and exits during it.
+            empty = if found.iter().all(Process::is_dead) { empty + 1 } else { 0 };
+            empty >= 2
+        });
+        KeeperError::Lost { left: left.await }
+    }
+}
+
+fn pid_of(process: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(process.id()).unwrap_or(i32::MAX))
+}
+
+/// Returns this process's group if the command belongs in it: there is a terminal, and a shell that minds the job.
+fn shared_group() -> Option<Pid> {
+    let has_terminal = Process::read(Pid::this()).is_some_and(|row| row.terminal != 0);
+    Some(getpgrp()).filter(|_| has_terminal)
+}
+
+/// Says whether an ancestor of this session is outside the group: a shell that would continue a stopped job.
+fn somebody_continues_us() -> bool {
+    let Some(me) = Process::read(Pid::this()) else { return false };
+    let mut next = me.parent;
+    while let Some(ancestor) = Process::read(next).filter(|ancestor| ancestor.session == me.session) {
+        if ancestor.group != me.group {
+            return true;
+        }
+        next = ancestor.parent;
+    }
+    false
+}
+
+async fn start_keeper(program: &Path, folder: &Path) -> Result<(Child, Link), KeeperError> {
+    // With deaths of children ignored, as a caller may have it, nobody could be waited for.
+    let _deaths =
+        tokio::signal::unix::signal(SignalKind::child()).map_err(KeeperError::system("watch children"))?;
+    let doing = "open its socket";
+    let open = File::open(folder).map_err(KeeperError::system(doing))?;
+    // Through the descriptor the path is short, whatever the folder is called.
+    let path = format!("/proc/self/fd/{}/{SOCKET}", open.as_raw_fd());
+    let listener = UnixListener::bind(path).map_err(KeeperError::system(doing))?;
+    let mut process = Command::new(program)
+        .arg(KeeperOrder::SUBCOMMAND)
+        .arg(folder)
+        .env_clear()
+        .process_group(0)
+        .spawn()
+        .map_err(KeeperError::system("start"))?;
+    match timeout(START_BOUND, accept(&listener, &mut process)).await {
+        Ok(Ok(link)) => Ok((process, link)),
+        answer => {
+            let _ = process.kill();
+            bury(&mut process).await;
+            let silent = || Err(KeeperError::NotKept("it does not answer".to_owned()));
+            answer.unwrap_or_else(|_| silent()).map(|link| (process, link))
+        }
+    }
+}
+
+async fn accept(listener: &UnixListener, process: &mut Child) -> Result<Link, KeeperError> {
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, _) = accepted.map_err(KeeperError::system("be accepted"))?;
+                if is_peer(&stream, pid_of(process)).unwrap_or(false) {
+                    return Ok(Link::new(stream));
+                }
+            }
+            () = sleep(TICK) => if let Ok(Some(status)) = process.try_wait() {
+                return Err(KeeperError::NotKept(format!("it ended at once, with {status}")));
+            }
+        }
+    }
+}
+
+/// Waits for a process that is about to end.
+async fn bury(process: &mut Child) {
+    let dead = async {
+        while let Ok(None) = process.try_wait() {
+            sleep(ASKING).await;
+        }
+    };
+    // One that does not die stays behind; there is no third keeper.
+    let _ = timeout(PARTING_BOUND, dead).await;
+}

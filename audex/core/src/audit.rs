@@ -1,0 +1,7 @@
+//! The broker's evidence: what events there are, and where they go.
+
+mod event;
+mod trail;
+
+pub use event::BrokerEvent;
+pub use trail::{LogTrail, Trail, TrailError};

@@ -1,0 +1,196 @@
+use crate::{
+    Fate,
+    budget::Dollars,
+    session::{Delivery, EntryPoint, SessionId, SessionStatus},
+};
+use audex_policy::Provider;
+use axess_events::AuditPayload;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// What happened to a session. No event holds a secret.
+///
+/// In JSON each is an object with `event_type` and the fields of its variant, beside those of the envelope.
+///
+/// ```
+/// use audex_core::{audit::BrokerEvent, session::{SessionId, SessionStatus}};
+/// use axess_events::AuditPayload;
+/// let event = BrokerEvent::SessionEnded {
+///     session_id: SessionId::generate(&axess_rng::MockRng::new(1)),
+///     status: SessionStatus::Completed,
+///     duration_ms: 1_200,
+///     exit_code: Some(0),
+///     signal: None,
+///     reason: None,
+/// };
+/// assert_eq!(event.event_type(), "SessionEnded");
+/// assert_eq!(serde_json::to_value(&event).unwrap()["event_type"], "SessionEnded");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event_type")]
+pub enum BrokerEvent {
+    /// A session begins: everything was decided, and nothing is minted yet.
+    SessionCreated {
+        /// The session.
+        session_id: SessionId,
+        /// The way in.
+        entry_point: EntryPoint,
+        /// Who will mint.
+        provider: Provider,
+        /// The role, service account or audience.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role_arn: Option<String>,
+        /// The lifetime in seconds.
+        ttl_seconds: u32,
+        /// What was asked for.
+        asked: String,
+        /// What is allowed, in the language of `--allow`.
+        actions: Vec<String>,
+        /// What is denied.
+        denied: Vec<String>,
+        /// The command, what looks like a secret replaced.
+        command: Vec<String>,
+        /// How the credential will be delivered.
+        delivery: Delivery,
+        /// The deadline.
+        deadline: DateTime<Utc>,
+        /// What the provider is told.
+        policy: String,
+        /// The budget.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        budget_usd: Option<Dollars>,
+    },
+    /// The provider answered, and the answer was what was ordered.
+    CredentialsIssued {
+        /// The session.
+        session_id: SessionId,
+        /// The public id: an access key id, a token's `jti`.
+        access_key_id: String,
+        /// When the provider stops accepting it.
+        expires_at: DateTime<Utc>,
+        /// The account it is of.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
+        /// The identity it acts as.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        subject: Option<String>,
+        /// Whether it follows an earlier one of the same session.
+        refreshed: bool,
+    },
+    /// Nothing was issued, or no more: the provider failed or answered something else.
+    CredentialsFailed {
+        /// The session.
+        session_id: SessionId,
+        /// What happened.
+        reason: String,
+    },
+    /// The rules say no.
+    RequestDenied {
+        /// The session that would have been.
+        session_id: SessionId,
+        /// The way in.
+        entry_point: EntryPoint,
+        /// Who would have minted.
+        provider: Provider,
+        /// What was asked for.
+        asked: String,
+        /// Which rule says no, and to what.
+        reason: String,
+    },
+    /// Somebody else has to agree first.
+    ApprovalRequired {
+        /// The session that would be.
+        session_id: SessionId,
+        /// The way in.
+        entry_point: EntryPoint,
+        /// Who would mint.
+        provider: Provider,
+        /// What was asked for.
+        asked: String,
+        /// The rules that ask for it.
+        rules: Vec<String>,
+        /// How many have to agree.
+        required: u8,
+    },
+    /// The command ended, or its session did.
+    SessionEnded {
+        /// The session.
+        session_id: SessionId,
+        /// How it ended.
+        status: SessionStatus,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+        /// The command's exit code.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+        /// The signal that ended the command.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        signal: Option<i32>,
+        /// Why, where that is not the command's own end.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Somebody ended it early.
+    SessionRevoked {
+        /// The session.
+        session_id: SessionId,
+        /// Why, as they said.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// What became of each credential.
+        fates: Vec<(String, Fate)>,
+    },
+    /// The spend is over 80 per cent of the budget.
+    BudgetWarning {
+        /// The session.
+        session_id: SessionId,
+        /// What was spent.
+        spent_usd: Dollars,
+        /// The budget.
+        limit_usd: Dollars,
+    },
+    /// The spend is over the budget.
+    BudgetExceeded {
+        /// The session.
+        session_id: SessionId,
+        /// What was spent.
+        spent_usd: Dollars,
+        /// The budget.
+        limit_usd: Dollars,
+    },
+}
+
+impl BrokerEvent {
+    /// Returns the session it is about.
+    pub const fn session_id(&self) -> SessionId {
+        match self {
+            Self::SessionCreated { session_id, .. }
+            | Self::CredentialsIssued { session_id, .. }
+            | Self::CredentialsFailed { session_id, .. }
+            | Self::RequestDenied { session_id, .. }
+            | Self::ApprovalRequired { session_id, .. }
+            | Self::SessionEnded { session_id, .. }
+            | Self::SessionRevoked { session_id, .. }
+            | Self::BudgetWarning { session_id, .. }
+            | Self::BudgetExceeded { session_id, .. } => *session_id,
+        }
+    }
+}
+
+impl AuditPayload for BrokerEvent {
+    fn event_type(&self) -> Cow<'static, str> {
+        match self {
+            Self::SessionCreated { .. } => "SessionCreated",
+            Self::CredentialsIssued { .. } => "CredentialsIssued",
+            Self::CredentialsFailed { .. } => "CredentialsFailed",
+            Self::RequestDenied { .. } => "RequestDenied",
+            Self::ApprovalRequired { .. } => "ApprovalRequired",
+            Self::SessionEnded { .. } => "SessionEnded",
+            Self::SessionRevoked { .. } => "SessionRevoked",
+            Self::BudgetWarning { .. } => "BudgetWarning",
+            Self::BudgetExceeded { .. } => "BudgetExceeded",
+        }
+        .into()
+    }
+}

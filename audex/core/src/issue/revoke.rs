@@ -1,0 +1,91 @@
+use super::{IssueError, Issuer, Lease};
+use crate::{
+    Fate, Requester, Revocation, RevokeOrder,
+    audit::BrokerEvent,
+    session::{Ending, SessionGuard, SessionId, SessionRecord, SessionStatus},
+};
+use chrono::{DateTime, Utc};
+
+impl Issuer {
+    /// Ends what was minted for a session as far as its provider can, and says of each credential what became of it.
+    ///
+    /// With the hold on the session its record says so too; without it, whoever has the hold ends the session.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError`] when the session is not known or it cannot be recorded. That the provider failed is no error: the
+    /// credential is then said to work on.
+    pub async fn revoke(
+        &self,
+        who: &Requester,
+        id: SessionId,
+        reason: Option<&str>,
+        guard: Option<SessionGuard>,
+    ) -> Result<(SessionRecord, Revocation), IssueError> {
+        let mut record = self.sessions.load(id)?;
+        let revocation = self.revoke_credentials(&record, self.clock.now()).await;
+        let event = BrokerEvent::SessionRevoked {
+            session_id: id,
+            reason: reason.map(str::to_owned),
+            fates: revocation.fates.clone(),
+        };
+        self.trail.record(who, event)?;
+        for credential in &mut record.credentials {
+            let fate = revocation.fates.iter().find(|(id, _)| *id == credential.id);
+            credential.fate = fate.map(|(_, fate)| fate.clone()).or(credential.fate.take());
+        }
+        let Some(guard) = guard else { return Ok((record, revocation)) };
+        if record.status.is_over() {
+            self.sessions.save(&guard, &record)?;
+        } else {
+            let ending = Ending { reason: reason.map(str::to_owned), ..Ending::default() };
+            self.finish(&mut record, &guard, SessionStatus::Revoked, ending)?;
+        }
+        self.sessions.release(guard)?;
+        Ok((record, revocation))
+    }
+
+    /// Leaves a session active that has no process: it lasts until its deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError::Sessions`].
+    pub fn hand_over(&self, lease: Lease) -> Result<SessionRecord, IssueError> {
+        let Lease { mut record, guard, .. } = lease;
+        record.keeper_pid = None;
+        self.sessions.save(&guard, &record)?;
+        Ok(record)
+    }
+
+    async fn revoke_credentials(&self, record: &SessionRecord, now: DateTime<Utc>) -> Revocation {
+        let (alive, expired): (Vec<_>, Vec<_>) =
+            record.credentials.iter().partition(|credential| now < credential.expires_at);
+        let mut fates: Vec<(String, Fate)> =
+            expired.into_iter().map(|credential| (credential.id.clone(), Fate::Dead)).collect();
+        let Some(expires_at) = alive.iter().map(|credential| credential.expires_at).max() else {
+            return Revocation { fates };
+        };
+        let order = RevokeOrder {
+            session_id: record.session_id,
+            target: record.target.clone(),
+            credential_ids: alive.iter().map(|credential| credential.id.clone()).collect(),
+            expires_at,
+        };
+        let revoked = match self.provider(record.provider) {
+            Ok(provider) => provider.revoke(&order).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        // What the provider says nothing about works on.
+        let mut said = revoked.as_ref().map(|revocation| revocation.fates.clone()).unwrap_or_default();
+        for credential in alive {
+            let at = said.iter().position(|(id, _)| *id == credential.id);
+            let fate = at.map(|at| said.swap_remove(at).1).unwrap_or_else(|| {
+                let why = revoked.as_ref().err().cloned();
+                let why = why.unwrap_or_else(|| "the provider did not say what became of it".to_owned());
+                Fate::AliveUntil { until: credential.expires_at, why }
+            });
+            fates.push((credential.id.clone(), fate));
+        }
+        Revocation { fates }
+    }
+}

@@ -1,0 +1,376 @@
+use super::*;
+use crate::{
+    Credential, CredentialProvider, Fate, Health, IssueRules, MintOrder, Minted, ProviderError,
+    ProviderFault, ProviderFuture, RateLedger, Requester, Revocation, RevokeOrder, Shape, Ttl,
+    approval::{Approval, ApprovalRules, Vote},
+    audit::{BrokerEvent, Trail, TrailError},
+    lease::Next,
+    rate::RateRule,
+    reconcile,
+    roles::RoleMap,
+    session::{Delivery, Ending, EntryPoint, SessionFolder, SessionStatus},
+};
+use audex_policy::{Ceiling, Grant, Provider, Refusal, Request, Rules, compile};
+use axess_clock::{Clock, MockClock};
+use axess_rng::MockRng;
+use chrono::{DateTime, TimeDelta, Utc};
+use ipnet::IpNet;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+type Answer = fn(&MintOrder, DateTime<Utc>) -> Result<Minted, ProviderError>;
+type Expected = fn(&IssueError) -> bool;
+
+/// A provider that answers as it is told.
+#[derive(Debug)]
+struct Scripted {
+    clock: Arc<MockClock>,
+    answer: Mutex<Answer>,
+}
+
+fn good(order: &MintOrder, now: DateTime<Utc>) -> Result<Minted, ProviderError> {
+    let credential =
+        Credential::new(Provider::Aws, "ASIA1", now + order.lifetime).with_part("KEY", "s3cret".into());
+    Ok(Minted { credential, account: Some("123456789012".to_owned()), subject: None })
+}
+
+impl CredentialProvider for Scripted {
+    fn provider(&self) -> Provider {
+        Provider::Aws
+    }
+
+    fn default_target(&self) -> Option<&str> {
+        Some("arn:aws:iam::123456789012:role/app")
+    }
+
+    fn shape(&self, grant: &Grant, target: Option<&str>, _: &[IpNet]) -> Result<Shape, Refusal> {
+        Ok(Shape {
+            document: compile::aws::session_policy(grant)?.document,
+            target: target.map(str::to_owned),
+            lifetimes: TimeDelta::minutes(15)..=TimeDelta::hours(1),
+            notes: Vec::new(),
+        })
+    }
+
+    fn mint<'a>(&'a self, order: &'a MintOrder) -> ProviderFuture<'a, Minted> {
+        let answer = *self.answer.lock().unwrap();
+        Box::pin(std::future::ready(answer(order, self.clock.now())))
+    }
+
+    fn revoke<'a>(&'a self, _: &'a RevokeOrder) -> ProviderFuture<'a, Revocation> {
+        Box::pin(std::future::ready(Ok(Revocation { fates: vec![("ASIA1".to_owned(), Fate::Dead)] })))
+    }
+
+    fn check(&self) -> ProviderFuture<'_, Health> {
+        Box::pin(std::future::ready(Ok(Health::default())))
+    }
+}
+
+/// A trail that can be full.
+#[derive(Debug, Default)]
+struct Kept {
+    events: Mutex<Vec<BrokerEvent>>,
+    room: Mutex<Option<usize>>,
+}
+
+impl Trail for Kept {
+    fn record(&self, _: &Requester, event: BrokerEvent) -> Result<(), TrailError> {
+        let mut events = self.events.lock().unwrap();
+        if self.room.lock().unwrap().is_some_and(|room| events.len() >= room) {
+            return Err(TrailError::Link(io::Error::other("full")));
+        }
+        events.push(event);
+        Ok(())
+    }
+}
+
+struct Bench {
+    _data: tempfile::TempDir,
+    clock: Arc<MockClock>,
+    trail: Arc<Kept>,
+    provider: Arc<Scripted>,
+    issuer: Issuer,
+}
+
+impl Bench {
+    fn new(rules: IssueRules) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let (clock, trail) = (Arc::new(MockClock::default()), Arc::new(Kept::default()));
+        let provider = Arc::new(Scripted { clock: Arc::clone(&clock), answer: Mutex::new(good) });
+        let issuer = Issuer {
+            rules,
+            providers: vec![Arc::clone(&provider) as Arc<dyn CredentialProvider>],
+            trail: Arc::clone(&trail) as Arc<dyn Trail>,
+            sessions: SessionFolder::open(data.path()).unwrap(),
+            ledger: RateLedger::new(data.path()),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            rng: Arc::new(MockRng::new(7)),
+        };
+        Self { _data: data, clock, trail, provider, issuer }
+    }
+
+    fn issue(&self, request: &IssueRequest) -> Result<Lease, IssueError> {
+        block_on(self.issuer.issue(request, None))
+    }
+
+    fn event_names(&self) -> Vec<String> {
+        use axess_events::AuditPayload;
+        self.trail.events.lock().unwrap().iter().map(|event| event.event_type().into_owned()).collect()
+    }
+
+    fn only_status(&self) -> SessionStatus {
+        let (records, _) = self.issuer.sessions.recent(9).unwrap();
+        assert_eq!(records.len(), 1);
+        records[0].status
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn ask(allow: &str) -> IssueRequest {
+    IssueRequest {
+        requester: Requester::LocalUser { uid: 1000, name: None },
+        entry_point: EntryPoint::Run,
+        request: Request::parse(Provider::Aws, allow, &[]).unwrap(),
+        target: None,
+        ttl: None,
+        command: vec!["true".to_owned()],
+        delivery: Delivery::Env,
+        budget: None,
+    }
+}
+
+#[test]
+fn a_session_from_its_request_to_its_end() {
+    let bench = Bench::new(IssueRules::default());
+    let lease = bench.issue(&ask("s3:GetObject")).unwrap();
+    assert_eq!(lease.record().deadline, bench.clock.now() + TimeDelta::minutes(15));
+    assert_eq!(lease.credential().part("KEY").unwrap().expose(), "s3cret");
+    assert_eq!(bench.only_status(), SessionStatus::Active);
+    assert_eq!(bench.issuer.sessions.live().unwrap(), [lease.session_id()]);
+    bench.clock.advance(Duration::from_secs(7));
+    let ending = Ending { exit_code: Some(0), ..Ending::default() };
+    let record = bench.issuer.end(lease, SessionStatus::Completed, ending).unwrap();
+    assert_eq!(bench.issuer.sessions.load(record.session_id).unwrap(), record);
+    assert!(bench.issuer.sessions.live().unwrap().is_empty());
+    assert_eq!(bench.event_names(), ["SessionCreated", "CredentialsIssued", "SessionEnded"]);
+    let events = bench.trail.events.lock().unwrap();
+    assert!(matches!(events[2], BrokerEvent::SessionEnded { duration_ms: 7_000, exit_code: Some(0), .. }));
+    let text = serde_json::to_string(&*events).unwrap() + &serde_json::to_string(&record).unwrap();
+    assert!(!text.contains("s3cret"));
+}
+
+/// Each rule, whichever way in the request takes.
+#[test]
+fn no_way_in_passes_by_a_rule() {
+    let ceiling = |rule: &str| Ceiling { name: "boundary".to_owned(), rules: Rules::parse([rule]).unwrap() };
+    let approval = ApprovalRules {
+        required: 1,
+        roles: vec!["security".to_owned()],
+        sensitive: Rules::parse(["s3:*"]).unwrap(),
+        valid_for: TimeDelta::hours(1),
+    };
+    let rate = RateRule {
+        identity: "*".to_owned(),
+        max_requests: 0,
+        window: TimeDelta::hours(1),
+        max_concurrent: None,
+    };
+    let default = IssueRules::default;
+    let table: [(&str, IssueRules, Expected); 6] = [
+        ("deny", (IssueRules { denies: Rules::parse(["*:*Object"]).unwrap(), ..default() }), |error| {
+            matches!(error, IssueError::Denied(Denial::Cut(_)))
+        }),
+        ("boundary", (IssueRules { boundary: Some(ceiling("ec2:*")), ..default() }), |error| {
+            matches!(error, IssueError::Denied(Denial::Cut(_)))
+        }),
+        ("lifetime", (IssueRules { max_ttl: Ttl::from_seconds(60).unwrap(), ..default() }), |error| {
+            matches!(error, IssueError::Denied(Denial::Ttl { .. }))
+        }),
+        ("role", IssueRules { roles: RoleMap { is_enabled: true, rules: vec![] }, ..default() }, |error| {
+            matches!(error, IssueError::Denied(Denial::Role(_)))
+        }),
+        ("approval", (IssueRules { approval: Some(approval), ..default() }), |error| {
+            matches!(error, IssueError::ApprovalNeeded(_))
+        }),
+        ("rate", (IssueRules { rates: vec![rate], ..default() }), |error| {
+            matches!(error, IssueError::Limited(_))
+        }),
+    ];
+    for (name, rules, is_expected) in table {
+        for entry_point in [EntryPoint::Run, EntryPoint::Chain, EntryPoint::Export] {
+            for delivery in Delivery::ALL {
+                let bench = Bench::new(rules.clone());
+                let ttl = Some(Ttl::from_seconds(900).unwrap());
+                let request = IssueRequest { entry_point, delivery, ttl, ..ask("s3:GetObject") };
+                let error = bench.issue(&request).unwrap_err();
+                assert!(is_expected(&error), "{name} {entry_point:?} {delivery:?}: {error:?}");
+                let refusal = if name == "approval" { "ApprovalRequired" } else { "RequestDenied" };
+                assert_eq!(bench.event_names(), [refusal], "{name}");
+                assert_eq!(bench.issuer.sessions.names().unwrap(), []);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_approval_lets_its_own_request_through_and_no_other() {
+    let approval = ApprovalRules {
+        required: 1,
+        roles: vec!["security".to_owned()],
+        sensitive: Rules::default(),
+        valid_for: TimeDelta::hours(1),
+    };
+    let bench = Bench::new(IssueRules { approval: Some(approval), ..IssueRules::default() });
+    let approved = |request: &IssueRequest| {
+        let now = bench.clock.now();
+        let expires_at = now + TimeDelta::hours(1);
+        let mut approval =
+            Approval::new(request.digest(), "uid:1000", 1, vec!["security".to_owned()], expires_at);
+        let vote = Vote {
+            approver: "bob".to_owned(),
+            role: "security".to_owned(),
+            approve: true,
+            comment: "agreed".to_owned(),
+            at: now,
+        };
+        approval.vote(vote).unwrap();
+        approval.consume(request.digest(), now).unwrap()
+    };
+    let (read, write) = (ask("s3:GetObject"), ask("s3:PutObject"));
+    let other = block_on(bench.issuer.issue(&write, Some(approved(&read))));
+    assert!(matches!(other, Err(IssueError::OtherApproval)));
+    assert!(block_on(bench.issuer.issue(&read, Some(approved(&read)))).is_ok());
+}
+
+#[test]
+fn an_answer_that_is_not_what_was_ordered_is_not_handed_over() {
+    let credential =
+        |expires_at| Credential::new(Provider::Aws, "ASIA1", expires_at).with_part("KEY", "s".into());
+    let _ = credential;
+    let answers: [(Answer, Expected); 6] = [
+        (
+            |order, now| {
+                let minted = good(order, now)?;
+                let credential = Credential::new(Provider::Aws, "ASIA1", now + order.lifetime);
+                Ok(Minted { credential, ..minted })
+            },
+            |error| matches!(error, IssueError::Mismatch(Mismatch::Empty)),
+        ),
+        (
+            |order, now| {
+                let expires_at = now + order.lifetime + TimeDelta::minutes(2);
+                let credential = Credential::new(Provider::Aws, "A", expires_at).with_part("KEY", "s".into());
+                Ok(Minted { credential, ..good(order, now)? })
+            },
+            |error| matches!(error, IssueError::Mismatch(Mismatch::TooLong { .. })),
+        ),
+        (
+            |order, now| {
+                let credential = Credential::new(Provider::Aws, "A", now).with_part("KEY", "s".into());
+                Ok(Minted { credential, ..good(order, now)? })
+            },
+            |error| matches!(error, IssueError::Mismatch(Mismatch::Expired(_))),
+        ),
+        (
+            |order, now| Ok(Minted { account: Some("999999999999".to_owned()), ..good(order, now)? }),
+            |error| matches!(error, IssueError::Mismatch(Mismatch::Account { .. })),
+        ),
+        (
+            |order, now| {
+                let credential =
+                    Credential::new(Provider::Local, "A", now + order.lifetime).with_part("K", "s".into());
+                Ok(Minted { credential, ..good(order, now)? })
+            },
+            |error| matches!(error, IssueError::Mismatch(Mismatch::Provider)),
+        ),
+        (
+            |_, _| Err(ProviderError::new(ProviderFault::Denied, "the role does not trust you")),
+            |error| matches!(error, IssueError::Provider(_)),
+        ),
+    ];
+    for (answer, is_expected) in answers {
+        let bench = Bench::new(IssueRules::default());
+        *bench.provider.answer.lock().unwrap() = answer;
+        let error = bench.issue(&ask("s3:GetObject")).unwrap_err();
+        assert!(is_expected(&error), "{error:?}");
+        assert_eq!(bench.only_status(), SessionStatus::Failed);
+        assert_eq!(bench.event_names(), ["SessionCreated", "CredentialsFailed", "SessionEnded"]);
+        assert!(bench.issuer.sessions.live().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn what_cannot_be_recorded_does_not_happen() {
+    for room in [0, 1] {
+        let bench = Bench::new(IssueRules::default());
+        *bench.trail.room.lock().unwrap() = Some(room);
+        assert!(matches!(bench.issue(&ask("s3:GetObject")), Err(IssueError::Trail(_))));
+        // It could not even be recorded that it failed: found later, when there is room.
+        *bench.trail.room.lock().unwrap() = None;
+        let ended = reconcile(&bench.issuer.sessions, &*bench.trail, bench.clock.now()).unwrap();
+        assert!(ended.len() <= 1);
+        assert_eq!(bench.only_status(), SessionStatus::Failed);
+        assert_eq!(bench.event_names().last().unwrap(), "SessionEnded");
+    }
+}
+
+#[test]
+fn a_refresh_ends_with_the_session() {
+    let bench = Bench::new(IssueRules { max_ttl: Ttl::MAX, ..IssueRules::default() });
+    let request = IssueRequest { ttl: Some("90m".parse().unwrap()), ..ask("s3:GetObject") };
+    let mut lease = bench.issue(&request).unwrap();
+    let begin = bench.clock.now();
+    let Next::RefreshAt(due) = lease.next(begin) else { panic!("{:?}", lease.next(begin)) };
+    bench.clock.set(due);
+    block_on(bench.issuer.refresh(&mut lease)).unwrap();
+    assert_eq!(lease.credential().expires_at(), begin + TimeDelta::minutes(90));
+    assert_eq!(lease.next(due), Next::EndAt(begin + TimeDelta::minutes(90)));
+    bench.clock.set(begin + TimeDelta::minutes(90));
+    assert!(matches!(block_on(bench.issuer.refresh(&mut lease)), Err(IssueError::Over(_))));
+    assert_eq!(lease.record().credentials.len(), 2);
+}
+
+#[test]
+fn abandoned_sessions_are_found_and_held_ones_left_alone() {
+    let bench = Bench::new(IssueRules::default());
+    let held = bench.issue(&ask("s3:GetObject")).unwrap();
+    let abandoned = bench.issue(&ask("s3:PutObject")).unwrap().session_id();
+    let exported = IssueRequest { entry_point: EntryPoint::Export, ..ask("s3:ListBucket") };
+    let exported = bench.issue(&exported).unwrap().session_id();
+    let ended = |now| {
+        let ended = reconcile(&bench.issuer.sessions, &*bench.trail, now).unwrap();
+        ended.into_iter().map(|record| (record.session_id, record.status)).collect::<Vec<_>>()
+    };
+    assert_eq!(ended(bench.clock.now()), [(abandoned, SessionStatus::Failed)]);
+    assert_eq!(ended(bench.clock.now()), []);
+    let late = bench.clock.now() + TimeDelta::hours(1);
+    assert_eq!(ended(late), [(exported, SessionStatus::Expired)]);
+    assert_eq!(bench.issuer.sessions.load(held.session_id()).unwrap().status, SessionStatus::Active);
+}
+
+#[test]
+fn a_revocation_says_of_each_credential_what_became_of_it() {
+    let bench = Bench::new(IssueRules::default());
+    let request = IssueRequest { entry_point: EntryPoint::Export, ..ask("s3:GetObject") };
+    let lease = bench.issue(&request).unwrap();
+    let id = lease.session_id();
+    bench.issuer.hand_over(lease).unwrap();
+    let revoke = || {
+        let guard = bench.issuer.sessions.take(id).unwrap();
+        block_on(bench.issuer.revoke(&request.requester, id, Some("lost"), guard)).unwrap()
+    };
+    let (record, revocation) = revoke();
+    assert_eq!(revocation.fates, [("ASIA1".to_owned(), Fate::Dead)]);
+    assert_eq!((record.status, bench.issuer.sessions.load(id).unwrap()), (SessionStatus::Revoked, record));
+    assert_eq!(bench.event_names()[2..], ["SessionRevoked", "SessionEnded"]);
+    // Again: it stays over, and what has expired is dead whatever the provider says.
+    bench.clock.advance(Duration::from_secs(3_600));
+    assert!(revoke().1.is_complete());
+    assert_eq!(bench.event_names().len(), 5);
+}

@@ -1,0 +1,174 @@
+//! Which role somebody may have: what the mapping says, never what they say.
+
+use crate::Requester;
+use audex_policy::{Ceiling, Provider};
+use std::collections::BTreeMap;
+
+/// Maps people and groups to targets: roles, service accounts, identities.
+///
+/// ```
+/// use audex_core::{Requester, roles::{RoleMap, RoleRule, Subject}};
+/// use audex_policy::Provider;
+///
+/// let role = "arn:aws:iam::123456789012:role/DataEngineer";
+/// let rule = RoleRule {
+///     subject: Subject::Group("team:data".into()),
+///     targets: [(Provider::Aws, role.to_owned())].into(),
+///     ceiling: None,
+/// };
+/// let map = RoleMap { is_enabled: true, rules: vec![rule] };
+/// let alice = Requester::Principal { email: "alice@example.com".into(), groups: vec!["team:data".into()] };
+/// assert_eq!(map.target(&alice, Provider::Aws, None, None)?.target.as_deref(), Some(role));
+/// assert!(map.target(&alice, Provider::Aws, Some("arn:aws:iam::123456789012:role/Admin"), None).is_err());
+/// # Ok::<(), audex_core::roles::RoleRefusal>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoleMap {
+    /// Whether targets are mapped. Without it a local user names any that their own credentials may have.
+    pub is_enabled: bool,
+    /// The rules, of which the first that fits is taken where no target is named.
+    pub rules: Vec<RoleRule>,
+}
+
+/// Maps one person or group.
+///
+/// ```
+/// use audex_core::roles::{RoleRule, Subject};
+/// let rule = RoleRule { subject: Subject::Email("a@example.com".into()), targets: [].into(), ceiling: None };
+/// assert!(rule.targets.is_empty());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleRule {
+    /// Whom.
+    pub subject: Subject,
+    /// To what, for each provider.
+    pub targets: BTreeMap<Provider, String>,
+    /// What the role may be asked for at most.
+    pub ceiling: Option<Ceiling>,
+}
+
+/// Names whom a rule maps.
+///
+/// ```
+/// use audex_core::roles::Subject;
+/// assert_ne!(Subject::Email("x".into()), Subject::Group("x".into()));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The person with this verified address.
+    Email(String),
+    /// Everybody in this group.
+    Group(String),
+}
+
+/// What a requester gets.
+///
+/// ```
+/// assert!(audex_core::roles::Target::default().target.is_none());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Target {
+    /// The role, service account or identity.
+    pub target: Option<String>,
+    /// What it may be asked for at most.
+    pub ceiling: Option<Ceiling>,
+}
+
+/// Says why somebody gets no role.
+///
+/// ```
+/// use audex_core::roles::RoleRefusal;
+/// assert!(RoleRefusal::NotMapped.to_string().contains("no role"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoleRefusal {
+    /// No rule is about them.
+    #[error("no role is mapped to you")]
+    NotMapped,
+    /// They named one that is not mapped to them.
+    #[error("{0} is not mapped to you")]
+    NotYours(String),
+    /// Who somebody is on their own machine says nothing about who they are to others.
+    #[error("roles are mapped to people whom a team server knows, and a local user is not one of them")]
+    Unproven,
+}
+
+impl RoleMap {
+    /// Returns the target of a request.
+    ///
+    /// # Errors
+    ///
+    /// [`RoleRefusal`].
+    pub fn target(
+        &self,
+        who: &Requester,
+        provider: Provider,
+        asked: Option<&str>,
+        default: Option<&str>,
+    ) -> Result<Target, RoleRefusal> {
+        let Requester::Principal { email, groups } = who else {
+            if self.is_enabled {
+                return Err(RoleRefusal::Unproven);
+            }
+            return Ok(Target { target: asked.or(default).map(str::to_owned), ceiling: None });
+        };
+        if !self.is_enabled {
+            // Whoever asks a server uses the server's own credentials: only what it was set up for.
+            return match asked {
+                Some(asked) if Some(asked) != default => Err(RoleRefusal::NotYours(asked.to_owned())),
+                _ => Ok(Target { target: default.map(str::to_owned), ceiling: None }),
+            };
+        }
+        let mut own = self.rules.iter().filter(|rule| match &rule.subject {
+            Subject::Email(mapped) => mapped == email,
+            Subject::Group(mapped) => groups.contains(mapped),
+        });
+        let found = own.find_map(|rule| {
+            let target = rule.targets.get(&provider)?;
+            let fits = asked.is_none_or(|asked| asked == target);
+            fits.then(|| Target { target: Some(target.clone()), ceiling: rule.ceiling.clone() })
+        });
+        found.ok_or_else(|| {
+            asked.map_or(RoleRefusal::NotMapped, |asked| RoleRefusal::NotYours(asked.to_owned()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gets_what() {
+        let rule = |subject, target: &str| RoleRule {
+            subject,
+            targets: [(Provider::Aws, target.to_owned())].into(),
+            ceiling: None,
+        };
+        let rules = vec![
+            rule(Subject::Group("ops".to_owned()), "role/ops"),
+            rule(Subject::Email("a@example.com".to_owned()), "role/a"),
+        ];
+        let (mapped, open) = (RoleMap { is_enabled: true, rules }, RoleMap::default());
+        let local = Requester::LocalUser { uid: 0, name: None };
+        let person = |groups: &[&str]| Requester::Principal {
+            email: "a@example.com".to_owned(),
+            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+        };
+        let got = |map: &RoleMap, who: &Requester, asked: Option<&str>| {
+            map.target(who, Provider::Aws, asked, Some("role/default")).map(|target| target.target.unwrap())
+        };
+        assert_eq!(got(&open, &local, None), Ok("role/default".to_owned()));
+        assert_eq!(got(&open, &local, Some("role/x")), Ok("role/x".to_owned()));
+        assert_eq!(got(&mapped, &local, None), Err(RoleRefusal::Unproven));
+        assert_eq!(got(&open, &person(&[]), Some("role/x")), Err(RoleRefusal::NotYours("role/x".to_owned())));
+        assert_eq!(got(&open, &person(&[]), None), Ok("role/default".to_owned()));
+        assert_eq!(got(&mapped, &person(&["ops"]), None), Ok("role/ops".to_owned()));
+        assert_eq!(got(&mapped, &person(&["ops"]), Some("role/a")), Ok("role/a".to_owned()));
+        assert_eq!(
+            got(&mapped, &person(&[]), Some("role/ops")),
+            Err(RoleRefusal::NotYours("role/ops".to_owned()))
+        );
+        assert_eq!(mapped.target(&person(&[]), Provider::Gcp, None, None), Err(RoleRefusal::NotMapped));
+    }
+}

@@ -1,0 +1,11 @@
+//! One record for each session: what was asked, what was given, how it ended.
+
+mod folder;
+mod id;
+mod record;
+mod status;
+
+pub use folder::{SessionFolder, SessionGuard, SessionStoreError, Unreadable};
+pub use id::{ParseSessionIdError, SessionId};
+pub use record::{CredentialRecord, Delivery, Ending, EntryPoint, SCHEMA_VERSION, SessionRecord};
+pub use status::SessionStatus;

@@ -1,9 +1,13 @@
-//! `cargo xtask demo`: the example applications, and what to type to see them work.
+//! `cargo xtask demo`: the example applications and the broker, and what to type to see them work.
 
 mod server;
 mod tours;
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -40,7 +44,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 fn build(workspace: &Workspace) -> Outcome {
     let mut command = Command::new(process::cargo());
     command.args(["build", "--workspace", "--all-features"]).current_dir(&workspace.workspace_root);
-    process::run(command.args(EXAMPLES.iter().flat_map(|example| ["--bin", example.package])))
+    process::run(command.args(EXAMPLES.iter().flat_map(|example| ["--bin", example.program])))
 }
 
 /// Empties the folder that cookies, secrets and codes of a tour go to.
@@ -79,7 +83,7 @@ async fn show(folder: &Path, check: bool) -> Outcome {
         }
         return Ok(());
     }
-    println!("Ctrl-C ends both.");
+    println!("Ctrl-C ends them all.");
     loop {
         tokio::time::sleep(BETWEEN_LOOKS).await;
         servers.iter_mut().try_for_each(Server::still_runs)?;
@@ -89,13 +93,21 @@ async fn show(folder: &Path, check: bool) -> Outcome {
 /// Says what to type.
 fn instructions(folder: &Path) -> String {
     let mut text = format!("In another terminal:\n\ncd {}\n", folder.display());
+    for (name, value) in variables(folder) {
+        text.push_str(&format!("export {name}={}\n", value.display()));
+    }
     for example in &EXAMPLES {
-        text.push_str(&format!("\n## {} on http://{}\n\n", example.package, example.address()));
+        text.push_str(&format!("\n## {} on http://{}\n\n", example.program, example.address()));
         for Step { about, command, .. } in example.steps {
             text.push_str(&format!("# {about}\n{command}\n\n"));
         }
     }
     text
+}
+
+/// What has the broker keep everything in the folder of the tour, and read no configuration but one there.
+fn variables(folder: &Path) -> [(&'static str, PathBuf); 2] {
+    ["XDG_DATA_HOME", "XDG_CONFIG_HOME"].map(|name| (name, folder.to_owned()))
 }
 
 /// Types each command of a tour and compares the answer with what the step promises.
@@ -107,14 +119,19 @@ async fn take(example: &Example, folder: &Path) -> Outcome {
         }
         println!("as described: {}", step.about);
     }
-    println!("demo: {} answers of {}, all as described", example.steps.len(), example.package);
+    println!("demo: {} answers of {}, all as described", example.steps.len(), example.program);
     Ok(())
 }
 
 async fn typed(command: &str, folder: &Path) -> Result<String, String> {
     let mut shell = tokio::process::Command::new("sh");
     // A proxy of the environment is not asked for what listens here.
-    shell.args(["-c", command]).current_dir(folder).env("NO_PROXY", "127.0.0.1").kill_on_drop(true);
+    shell
+        .args(["-c", command])
+        .current_dir(folder)
+        .envs(variables(folder))
+        .env("NO_PROXY", "127.0.0.1")
+        .kill_on_drop(true);
     let output = shell.output().await.map_err(|error| format!("`sh` did not start: {error}"))?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);

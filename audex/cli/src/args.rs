@@ -34,6 +34,10 @@ use std::path::PathBuf;
 #[command(
     name = "tryaudex",
     version,
+    about = "Runs commands with short-lived, least-privilege credentials",
+    long_about = "Runs commands with short-lived, least-privilege credentials.\n\nA session gets exactly the permissions that \
+                  are asked for, for as long as its command lives and never longer than its deadline. Everything that was \
+                  asked, given and refused is in a log that can be verified.",
     propagate_version = true,
     subcommand_required = true,
     arg_required_else_help = true,
@@ -55,19 +59,18 @@ pub struct Cli {
 /// assert!(audex_cli::args::GlobalArgs::default().config.is_none());
 /// ```
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
     /// Configuration file [default: $AUDEX_CONFIG, else $XDG_CONFIG_HOME/audex/config.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// What standard output holds: sentences, or JSON and nothing else [default: $AUDEX_OUTPUT, else text]
-    #[arg(long, global = true, value_name = "FORMAT", value_enum)]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "FORMAT", value_enum)]
     pub output: Option<Format>,
     /// Write nothing but errors to standard error
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "Global options")]
     pub quiet: bool,
     /// When to use colours; auto heeds NO_COLOR and CLICOLOR_FORCE
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "WHEN", value_enum, default_value_t)]
     pub color: Color,
 }
 
@@ -126,19 +129,18 @@ pub enum Command {
 /// # Ok::<(), audex_cli::exit::Failure>(())
 /// ```
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "What is asked for")]
 pub struct RequestArgs {
     /// Actions: `s3:GetObject`, `s3:Get*`, `storage:read`, or with a resource `s3:GetObject=arn:aws:s3:::logs/*`
-    #[arg(long, short, value_name = "ACTIONS")]
+    #[arg(long, short, value_name = "ACTIONS", help_heading = "What is asked for")]
     pub allow: Vec<String>,
     /// Resource for the actions that name none (repeatable; none means every resource)
-    #[arg(long, short, value_name = "RESOURCE")]
+    #[arg(long, short, value_name = "RESOURCE", help_heading = "What is asked for")]
     pub resource: Vec<String>,
     /// Profile of the configuration to ask for (repeatable)
-    #[arg(long, short, value_name = "NAME")]
+    #[arg(long, short, value_name = "NAME", help_heading = "What is asked for")]
     pub profile: Vec<String>,
     /// Who mints [default: the profile's, else $AUDEX_PROVIDER, else the configuration's, else aws where a role is configured, else local]
-    #[arg(long, value_name = "PROVIDER", value_parser = provider())]
+    #[arg(long, value_name = "PROVIDER", value_parser = provider(), help_heading = "What is asked for")]
     pub provider: Option<Provider>,
 }
 

@@ -169,11 +169,17 @@ fn misread(surroundings: &Surroundings, arguments: &[OsString], error: &clap::Er
             Err(failure) => failure.exit.code(),
         };
     }
-    let text = error.render().to_string();
+    let is_overview = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if is_overview && !output.is_json() {
+        output.overview(error.render().ansi());
+        return Exit::Usage.code();
+    }
+    let text = if is_overview { "a command is needed".to_owned() } else { error.render().to_string() };
     let mut parts = text.trim_end().split("\n\n").map(|part| part.trim().replace("\n  ", " "));
     let first = parts.next().unwrap_or_default();
     let message = first.strip_prefix("error: ").unwrap_or(&first).to_owned();
-    let help = parts.map(|part| part.strip_prefix("tip: ").unwrap_or(&part).trim().to_owned()).collect();
+    let tips = parts.filter(|part| !part.starts_with("For more information"));
+    let help = tips.map(|part| part.strip_prefix("tip: ").unwrap_or(&part).trim().to_owned()).collect();
     output.fail(&Failure { exit: Exit::Usage, message, help });
     Exit::Usage.code()
 }

@@ -160,6 +160,11 @@ impl Output {
         }
     }
 
+    /// Shows the help to somebody who did not ask for it, on standard error.
+    pub fn overview(&self, help: impl fmt::Display) {
+        let _ = write!(AutoStream::new(io::stderr().lock(), self.stderr), "{help}");
+    }
+
     /// Tells why the command failed: a line `error: ...` and lines `help: ...` on standard error, and with `--output json`
     /// also `{"error":{"code","name","message","help"}}` on standard output.
     pub fn fail(&self, failure: &Failure) {

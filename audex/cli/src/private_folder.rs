@@ -139,7 +139,9 @@ impl PrivateFolder {
         }
     }
 
-    /// Removes it with everything in it. One that is gone is fine.
+    /// Removes it with everything in it.
+    ///
+    /// One that is gone is fine.
     ///
     /// # Errors
     ///

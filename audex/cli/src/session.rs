@@ -114,9 +114,6 @@ fn announce(invocation: &Invocation, lease: &Lease) {
     for cut in &plan.cuts {
         invocation.output.warn(format_args!("narrowed: {cut}"));
     }
-    for note in &plan.shape.notes {
-        invocation.output.note(note);
-    }
     let time = |time: chrono::DateTime<chrono::Utc>| time.format("%H:%M:%SZ").to_string();
     let expiry = lease.credential().expires_at();
     let until = if expiry > record.deadline {

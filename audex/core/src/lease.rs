@@ -77,7 +77,8 @@ impl LeaseTimes {
         if now >= self.deadline {
             return Next::Over;
         }
-        if expires_at >= self.deadline {
+        // Providers count in whole seconds: what ends in the deadline's own second ends with it.
+        if expires_at + TimeDelta::seconds(1) > self.deadline {
             return Next::EndAt(self.deadline);
         }
         let longest = *self.lifetimes.end();
@@ -134,7 +135,7 @@ mod tests {
             let seconds = TimeDelta::seconds;
             let (_, end) = run(seconds(ttl), seconds(shortest)..=seconds(shortest + more));
             let deadline = DateTime::UNIX_EPOCH + seconds(ttl);
-            prop_assert!(end >= deadline);
+            prop_assert!(end + seconds(1) > deadline);
             prop_assert!(end <= deadline.max(DateTime::UNIX_EPOCH + seconds(shortest)) + seconds(shortest / 3 + 1));
         }
     }

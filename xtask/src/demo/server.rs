@@ -16,21 +16,22 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A running example. It ends when this is dropped.
 pub(super) struct Server {
-    package: &'static str,
+    name: &'static str,
     address: SocketAddr,
     child: Child,
 }
 
 impl Server {
     pub(super) fn start(example: &Example, folder: &Path) -> Result<Self, String> {
-        let (package, address) = (example.package, example.address());
-        let program = folder.join(example.program());
+        let (name, address) = (example.program, example.address());
+        let program = folder.join(example.path());
         let mut command = Command::new(&program);
+        command.args(example.arguments).envs(super::variables(folder));
         command.current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
         let child =
             command.spawn().map_err(|error| format!("{} did not start: {error}", program.display()))?;
-        println!("{package} runs as process {}", child.id().unwrap_or_default());
-        Ok(Self { package, address, child })
+        println!("{name} runs as process {}", child.id().unwrap_or_default());
+        Ok(Self { name, address, child })
     }
 
     pub(super) async fn wait_until_it_listens(&mut self) -> Outcome {
@@ -41,15 +42,15 @@ impl Server {
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
-        Err(format!("{} does not listen on {}", self.package, self.address))
+        Err(format!("{} does not listen on {}", self.name, self.address))
     }
 
     /// Fails when the example has ended.
     pub(super) fn still_runs(&mut self) -> Outcome {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(format!("{} ended ({status})", self.package)),
-            Err(error) => Err(format!("{} cannot be looked at: {error}", self.package)),
+            Ok(Some(status)) => Err(format!("{} ended ({status})", self.name)),
+            Err(error) => Err(format!("{} cannot be looked at: {error}", self.name)),
         }
     }
 }

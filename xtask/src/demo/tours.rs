@@ -1,8 +1,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// An example application and a tour of it.
+/// A program that serves, and a tour of it.
 pub(super) struct Example {
-    pub(super) package: &'static str,
+    /// The program; those of the examples have the names of their packages.
+    pub(super) program: &'static str,
+    pub(super) arguments: &'static [&'static str],
     pub(super) port: u16,
     pub(super) steps: &'static [Step],
 }
@@ -20,8 +22,8 @@ impl Example {
     }
 
     /// Returns the path of the program from the folder the tour is taken in.
-    pub(super) fn program(&self) -> String {
-        format!("../debug/{}", self.package)
+    pub(super) fn path(&self) -> String {
+        format!("../debug/{}", self.program)
     }
 }
 
@@ -32,9 +34,17 @@ macro_rules! steps {
     };
 }
 
-pub(super) const EXAMPLES: [Example; 2] = [
-    Example { package: "example-minimal", port: 3000, steps: MINIMAL },
-    Example { package: "example-two-factor", port: 3001, steps: TWO_FACTOR },
+/// Logins, and then a command with a token for just what it needs: who issues it, and who is asked with it.
+pub(super) const EXAMPLES: [Example; 4] = [
+    Example { program: "example-minimal", arguments: &[], port: 3000, steps: MINIMAL },
+    Example { program: "example-two-factor", arguments: &[], port: 3001, steps: TWO_FACTOR },
+    Example {
+        program: "tryaudex",
+        arguments: &["issuer", "--listen", "127.0.0.1:7425"],
+        port: 7425,
+        steps: &[],
+    },
+    Example { program: "example-orders", arguments: &[], port: 3004, steps: ORDERS },
 ];
 
 const MINIMAL: &[Step] = steps! {
@@ -202,4 +212,50 @@ const TWO_FACTOR: &[Step] = steps! {
     "the old cookie opens nothing any more",
     "curl -si -b alice.txt http://127.0.0.1:3001/dashboard",
     ["HTTP/1.1 401"];
+};
+
+/// Writes a session that may read the orders of Europe, with a command that asks for one of them.
+macro_rules! ask_as_reader {
+    ($request:literal) => {
+        concat!(
+            "../debug/tryaudex run --provider local --allow orders:Read --resource 'eu/*' -- \\\n  ",
+            "sh -c 'curl -si -H \"Authorization: Bearer $AUDEX_TOKEN\" ",
+            $request,
+            "'"
+        )
+    };
+}
+
+const ORDERS: &[Step] = steps! {
+    "without a token there are no orders",
+    "curl -si http://127.0.0.1:3004/orders/eu/17",
+    ["HTTP/1.1 401"];
+
+    "what the next session will be granted, and what its token will say; nothing is issued yet",
+    "../debug/tryaudex run --provider local --allow orders:Read --resource 'eu/*' --dry-run",
+    ["orders:Read", "eu/*"];
+
+    "a command that may read the orders of Europe reads one",
+    ask_as_reader!("http://127.0.0.1:3004/orders/eu/17"),
+    ["HTTP/1.1 200", "lanterns"];
+
+    "not one of America: the service says what would be needed",
+    ask_as_reader!("http://127.0.0.1:3004/orders/us/17"),
+    ["HTTP/1.1 403", "orders:Read=us/17"];
+
+    "and it deletes none",
+    ask_as_reader!("-X DELETE http://127.0.0.1:3004/orders/eu/17"),
+    ["HTTP/1.1 403", "orders:Delete=eu/17"];
+
+    "a session has a deadline, and its command ends with it",
+    "../debug/tryaudex run --provider local --allow orders:Read --ttl 2s -- sleep 60; echo \"code $?\"",
+    ["code 83"];
+
+    "every session is on record",
+    "../debug/tryaudex sessions",
+    ["Completed", "Expired"];
+
+    "and what happened is in a log that can be verified",
+    "../debug/tryaudex audit verify && echo verified",
+    ["verified"];
 };

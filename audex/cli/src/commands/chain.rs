@@ -150,13 +150,20 @@ pub(super) fn run(invocation: &Invocation, args: ChainArgs) -> Outcome {
 }
 
 fn plans(invocation: &Invocation, config: &Config, args: &ChainArgs, steps: &[Checked]) -> Outcome {
-    let mut code = SUCCESS;
+    let (mut code, mut documents) = (SUCCESS, Vec::new());
     for step in steps {
-        if !invocation.output.is_json() {
+        let plan = dry_run::plan_of(invocation, &config.settings, &args.session, &step.request);
+        let plan = plan.map_err(|failure| named(failure, &step.name))?;
+        code = code.max(dry_run::code(&plan));
+        if invocation.output.is_json() {
+            documents.push(json!({ "step": step.name, "plan": dry_run::document(&step.request, &plan) }));
+        } else {
             invocation.output.line(format_args!("step {}", step.name))?;
+            dry_run::text(invocation, &step.request, &plan)?;
         }
-        let shown = dry_run::show(invocation, &config.settings, &args.session, &step.request);
-        code = code.max(shown.map_err(|failure| named(failure, &step.name))?);
+    }
+    if invocation.output.is_json() {
+        invocation.output.json(&documents)?;
     }
     Ok(code)
 }

@@ -16,21 +16,36 @@ pub(super) fn show(
     session: &SessionArgs,
     request: &IssueRequest,
 ) -> Outcome {
-    let kind = request.request.provider();
-    let providers = providers(invocation, settings, session)?;
-    let provider = providers.iter().find(|provider| provider.provider() == kind);
-    let provider = provider.ok_or_else(|| of_issue(&IssueError::NoProvider(kind)))?;
-    let plan = plan(&rules(settings), provider.as_ref(), request, invocation.now())
-        .map_err(|denial| of_issue(&denial.into()))?;
+    let plan = plan_of(invocation, settings, session, request)?;
     if invocation.output.is_json() {
         invocation.output.json(&document(request, &plan))?;
     } else {
         text(invocation, request, &plan)?;
     }
-    Ok(if plan.approval.is_some() { Exit::ApprovalNeeded.code() } else { SUCCESS })
+    Ok(code(&plan))
 }
 
-fn document(request: &IssueRequest, plan: &Plan) -> Value {
+/// Decides a request.
+pub(super) fn plan_of(
+    invocation: &Invocation,
+    settings: &Settings,
+    session: &SessionArgs,
+    request: &IssueRequest,
+) -> Result<Plan, Failure> {
+    let kind = request.request.provider();
+    let providers = providers(invocation, settings, session)?;
+    let provider = providers.iter().find(|provider| provider.provider() == kind);
+    let provider = provider.ok_or_else(|| of_issue(&IssueError::NoProvider(kind)))?;
+    plan(&rules(settings), provider.as_ref(), request, invocation.now()).map_err(|denial| of_issue(&denial.into()))
+}
+
+/// Returns the code to leave with: whether it could be issued as it is.
+pub(super) const fn code(plan: &Plan) -> u8 {
+    if plan.approval.is_some() { Exit::ApprovalNeeded.code() } else { SUCCESS }
+}
+
+/// Returns a plan as JSON.
+pub(super) fn document(request: &IssueRequest, plan: &Plan) -> Value {
     // A document that is JSON is shown as what it is.
     let policy: Value = serde_json::from_str(&plan.shape.document).unwrap_or_else(|_| plan.shape.document.clone().into());
     json!({
@@ -50,7 +65,8 @@ fn document(request: &IssueRequest, plan: &Plan) -> Value {
     })
 }
 
-fn text(invocation: &Invocation, request: &IssueRequest, plan: &Plan) -> Result<(), Failure> {
+/// Prints a plan in words.
+pub(super) fn text(invocation: &Invocation, request: &IssueRequest, plan: &Plan) -> Result<(), Failure> {
     let output = &invocation.output;
     let target = plan.shape.target.as_deref().unwrap_or("(none is named: --role-arn, or aws.role_arn)");
     output.line(format_args!("provider   {}", request.request.provider()))?;

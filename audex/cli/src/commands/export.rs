@@ -151,7 +151,9 @@ async fn issue(broker: &Broker, request: &IssueRequest) -> Result<audex_core::Le
 fn written(credential: &Credential, form: ExportForm) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if form == ExportForm::Process {
         let mut text = process::document(credential).map_err(|error| Failure::of(Exit::Usage, &error))?;
-        text.push(b'\n');
+        if text.last() != Some(&b'\n') {
+            text.push(b'\n');
+        }
         return Ok(text);
     }
     let variables = env::variables(credential);

@@ -55,9 +55,10 @@ pub fn document(credential: &Credential) -> Result<Zeroizing<Vec<u8>>, DeliverEr
     written.ok_or(DeliverError::NotThisWay { provider, way: "process" })
 }
 
-/// Configures a command to ask our `program` (an absolute path) for the credential of a running
-/// [`Endpoint`](super::endpoint::Endpoint), and returns the variables that point at the configuration.
+/// Configures a command to ask our `program` for credentials, and returns the variables that point at the configuration.
 ///
+/// `program` is an absolute path, and `address` that of a running [`Endpoint`](super::endpoint::Endpoint) with its token in
+/// this folder.
 /// `credential` is the first one; only its region is used.
 ///
 /// # Errors

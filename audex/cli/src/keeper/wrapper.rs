@@ -30,6 +30,7 @@ use std::{
 use tokio::{
     net::UnixListener,
     signal::unix::SignalKind,
+    task::JoinHandle,
     time::{Interval, Sleep, sleep, timeout},
 };
 
@@ -72,6 +73,8 @@ pub struct Keeper {
     patience: Option<Pin<Box<Sleep>>>,
     /// Somebody asked this process to stop, which happens as soon as the command has.
     stopping: bool,
+    /// Ends what a lost keeper left.
+    clearing: Option<JoinHandle<Vec<i32>>>,
     ended: Option<Ended>,
 }
 
@@ -114,6 +117,7 @@ impl Keeper {
             ticks: ticks(),
             patience: None,
             stopping: false,
+            clearing: None,
             ended: None,
         };
         let remaining = (order.deadline - now).to_std().unwrap_or_default();
@@ -278,24 +282,37 @@ impl Keeper {
         let _ = self.link.send(message);
     }
 
-    /// Ends what a lost keeper left.
+    /// Ends what a lost keeper left. A task of its own goes on with it when the caller stops waiting in between.
     async fn lost(&mut self) -> KeeperError {
         // First it has to be dead: only then are its children ours.
         let _ = self.process.kill();
-        bury(&mut self.process).await;
+        let keeper = pid_of(&self.process);
         let group = Some(self.command).filter(|_| !self.shares_group);
         let ending = Ending { root: Pid::this(), since: self.since, group, grace: self.grace };
-        let mut empty = 0;
-        let left = ending.run(|found| {
-            for dead in found.iter().filter(|one| one.is_dead() && one.parent == Pid::this()) {
-                let _ = waitpid(dead.pid, Some(WaitPidFlag::WNOHANG));
-            }
-            // One look can miss a process that forks and exits during it.
-            empty = if found.iter().all(Process::is_dead) { empty + 1 } else { 0 };
-            empty >= 2
-        });
-        KeeperError::Lost { left: left.await }
+        let clearing = self.clearing.get_or_insert_with(|| tokio::spawn(clear(keeper, ending)));
+        // It cannot be awaited twice, and it does not panic.
+        let left = clearing.await.unwrap_or_default();
+        self.clearing = None;
+        KeeperError::Lost { left }
     }
+}
+
+/// Ends what descends from this process, once the keeper is dead.
+async fn clear(keeper: Pid, ending: Ending) -> Vec<i32> {
+    while Process::read(keeper).is_some_and(|row| !row.is_dead()) {
+        sleep(ASKING).await;
+    }
+    let mut empty = 0;
+    let rounds = ending.run(|found| {
+        let ours = found.iter().filter(|one| one.is_dead() && one.parent == ending.root && one.pid != keeper);
+        for dead in ours {
+            let _ = waitpid(dead.pid, Some(WaitPidFlag::WNOHANG));
+        }
+        // One look can miss a process that forks and exits during it.
+        empty = if found.iter().all(Process::is_dead) { empty + 1 } else { 0 };
+        empty >= 2
+    });
+    rounds.await
 }
 
 fn pid_of(process: &Child) -> Pid {

@@ -1,10 +1,14 @@
 //! Other users of the same machine. Only root can play two users.
 
-use crate::stage::{NOBODY, Served, as_nobody, is_root, request, uid};
+use crate::stage::{NOBODY, PATIENCE, Served, as_nobody, is_root, request, uid};
 use audex_policy::Provider;
 use axess_clock::MockClock;
 use axess_peers::{find_program, skip};
-use std::{net::SocketAddr, process::Stdio};
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    process::Stdio,
+};
 
 /// Asks as nobody, with a shell that can open sockets.
 async fn ask_as_nobody(address: SocketAddr, token: &str) -> Option<String> {
@@ -65,4 +69,22 @@ print(s.makefile().read())";
         return skip("deliver strangers::a_client_over_ipv6_is_known_as_well", "there is no IPv6");
     }
     assert!(output.stdout.starts_with(b"HTTP/1.1 200 "), "{output:?}");
+}
+
+/// The kernel may say root for a connection that is being closed, so the answer then is no.
+#[tokio::test]
+async fn a_client_that_cannot_be_known_is_refused() {
+    let served = Served::local().await;
+    // The server runs on this thread, so it finds the connection as it is left here.
+    let mut stream = TcpStream::connect(served.endpoint.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(served.request().as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    });
+    let answer = answer.await.unwrap().unwrap_or_default();
+    assert!(!answer.contains("token-1"), "{answer}");
+    assert_eq!(served.endpoint.fetches(), 0);
 }

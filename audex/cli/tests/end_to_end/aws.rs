@@ -138,8 +138,9 @@ fn nothing_that_is_kept_or_said_holds_a_secret() {
     let secrets = home.printed(&format!("run {LIST_ALPHA}"), line);
     let secrets: Vec<&str> = secrets.lines().chain([account.broker().1]).collect();
     assert!(secrets.len() == 3 && secrets.iter().all(|secret| secret.len() > 20));
-    let kept = home.program("grep").args(["-r", "-l", "-F"]).args(["-e", secrets[0], "-e", secrets[1]]);
-    let kept = kept.args(["-e", secrets[2]]).arg(home.data()).output().unwrap();
+    let mut search = home.program("grep");
+    search.args(["-r", "-l", "-F", "-e", secrets[0], "-e", secrets[1], "-e", secrets[2]]);
+    let kept = search.arg(home.data()).output().unwrap();
     assert_eq!(kept.status.code(), Some(1), "{}", String::from_utf8_lossy(&kept.stdout));
     for args in ["sessions --output json", "audit recent --output json", "run --allow s3:ListBucket --dry-run"] {
         let output = home.tryaudex(args).output().unwrap();

@@ -27,7 +27,7 @@ impl Service {
         let port = free_port();
         let issuer = format!("http://127.0.0.1:{port}");
         std::fs::write(home.path().join(".config/audex/config.toml"), format!("[local]\nissuer = \"{issuer}\"\n")).unwrap();
-        let issuing = home.tryaudex(&format!("issuer serve --listen 127.0.0.1:{port}")).spawn().unwrap();
+        let issuing = home.tryaudex(&format!("issuer --quiet --listen 127.0.0.1:{port}")).spawn().unwrap();
         service.children.push(issuing);
         wait_until("the issuer listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         let mut command = home.program(program.to_str().unwrap());

@@ -254,12 +254,7 @@ impl Issuer {
     }
 }
 
-fn record_of(
-    session_id: SessionId,
-    request: &IssueRequest,
-    plan: &Plan,
-    now: DateTime<Utc>,
-) -> SessionRecord {
+fn record_of(session_id: SessionId, request: &IssueRequest, plan: &Plan) -> SessionRecord {
     SessionRecord {
         schema_version: SCHEMA_VERSION,
         session_id,

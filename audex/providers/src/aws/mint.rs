@@ -247,6 +247,3 @@ pub(super) async fn token_of(file: &Path) -> Result<Zeroizing<String>, ProviderE
     }
     Ok(Zeroizing::new(token.to_owned()))
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod aws;
+mod desktop;
 mod inbox;
 mod kind;
 mod mailbox;
@@ -20,6 +21,7 @@ mod server;
 mod shared;
 
 pub use aws::AwsAccount;
+pub use desktop::Desktop;
 pub use inbox::{SyslogInbox, SyslogMessage};
 pub use kind::Kind;
 pub use mailbox::{Mail, Mailbox};

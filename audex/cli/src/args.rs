@@ -2,10 +2,10 @@
 
 use crate::{
     commands::{
-        audit::AuditArgs, chain::ChainArgs, clean::CleanArgs, completions::CompletionsArgs, config::ConfigArgs,
-        estimate::EstimateArgs, export::ExportArgs, health::HealthArgs, init::InitArgs, issuer::IssuerArgs,
-        man::ManArgs, policy::PolicyArgs, profiles::ProfilesArgs, revoke::RevokeArgs, run::RunArgs,
-        sessions::SessionsArgs,
+        audit::AuditArgs, chain::ChainArgs, clean::CleanArgs, completions::CompletionsArgs,
+        config::ConfigArgs, estimate::EstimateArgs, export::ExportArgs, health::HealthArgs, init::InitArgs,
+        issuer::IssuerArgs, man::ManArgs, policy::PolicyArgs, profiles::ProfilesArgs, revoke::RevokeArgs,
+        run::RunArgs, sessions::SessionsArgs,
     },
     config::Settings,
     exit::{Exit, Failure},
@@ -70,7 +70,14 @@ pub struct GlobalArgs {
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub quiet: bool,
     /// When to use colours; auto heeds NO_COLOR and CLICOLOR_FORCE
-    #[arg(long, global = true, help_heading = "Global options", value_name = "WHEN", value_enum, default_value_t)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Global options",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t
+    )]
     pub color: Color,
 }
 
@@ -147,8 +154,11 @@ pub struct RequestArgs {
 impl RequestArgs {
     /// Returns whom the request is to.
     pub fn provider(&self, settings: &Settings) -> Provider {
-        let of_profile = |name: &String| settings.profile_defaults.get(name).and_then(|profile| profile.provider);
-        self.provider.or_else(|| self.profile.iter().find_map(of_profile)).unwrap_or_else(|| settings.provider())
+        let of_profile =
+            |name: &String| settings.profile_defaults.get(name).and_then(|profile| profile.provider);
+        self.provider
+            .or_else(|| self.profile.iter().find_map(of_profile))
+            .unwrap_or_else(|| settings.provider())
     }
 
     /// Reads the request.
@@ -181,8 +191,11 @@ impl RequestArgs {
             for name in &self.profile {
                 builder = builder.profile(profiles, name);
             }
-            let builder =
-                if settings.policy.accept_unknown_actions { builder.accept_unknown_actions() } else { builder };
+            let builder = if settings.policy.accept_unknown_actions {
+                builder.accept_unknown_actions()
+            } else {
+                builder
+            };
             builder.build()
         };
         build(&settings.profiles).map_err(|faults| unreadable(&faults))

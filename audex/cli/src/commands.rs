@@ -186,7 +186,8 @@ fn misread(surroundings: &Surroundings, arguments: &[OsString], error: &clap::Er
 
 /// Finds the format in arguments that cannot be read as a whole.
 fn asked_format(surroundings: &Surroundings, arguments: &[OsString]) -> Format {
-    let ours = arguments.iter().map(|argument| argument.to_str().unwrap_or("")).take_while(|text| *text != "--");
+    let ours =
+        arguments.iter().map(|argument| argument.to_str().unwrap_or("")).take_while(|text| *text != "--");
     let ours: Vec<&str> = ours.collect();
     let after = |index: usize| ours.get(index + 1).copied();
     let flag = ours.iter().enumerate().find_map(|(index, text)| match text.strip_prefix("--output") {

@@ -73,16 +73,22 @@ pub enum Source {
 }
 
 impl Config {
-    /// Reads the file that is named, by the flag or by `AUDEX_CONFIG`, else the one at its usual place where there is one, and
-    /// lays the variables over it.
+    /// Reads the file and lays the variables over it.
+    ///
+    /// The file is the one that is named, by the flag or by `AUDEX_CONFIG`, else the one at its usual place where there is
+    /// one.
     ///
     /// # Errors
     ///
     /// [`ConfigError`].
     pub fn load(surroundings: &Surroundings, flag: Option<&Path>) -> Result<Self, ConfigError> {
         let (path, is_named) = Self::path(surroundings, flag);
-        let mut config =
-            Self { settings: Settings::default(), file: None, warnings: Vec::new(), sources: BTreeMap::new() };
+        let mut config = Self {
+            settings: Settings::default(),
+            file: None,
+            warnings: Vec::new(),
+            sources: BTreeMap::new(),
+        };
         if let Some(path) = path
             && let Some(text) = file::read(&path, is_named, surroundings.uid)?
         {
@@ -99,7 +105,8 @@ impl Config {
 
     /// Returns which file is read, and whether it was named: if so, it has to be there.
     pub fn path(surroundings: &Surroundings, flag: Option<&Path>) -> (Option<PathBuf>, bool) {
-        let variable = surroundings.env().get(std::ffi::OsStr::new("AUDEX_CONFIG")).filter(|path| !path.is_empty());
+        let variable =
+            surroundings.env().get(std::ffi::OsStr::new("AUDEX_CONFIG")).filter(|path| !path.is_empty());
         match flag.or(variable.map(Path::new)) {
             Some(path) => (Some(surroundings.absolute(path)), true),
             None => (surroundings.paths().ok().map(|paths| paths.config), false),
@@ -126,12 +133,16 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let failure = Self::of(Exit::Config, &error);
         match error {
-            ConfigError::Missing { .. } => failure.with_help("run `tryaudex init` to make one, or leave --config out"),
+            ConfigError::Missing { .. } => {
+                failure.with_help("run `tryaudex init` to make one, or leave --config out")
+            }
             ConfigError::Exposed { mend, .. } => failure.with_help(format!("run: {mend}")),
             ConfigError::Faults { path, .. } => {
                 failure.with_help(format!("edit {}, then run `tryaudex config check`", path.display()))
             }
-            ConfigError::Io { .. } | ConfigError::TooLarge { .. } | ConfigError::Environment { .. } => failure,
+            ConfigError::Io { .. } | ConfigError::TooLarge { .. } | ConfigError::Environment { .. } => {
+                failure
+            }
         }
     }
 }

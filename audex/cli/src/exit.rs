@@ -8,7 +8,9 @@ pub type Outcome = Result<u8, Failure>;
 /// The code of a command that did what it was asked.
 pub const SUCCESS: u8 = 0;
 
-/// Names the codes the program leaves with where they are not those of the command it runs. They never change.
+/// Names the codes the program leaves with where they are not those of the command it runs.
+///
+/// They never change.
 ///
 /// ```
 /// use audex_cli::exit::Exit;
@@ -124,7 +126,9 @@ impl Exit {
             Self::Provider => "the provider failed, refused, or answered something else",
             Self::Tampered => "the audit log is not as it was written",
             Self::Config => "the configuration cannot be used",
-            Self::LocalState => "folders or files of this machine cannot be used (full, read-only, locked, open to others)",
+            Self::LocalState => {
+                "folders or files of this machine cannot be used (full, read-only, locked, open to others)"
+            }
             Self::Revoked => "the session was revoked and its command was ended",
             Self::BudgetExceeded => "the session's budget was exceeded and its command was ended",
             Self::NotExecutable => "the command to run is there and cannot be run",
@@ -206,7 +210,8 @@ mod tests {
     #[test]
     fn an_error_is_told_with_its_causes() {
         let inner = std::io::Error::other("disk on fire");
-        let outer = audex_core::ProviderError::new(audex_core::ProviderFault::BadAnswer, "no answer").with_source(inner);
+        let outer = audex_core::ProviderError::new(audex_core::ProviderFault::BadAnswer, "no answer")
+            .with_source(inner);
         assert_eq!(Failure::of(Exit::Provider, &outer).message, "no answer: disk on fire");
     }
 }

@@ -12,8 +12,7 @@ fn main() -> ExitCode {
     if let Some(code) = hidden::start(&arguments, clock.clone(), rng.clone()) {
         return code;
     }
-    let started = std::panic::catch_unwind(|| {
-        commands::start(Surroundings::of_process(), arguments, clock, rng)
-    });
+    let started =
+        std::panic::catch_unwind(|| commands::start(Surroundings::of_process(), arguments, clock, rng));
     ExitCode::from(started.unwrap_or(Exit::Bug.code()))
 }

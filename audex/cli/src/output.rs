@@ -165,8 +165,10 @@ impl Output {
         let _ = write!(AutoStream::new(io::stderr().lock(), self.stderr), "{help}");
     }
 
-    /// Tells why the command failed: a line `error: ...` and lines `help: ...` on standard error, and with `--output json`
-    /// also `{"error":{"code","name","message","help"}}` on standard output.
+    /// Tells why the command failed.
+    ///
+    /// A line `error: ...` and lines `help: ...` go to standard error, and with `--output json` also
+    /// `{"error":{"code","name","message","help"}}` to standard output.
     pub fn fail(&self, failure: &Failure) {
         self.say("error: ", Style::Error, &failure.message);
         for help in &failure.help {
@@ -212,7 +214,9 @@ impl Output {
                 self.is_gone.set(true);
                 Ok(())
             }
-            Err(error) => Err(Failure::new(Exit::LocalState, format!("cannot write to standard output: {error}"))),
+            Err(error) => {
+                Err(Failure::new(Exit::LocalState, format!("cannot write to standard output: {error}")))
+            }
         }
     }
 }

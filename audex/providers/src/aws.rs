@@ -20,8 +20,8 @@ pub use documents::{container_document, credentials_file, process_document};
 pub use source::{BaseCredentials, BaseSource};
 
 use audex_core::{
-    CredentialProvider, Health, MintOrder, Minted, ProviderError, ProviderFuture, Revocation, RevokeOrder, Shape,
-    budget::Dollars,
+    CredentialProvider, Health, MintOrder, Minted, ProviderError, ProviderFuture, Revocation, RevokeOrder,
+    Shape, budget::Dollars,
 };
 use audex_policy::{Grant, Provider, Refusal};
 use axess_clock::Clock;
@@ -103,8 +103,9 @@ impl AwsProvider {
         spend::spend(&self.inner, since).await
     }
 
-    /// Deletes the denials of [`CredentialProvider::revoke`] from a role, or from the default one, whose credentials
-    /// have expired; returns their names.
+    /// Deletes the denials that a revocation wrote into a role and that have done their work, and returns their names.
+    ///
+    /// Those are the denials of sessions whose credentials have expired. Without a target it is the default role.
     ///
     /// # Errors
     ///

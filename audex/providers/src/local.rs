@@ -16,7 +16,9 @@ use audex_core::{
 };
 use audex_policy::{Grant, Provider, Refusal};
 use axess_clock::Clock;
-use axess_local_idp::{FileLocalIdpKeyStore, IssuerUrl, JwkSet, LocalIdp, LocalIdpConfig, LocalVerifier, TokenType};
+use axess_local_idp::{
+    FileLocalIdpKeyStore, IssuerUrl, JwkSet, LocalIdp, LocalIdpConfig, LocalVerifier, TokenType,
+};
 use axess_rng::SecureRng;
 use chrono::TimeDelta;
 use ipnet::IpNet;
@@ -136,12 +138,14 @@ impl LocalProvider {
         let folder = self.config.folder.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let keys = FileLocalIdpKeyStore::open(&folder).map_err(|error| Box::new(error) as BoxError)?;
-            let revoked = FileRevocationStore::open(folder.join("revoked")).map_err(|error| Box::new(error) as BoxError)?;
+            let revoked = FileRevocationStore::open(folder.join("revoked"))
+                .map_err(|error| Box::new(error) as BoxError)?;
             Ok::<_, BoxError>((keys, revoked))
         });
         let (keys, revoked) =
             opened.await.map_err(|error| self.unusable(error))?.map_err(|error| self.unusable(error))?;
-        let config = LocalIdpConfig { max_lifetime: MAX_LIFETIME, ..LocalIdpConfig::new(self.config.issuer.clone()) };
+        let config =
+            LocalIdpConfig { max_lifetime: MAX_LIFETIME, ..LocalIdpConfig::new(self.config.issuer.clone()) };
         let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
         let idp = LocalIdp::from_key_store(config, Arc::new(keys), clock, rng)
             .await
@@ -149,7 +153,10 @@ impl LocalProvider {
             .with_revocations(Arc::new(revoked));
         // The keys that are there are good for a while yet: a rotation that fails is for the next time.
         if let Err(error) = idp.maintain().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the issuer's keys could not be maintained");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the issuer's keys could not be maintained"
+            );
         }
         Ok(idp)
     }
@@ -157,7 +164,9 @@ impl LocalProvider {
     fn unusable(&self, source: impl Into<BoxError>) -> ProviderError {
         let folder = self.config.folder.display();
         ProviderError::new(ProviderFault::Unreachable, format!("the issuer in {folder} cannot be used"))
-            .with_hint(format!("see that {folder} is a folder of your own with mode 0700, on a disk with room"))
+            .with_hint(format!(
+                "see that {folder} is a folder of your own with mode 0700, on a disk with room"
+            ))
             .with_source(source)
     }
 }

@@ -2,9 +2,15 @@
 
 #[cfg(unix)]
 mod file;
+#[cfg(unix)]
+mod folder;
+#[cfg(all(unix, feature = "keyring"))]
+mod keyring;
 
 #[cfg(unix)]
 pub use file::{FileKeyStoreError, FileLocalIdpKeyStore};
+#[cfg(all(unix, feature = "keyring"))]
+pub use keyring::{KeyringKeyStoreError, KeyringLocalIdpKeyStore};
 
 use axess_core::store::StoreFuture;
 use axess_macros::secret_bytes;

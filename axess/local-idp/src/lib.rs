@@ -6,6 +6,7 @@
 //! |---|---|
 //! | issuing | [`LocalIdp`], [`MintClaims`] |
 //! | keys that survive a restart | [`FileLocalIdpKeyStore`], or a [`LocalIdpKeyStore`] of your own |
+//! | keys in the operating system's keyring | `KeyringLocalIdpKeyStore` (feature `keyring`) |
 //! | checking what we issued, in this process | [`LocalVerifier`] |
 //! | ending a token early | [`LocalIdp::revoke`], [`RevocationStore`] |
 //! | other services | `LocalIdp::router` (feature `http`) |
@@ -49,6 +50,8 @@ pub use jwk::{JwkSet, KeyUse, PublicJwk, PublicKey};
 pub use key_ring::{KeyInfo, KeyRingError, KeyState, MAX_KEYS, Rotation};
 #[cfg(unix)]
 pub use key_store::{FileKeyStoreError, FileLocalIdpKeyStore};
+#[cfg(all(unix, feature = "keyring"))]
+pub use key_store::{KeyringKeyStoreError, KeyringLocalIdpKeyStore};
 pub use key_store::{KeyRingBytes, LocalIdpKeyStore, MemoryLocalIdpKeyStore};
 pub use listener::{IssuanceEvent, IssuanceListener};
 pub use mint::{MAX_TOKEN_BYTES, MintError, MintedToken};

@@ -12,7 +12,7 @@ struct Program {
     used_for: &'static str,
 }
 
-const PROGRAMS: [Program; 14] = [
+const PROGRAMS: [Program; 17] = [
     Program { name: "cc", package: "build-essential", used_for: "linking; crates with C code" },
     Program { name: "curl", package: "curl", used_for: "an HTTP client that is not ours, and the demo" },
     Program {
@@ -42,6 +42,9 @@ const PROGRAMS: [Program; 14] = [
         used_for: "the SMTP server and AWS; fetching Valkey and SeaweedFS",
     },
     Program { name: "tmux", package: "tmux", used_for: "a terminal that a test types into" },
+    Program { name: "dbus-daemon", package: "dbus-daemon", used_for: "a desktop's session bus" },
+    Program { name: "dbus-send", package: "dbus-bin", used_for: "locking the keyring" },
+    Program { name: "gnome-keyring-daemon", package: "gnome-keyring", used_for: "a desktop's keyring" },
     Program { name: "faketime", package: "faketime", used_for: "a clock that runs fast" },
 ];
 

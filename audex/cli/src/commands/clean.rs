@@ -35,8 +35,10 @@ const STATE_KEPT: TimeDelta = TimeDelta::days(32);
 /// # Ok::<(), clap::Error>(())
 /// ```
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Active sessions, and those whose credential still works at the provider, are never touched. The audit log \
-                        loses whole segments only when audit.retention_days says so, and says so itself.")]
+#[command(
+    after_help = "Active sessions, and those whose credential still works at the provider, are never touched. The audit log \
+                        loses whole segments only when audit.retention_days says so, and says so itself."
+)]
 pub struct CleanArgs {
     /// Remove records of sessions that ended before then: 7d, 2w, a date or a time of RFC 3339
     #[arg(long, value_name = "WHEN", default_value = "30d")]
@@ -94,7 +96,11 @@ fn trail(
     let (clock, rng) = (Arc::clone(&invocation.clock), Arc::clone(&invocation.rng));
     let trail = LogTrail::open(log, &paths.keys(), clock, rng).map_err(|error| of_trail(&error))?;
     let ended = reconcile(sessions, &trail, invocation.now());
-    removed.ended = ended.map_err(|error| Failure::of(Exit::LocalState, &error))?.iter().map(|one| one.session_id).collect();
+    removed.ended = ended
+        .map_err(|error| Failure::of(Exit::LocalState, &error))?
+        .iter()
+        .map(|one| one.session_id)
+        .collect();
     if let Some(days) = retention_days {
         let failed = |error| of_trail(&audex_core::audit::TrailError::Log(error));
         let before = invocation.now() - TimeDelta::days(i64::from(days));
@@ -136,7 +142,9 @@ fn records(
         }
     }
     if unreadable > 0 {
-        invocation.output.warn(format_args!("{unreadable} old records cannot be read and are left; --unreadable removes them"));
+        invocation.output.warn(format_args!(
+            "{unreadable} old records cannot be read and are left; --unreadable removes them"
+        ));
     }
     Ok(())
 }
@@ -209,6 +217,11 @@ fn told(invocation: &Invocation, removed: &Removed) -> Outcome {
     if !ended.is_empty() {
         output.line(format_args!("{} sessions whose process was gone ended", ended.len()))?;
     }
-    output.line(format_args!("{} records, {} folders, {} files, {audit_segments} audit segments {done}", records.len(), folders.len(), files.len()))?;
+    output.line(format_args!(
+        "{} records, {} folders, {} files, {audit_segments} audit segments {done}",
+        records.len(),
+        folders.len(),
+        files.len()
+    ))?;
     Ok(SUCCESS)
 }

@@ -58,7 +58,9 @@ pub(super) fn run(invocation: &Invocation, args: &ConfigArgs) -> Outcome {
 fn show(invocation: &Invocation, key: Option<&str>, changed: bool) -> Outcome {
     let all = invocation.config()?.shown();
     let fits = |shown: &&Shown| {
-        let below = |key: &str| shown.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        let below = |key: &str| {
+            shown.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
         key.is_none_or(below) && !(changed && shown.source == "default")
     };
     let found: Vec<&Shown> = all.iter().filter(fits).collect();
@@ -74,7 +76,7 @@ fn show(invocation: &Invocation, key: Option<&str>, changed: bool) -> Outcome {
         invocation.output.json(&json!({ "values": found }))?;
         return Ok(SUCCESS);
     }
-    let mut table = Table::new([("KEY", 40), ("VALUE", 60), ("FROM", 60)]);
+    let mut table = Table::new([("KEY", 40), ("VALUE", 100), ("FROM", 140)]);
     for shown in found {
         let value = if shown.value == Value::Null { "-".to_owned() } else { shown.value.to_string() };
         table.row([shown.key.as_str(), &value, &shown.source]);
@@ -109,18 +111,21 @@ fn check(invocation: &Invocation) -> Outcome {
                 invocation.output.warn(warning);
             }
             if invocation.output.is_json() {
-                invocation.output.json(&json!({ "path": config.file, "faults": [], "warnings": config.warnings }))?;
+                invocation
+                    .output
+                    .json(&json!({ "path": config.file, "faults": [], "warnings": config.warnings }))?;
             } else if let Some(file) = &config.file {
-                invocation.output.line(format_args!("{} is sound", crate::output::printable(&file.display().to_string())))?;
+                invocation.output.line(format_args!(
+                    "{} is sound",
+                    crate::output::printable(&file.display().to_string())
+                ))?;
             } else {
                 invocation.output.line("there is no file; the defaults and the environment are sound")?;
             }
             Ok(SUCCESS)
         }
         Err(ConfigError::Faults { path, faults }) if invocation.output.is_json() => {
-            let fault = |fault: &crate::config::ConfigFault| {
-                json!({ "key": fault.key, "line": fault.line, "message": fault.message, "help": fault.hint })
-            };
+            let fault = |fault: &crate::config::ConfigFault| json!({ "key": fault.key, "line": fault.line, "message": fault.message, "help": fault.hint });
             let faults: Vec<Value> = faults.iter().map(fault).collect();
             invocation.output.json(&json!({ "path": path, "faults": faults, "warnings": [] }))?;
             Ok(Exit::Config.code())

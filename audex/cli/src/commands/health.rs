@@ -20,8 +20,10 @@ use serde::Serialize;
 /// # Ok::<(), clap::Error>(())
 /// ```
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Leaves with code 1 when something is wrong; a warning alone is code 0. Looks at the end of the audit log only: \
-                        `tryaudex audit verify` looks at all of it.")]
+#[command(
+    after_help = "Leaves with code 1 when something is wrong; a warning alone is code 0. Looks at the end of the audit log only: \
+                        `tryaudex audit verify` looks at all of it."
+)]
 pub struct HealthArgs {
     /// Ask the provider as well whether it would mint, and as whom
     #[arg(long)]
@@ -87,7 +89,12 @@ pub(super) fn run(invocation: &Invocation, args: &HealthArgs) -> Outcome {
         let message = check.message.lines().map(printable).collect::<Vec<_>>().join("\n                    ");
         output.line(format_args!("{} {:<11} {message}", style.paint(label), check.name))?;
         for help in &check.help {
-            output.line(format_args!("        {:<11} {} {}", "", Style::Help.paint("help:"), printable(help)))?;
+            output.line(format_args!(
+                "        {:<11} {} {}",
+                "",
+                Style::Help.paint("help:"),
+                printable(help)
+            ))?;
         }
     }
     Ok(code)

@@ -30,7 +30,9 @@ const MAX_ANSWER: u64 = 4_096;
 /// # Ok::<(), clap::Error>(())
 /// ```
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Where a terminal is, what no flag says is asked for. A file that is there is never changed.")]
+#[command(
+    after_help = "Where a terminal is, what no flag says is asked for. A file that is there is never changed."
+)]
 pub struct InitArgs {
     /// Who mints
     #[arg(long, value_name = "PROVIDER", value_parser = provider())]
@@ -59,17 +61,25 @@ pub(super) fn run(invocation: &Invocation, args: &InitArgs) -> Outcome {
         None => invocation.paths()?.config,
     };
     if !args.print && path.symlink_metadata().is_ok() {
-        let failure = Failure::new(Exit::Usage, format!("{} is there already, and is left as it is", path.display()));
-        return Err(failure.with_help("edit it, name another with --config, or look at a new one with --print"));
+        let failure =
+            Failure::new(Exit::Usage, format!("{} is there already, and is left as it is", path.display()));
+        return Err(
+            failure.with_help("edit it, name another with --config, or look at a new one with --print")
+        );
     }
     let mut args = args.clone();
-    if !args.yes && !args.print && invocation.surroundings.stdin_is_terminal && invocation.surroundings.stderr_is_terminal {
+    if !args.yes
+        && !args.print
+        && invocation.surroundings.stdin_is_terminal
+        && invocation.surroundings.stderr_is_terminal
+    {
         ask(&mut args)?;
     }
     let text = written(&args);
     // What is written has to be read again, whatever was typed.
     if let Err(faults) = Settings::parse(&text) {
-        let message = faults.iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect::<Vec<_>>();
+        let message =
+            faults.iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect::<Vec<_>>();
         return Err(Failure::new(Exit::Usage, message.join("\n")));
     }
     if args.print {
@@ -107,7 +117,8 @@ fn ask(args: &mut InitArgs) -> Result<(), Failure> {
     if args.provider.is_none() {
         let default = if args.role_arn.is_some() { "aws" } else { "local" };
         args.provider = Some(loop {
-            let answer = question(&format!("Provider (aws, gcp, azure, vault, local) [{default}]: ")).map_err(unusable)?;
+            let answer = question(&format!("Provider (aws, gcp, azure, vault, local) [{default}]: "))
+                .map_err(unusable)?;
             match if answer.is_empty() { default } else { &answer }.parse() {
                 Ok(provider) => break provider,
                 Err(error) => say(&format!("{error}\n")).map_err(unusable)?,
@@ -186,7 +197,8 @@ mod tests {
 
     #[test]
     fn what_is_said_cannot_break_out() {
-        let said = InitArgs { region: Some("x\"\n[policy]\ndeny = []".into()), ttl: Some(Ttl::MAX), ..args() };
+        let said =
+            InitArgs { region: Some("x\"\n[policy]\ndeny = []".into()), ttl: Some(Ttl::MAX), ..args() };
         let settings = Settings::parse(&written(&InitArgs { ttl: None, ..said })).unwrap();
         assert_eq!(settings.aws.region.as_deref(), Some("x\"\n[policy]\ndeny = []"));
     }

@@ -30,9 +30,11 @@ const MAINTAINED: Duration = Duration::from_mins(30);
 /// # Ok::<(), clap::Error>(())
 /// ```
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Serves discovery and keys to everybody, and introspection to those who present the secret in the file \
+#[command(
+    after_help = "Serves discovery and keys to everybody, and introspection to those who present the secret in the file \
                         introspection-token beside the keys. It mints nothing: sessions do that themselves. It speaks HTTP; for other \
-                        machines put a server with TLS in front of it, and set local.issuer to that one's address.")]
+                        machines put a server with TLS in front of it, and set local.issuer to that one's address."
+)]
 pub struct IssuerArgs {
     /// Address to listen on [default: that of local.issuer where it is of this machine, else 127.0.0.1:7425]
     #[arg(long, value_name = "ADDRESS")]
@@ -45,8 +47,7 @@ pub struct IssuerArgs {
 pub(super) fn run(invocation: &Invocation, args: &IssuerArgs) -> Outcome {
     let settings = invocation.config()?.settings;
     let provider = compose::local(invocation, &settings)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Exit::LocalState, format!("cannot start a runtime: {error}")))?;
+    let runtime = crate::commands::runtime()?;
     runtime.block_on(async {
         if args.jwks {
             let keys = provider.jwks().await.map_err(unusable)?;
@@ -59,17 +60,25 @@ pub(super) fn run(invocation: &Invocation, args: &IssuerArgs) -> Outcome {
 
 async fn serve(invocation: &Invocation, provider: LocalProvider, address: SocketAddr) -> Outcome {
     let router = provider.router().await.map_err(unusable)?;
-    let failed = |what: &str, error: std::io::Error| Failure::new(Exit::LocalState, format!("cannot {what} {address}: {error}"));
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| failed("listen on", error))?;
+    let failed = |what: &str, error: std::io::Error| {
+        Failure::new(Exit::LocalState, format!("cannot {what} {address}: {error}"))
+    };
+    let listener =
+        tokio::net::TcpListener::bind(address).await.map_err(|error| failed("listen on", error))?;
     let bound = listener.local_addr().map_err(|error| failed("listen on", error))?;
     if !bound.ip().is_loopback() {
         invocation.output.warn("others can reach this address, and nothing encrypts what they ask: put a server with TLS in front");
     }
     if invocation.output.is_json() {
         let issuer = provider.config().issuer.as_str();
-        invocation.output.json_line(&serde_json::json!({ "listening": bound.to_string(), "issuer": issuer }))?;
+        invocation
+            .output
+            .json_line(&serde_json::json!({ "listening": bound.to_string(), "issuer": issuer }))?;
     } else {
-        invocation.output.note(format_args!("{} listens on {bound}; end it with Ctrl-C", provider.config().issuer.as_str()));
+        invocation.output.note(format_args!(
+            "{} listens on {bound}; end it with Ctrl-C",
+            provider.config().issuer.as_str()
+        ));
     }
     let served = axum::serve(listener, router).with_graceful_shutdown(ended());
     tokio::select! {
@@ -102,7 +111,9 @@ async fn ended() {
 /// Returns the address of the configured issuer, where that is a port of this machine's loopback.
 fn default_address(settings: &Settings) -> SocketAddr {
     let host = settings.local.issuer.as_str().strip_prefix("http://").and_then(|rest| rest.split('/').next());
-    let named = host.map(|host| host.replace("localhost", "127.0.0.1")).and_then(|host| host.parse::<SocketAddr>().ok());
+    let named = host
+        .map(|host| host.replace("localhost", "127.0.0.1"))
+        .and_then(|host| host.parse::<SocketAddr>().ok());
     named.filter(|address| address.ip().is_loopback()).unwrap_or_else(|| (Ipv4Addr::LOCALHOST, PORT).into())
 }
 

@@ -68,7 +68,8 @@ fn write_pages(folder: &Path) -> io::Result<usize> {
     let mut root = Cli::command().disable_help_subcommand(true);
     root.build();
     let mut count = 1;
-    let mut open: Vec<clap::Command> = root.get_subcommands().filter(|one| !one.is_hide_set()).cloned().collect();
+    let mut open: Vec<clap::Command> =
+        root.get_subcommands().filter(|one| !one.is_hide_set()).cloned().collect();
     while let Some(command) = open.pop() {
         open.extend(command.get_subcommands().filter(|one| !one.is_hide_set()).cloned());
         let man = Man::new(command);
@@ -95,8 +96,18 @@ fn main_page() -> io::Result<Vec<u8>> {
     output_section(&mut page)?;
     exit_section(&mut page)?;
     let variables = |is_read| Variable::ALL.iter().filter(move |variable| variable.is_read == is_read);
-    listed(&mut page, "ENVIRONMENT", "These variables are read. A flag wins over a variable, and a variable over the file.", variables(true).map(|one| (one.name, one.about)))?;
-    listed(&mut page, "ENVIRONMENT OF THE COMMAND", "These are set for the command that is run, beside those of the provider.", variables(false).map(|one| (one.name, one.about)))?;
+    listed(
+        &mut page,
+        "ENVIRONMENT",
+        "These variables are read. A flag wins over a variable, and a variable over the file.",
+        variables(true).map(|one| (one.name, one.about)),
+    )?;
+    listed(
+        &mut page,
+        "ENVIRONMENT OF THE COMMAND",
+        "These are set for the command that is run, beside those of the provider.",
+        variables(false).map(|one| (one.name, one.about)),
+    )?;
     listed(&mut page, "FILES", "Folders have the mode 0700, and secret files 0600.", FILES.iter().copied())?;
     man.render_version_section(&mut page)?;
     Ok(page)
@@ -131,7 +142,12 @@ fn exit_section(page: &mut Vec<u8>) -> io::Result<()> {
     let codes: Vec<(String, &str)> =
         Exit::ALL.iter().map(|exit| (exit.code().to_string(), exit.meaning())).collect();
     let success = std::iter::once(("0", "done as asked"));
-    listed(page, "EXIT STATUS", intro, success.chain(codes.iter().map(|(code, meaning)| (code.as_str(), *meaning))))
+    listed(
+        page,
+        "EXIT STATUS",
+        intro,
+        success.chain(codes.iter().map(|(code, meaning)| (code.as_str(), *meaning))),
+    )
 }
 
 fn listed<'a>(

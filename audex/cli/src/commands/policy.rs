@@ -87,7 +87,9 @@ pub(super) fn run(invocation: &Invocation, args: &PolicyArgs) -> Outcome {
     let settings = &config.settings;
     match &args.command {
         PolicyCommand::Explain { request } => explained(invocation, &config, &request.request(settings)?),
-        PolicyCommand::Lint { request, strict } => linted(invocation, settings, &request.request(settings)?, *strict),
+        PolicyCommand::Lint { request, strict } => {
+            linted(invocation, settings, &request.request(settings)?, *strict)
+        }
         PolicyCommand::Diff { request, to_allow, to_resource, to_profile } => {
             let provider = request.provider(settings);
             let other = RequestArgs {
@@ -122,14 +124,19 @@ pub(super) fn document(grant: &Grant) -> Result<(String, Vec<String>), Refusal> 
             let policy = compile::aws::session_policy(grant)?;
             let mut notes = Vec::new();
             if !policy.left_out.is_empty() {
-                notes.push(format!("for want of room these denials, which touch nothing that is allowed, are left out: {}", policy.left_out));
+                notes.push(format!(
+                    "for want of room these denials, which touch nothing that is allowed, are left out: {}",
+                    policy.left_out
+                ));
             }
             Ok((policy.document, notes))
         }
         Provider::Gcp => Ok((written(&json!(compile::gcp::boundary(grant, &[])?)), Vec::new())),
         Provider::Azure => {
             let scope = compile::azure::unlimited_scope(grant)?.to_owned();
-            let note = "a token of Azure carries every role of its identity; only a narrow identity limits it".to_owned();
+            let note =
+                "a token of Azure carries every role of its identity; only a narrow identity limits it"
+                    .to_owned();
             Ok((scope, vec![note]))
         }
         Provider::Vault => Ok((compile::vault::policy(grant)?.hcl, Vec::new())),
@@ -227,7 +234,8 @@ fn compared(invocation: &Invocation, old: &Grant, new: &Grant) -> Outcome {
     let diff = GrantDiff::between(old, new);
     let output = &invocation.output;
     if output.is_json() {
-        let texts = |set: &audex_policy::PermissionSet| set.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let texts =
+            |set: &audex_policy::PermissionSet| set.iter().map(ToString::to_string).collect::<Vec<_>>();
         output.json(&json!({ "added": texts(&diff.added), "removed": texts(&diff.removed) }))?;
         return Ok(SUCCESS);
     }

@@ -8,7 +8,9 @@ use crate::{
     exit::{Exit, Failure, Outcome, SUCCESS},
     output::{Table, shortened},
 };
-use audex_core::session::{SessionFolder, SessionId, SessionRecord, SessionStatus, SessionStoreError, Unreadable};
+use audex_core::session::{
+    SessionFolder, SessionId, SessionRecord, SessionStatus, SessionStoreError, Unreadable,
+};
 use chrono::{DateTime, Utc};
 use clap::{
     Args, Subcommand,
@@ -63,7 +65,7 @@ pub enum SessionsCommand {
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
     /// Only those with this status
-    #[arg(long, short, value_name = "STATUS", value_parser = status())]
+    #[arg(long, short, value_name = "STATUS", value_parser = status(), ignore_case = true)]
     pub status: Option<SessionStatus>,
     /// How many at most
     #[arg(short, long, value_name = "N", default_value_t = 20)]
@@ -101,22 +103,30 @@ pub(super) fn folder(invocation: &Invocation) -> Result<Option<SessionFolder>, F
     }
 }
 
-/// Finds the session that a person names; what they could mean is listed where it could be several.
-pub(super) fn named(folder: Option<&SessionFolder>, name: &str) -> Result<SessionId, Failure> {
-    let Some(folder) = folder else { return Err(of_sessions(&SessionStoreError::Unknown(shortened(name, 40)))) };
-    folder.find(name).map_err(|error| {
-        match &error {
-            SessionStoreError::Ambiguous { candidates, .. } => {
-                let failure = Failure::of(Exit::Usage, &error);
-                let of = |id: &SessionId| match folder.load(*id) {
-                    Ok(record) => format!("{id}, {} at {}: {}", record.status, time(record.created_at), shortened(&record.asked, 40)),
-                    Err(_) => id.to_string(),
-                };
-                candidates.iter().take(10).map(of).fold(failure, Failure::with_help)
-            }
-            _ => of_sessions(&error),
+/// Finds the session that a person names; none where there is no such record.
+///
+/// # Errors
+///
+/// What they could mean, where that is several.
+pub(super) fn find(folder: Option<&SessionFolder>, name: &str) -> Result<Option<SessionId>, Failure> {
+    let Some(folder) = folder else { return Ok(None) };
+    match folder.find(name) {
+        Ok(id) => Ok(Some(id)),
+        Err(SessionStoreError::Unknown(_)) => Ok(None),
+        Err(SessionStoreError::Ambiguous { prefix, candidates }) => {
+            let of = |id: &SessionId| match folder.load(*id) {
+                Ok(record) => {
+                    let asked = shortened(&record.asked, 40);
+                    format!("{id}, {} at {}: {asked}", record.status, time(record.created_at))
+                }
+                Err(_) => id.to_string(),
+            };
+            let error = SessionStoreError::Ambiguous { prefix, candidates: candidates.clone() };
+            let failure = Failure::of(Exit::Usage, &error);
+            Err(candidates.iter().take(10).map(of).fold(failure, Failure::with_help))
         }
-    })
+        Err(error) => Err(of_sessions(&error)),
+    }
 }
 
 fn list(invocation: &Invocation, args: &ListArgs) -> Outcome {
@@ -140,8 +150,15 @@ fn list(invocation: &Invocation, args: &ListArgs) -> Outcome {
         return Ok(SUCCESS);
     }
     let now = invocation.now();
-    let mut table =
-        Table::new([("ID", 8), ("STATUS", 14), ("BEGAN", 8), ("TTL", 8), ("PROVIDER", 8), ("GRANTED", 36), ("COMMAND", 36)]);
+    let mut table = Table::new([
+        ("ID", 8),
+        ("STATUS", 14),
+        ("BEGAN", 8),
+        ("TTL", 8),
+        ("PROVIDER", 8),
+        ("GRANTED", 36),
+        ("COMMAND", 36),
+    ]);
     for record in &records {
         table.row([
             record.session_id.short(),

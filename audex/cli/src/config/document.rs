@@ -4,12 +4,15 @@ use super::{fault::ConfigFault, nearest::nearest};
 use std::{cell::RefCell, collections::BTreeSet, fmt::Display, ops::Range, str::FromStr};
 use toml::de::{DeTable, DeValue};
 
+/// The keys that were there, with their lines.
+pub(super) type KeyLines = Vec<(String, usize)>;
+
 /// What a document's tables share: the text, the faults, and which keys were there.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
     text: &'t str,
     faults: RefCell<Vec<ConfigFault>>,
-    seen: RefCell<Vec<(String, usize)>>,
+    seen: RefCell<KeyLines>,
 }
 
 /// A table of the document. Whoever asks for a key makes it known; [`Section::end`] refuses those nobody asked for.
@@ -38,7 +41,8 @@ impl<'t> Document<'t> {
     pub(super) fn syntax(&self, errors: &[toml::de::Error]) {
         for error in errors {
             let line = error.span().map(|span| self.line(&span));
-            let message = format!("this is not TOML: {}", error.message().lines().collect::<Vec<_>>().join(", "));
+            let message =
+                format!("this is not TOML: {}", error.message().lines().collect::<Vec<_>>().join(", "));
             self.add(ConfigFault { key: String::new(), line, message, hint: None });
         }
     }
@@ -52,7 +56,7 @@ impl<'t> Document<'t> {
     }
 
     /// Returns the keys that were there with their lines, or the faults in the order of their lines.
-    pub(super) fn end(self) -> Result<Vec<(String, usize)>, Vec<ConfigFault>> {
+    pub(super) fn end(self) -> Result<KeyLines, Vec<ConfigFault>> {
         let mut faults = self.faults.into_inner();
         faults.sort_by_key(|fault| fault.line);
         if faults.is_empty() { Ok(self.seen.into_inner()) } else { Err(faults) }
@@ -100,7 +104,9 @@ impl<'d> Section<'d> {
     /// Returns a number within limits.
     pub(super) fn number(&self, key: &'static str, limits: std::ops::RangeInclusive<u32>) -> Option<u32> {
         let found = self.value(key)?;
-        let Some(number) = found.value.as_integer() else { return self.wrong(&found, "a number, without quotes") };
+        let Some(number) = found.value.as_integer() else {
+            return self.wrong(&found, "a number, without quotes");
+        };
         let value = u32::from_str_radix(number.as_str(), number.radix()).ok();
         match value.filter(|value| limits.contains(value)) {
             Some(value) => Some(value),
@@ -120,7 +126,9 @@ impl<'d> Section<'d> {
             DeValue::Float(number) => number.as_str().to_owned(),
             _ => return self.wrong(&found, "a number"),
         };
-        text.parse().or_else(|error: T::Err| self.fault(&found.key, found.line, &error.to_string()).ok_or(())).ok()
+        text.parse()
+            .or_else(|error: T::Err| self.fault(&found.key, found.line, &error.to_string()).ok_or(()))
+            .ok()
     }
 
     /// Returns a list of texts, each with its line.
@@ -170,7 +178,8 @@ impl<'d> Section<'d> {
     /// Returns the tables of a list of tables.
     pub(super) fn sections(&self, key: &'static str) -> Vec<Self> {
         let Some(found) = self.value(key) else { return Vec::new() };
-        let tables = |value: &'d DeValue<'d>| value.as_array()?.iter().map(|item| item.get_ref().as_table()).collect();
+        let tables =
+            |value: &'d DeValue<'d>| value.as_array()?.iter().map(|item| item.get_ref().as_table()).collect();
         let Some(tables): Option<Vec<_>> = tables(found.value) else {
             let form = format!("tables, each begun with [[{}]]", found.key);
             return self.wrong(&found, &form).unwrap_or_default();
@@ -195,7 +204,9 @@ impl<'d> Section<'d> {
                     let section = Self { document: self.document, path: key, table: Some(table), known };
                     sections.push((name.get_ref().to_string(), section));
                 }
-                None => self.wrong(&Found { key, line, value: value.get_ref() }, "a table").unwrap_or_default(),
+                None => {
+                    self.wrong(&Found { key, line, value: value.get_ref() }, "a table").unwrap_or_default()
+                }
             }
         }
         sections
@@ -226,7 +237,12 @@ impl<'d> Section<'d> {
 
     /// Adds a fault of a value, with what to write instead.
     pub(super) fn hinted<T>(&self, key: &str, line: usize, message: &str, hint: Option<String>) -> Option<T> {
-        self.document.add(ConfigFault { key: key.to_owned(), line: Some(line), message: message.to_owned(), hint });
+        self.document.add(ConfigFault {
+            key: key.to_owned(),
+            line: Some(line),
+            message: message.to_owned(),
+            hint,
+        });
         None
     }
 
@@ -251,7 +267,12 @@ impl<'d> Section<'d> {
             );
             let key = if self.path.is_empty() { text.to_owned() } else { format!("{}.{text}", self.path) };
             let line = Some(self.document.line(&name.span()));
-            self.document.add(ConfigFault { key, line, message: "there is no such key".to_owned(), hint: Some(hint) });
+            self.document.add(ConfigFault {
+                key,
+                line,
+                message: "there is no such key".to_owned(),
+                hint: Some(hint),
+            });
         }
     }
 

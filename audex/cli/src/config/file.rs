@@ -21,7 +21,9 @@ pub(super) fn read(path: &Path, has_to_be: bool, uid: u32) -> Result<Option<Stri
         Err(error) if error.kind() == ErrorKind::NotFound && has_to_be => {
             return Err(ConfigError::Missing { path: path.to_owned() });
         }
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) && !has_to_be => {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) && !has_to_be =>
+        {
             return Ok(None);
         }
         Err(error) => return Err(failed(error)),

@@ -69,7 +69,10 @@ pub(super) fn lay(surroundings: &Surroundings, config: &mut Config) -> Result<()
     }
     if let Some(role) = overlay.parsed::<String>("AUDEX_ROLE_ARN", "aws.role_arn") {
         if !role.starts_with("arn:") || !role.contains(":role/") {
-            overlay.fault("AUDEX_ROLE_ARN", "this is no role (write its ARN, as in arn:aws:iam::123456789012:role/NAME)".to_owned());
+            overlay.fault(
+                "AUDEX_ROLE_ARN",
+                "this is no role (write its ARN, as in arn:aws:iam::123456789012:role/NAME)".to_owned(),
+            );
         }
         overlay.config.settings.aws.role_arn = Some(role);
     }
@@ -92,7 +95,8 @@ struct Overlay<'a> {
 impl Overlay<'_> {
     /// Reads a variable for a key; one that is empty counts as not set.
     fn parsed<T: FromStr<Err: Display>>(&mut self, name: &'static str, key: &str) -> Option<T> {
-        let value = self.surroundings.env().get(std::ffi::OsStr::new(name)).filter(|value| !value.is_empty())?;
+        let value =
+            self.surroundings.env().get(std::ffi::OsStr::new(name)).filter(|value| !value.is_empty())?;
         let Some(text) = value.to_str() else {
             self.fault(name, "this is not Unicode".to_owned());
             return None;
@@ -122,7 +126,8 @@ fn unknown(surroundings: &Surroundings) -> Vec<String> {
     let known = || Variable::ALL.iter().filter(|variable| variable.is_read).map(|variable| variable.name);
     strange
         .map(|name| {
-            let hint = nearest(name, known()).map_or(String::new(), |meant| format!(" (did you mean {meant}?)"));
+            let hint =
+                nearest(name, known()).map_or(String::new(), |meant| format!(" (did you mean {meant}?)"));
             format!("{} means nothing{hint}", printable(name))
         })
         .collect()
@@ -138,7 +143,8 @@ mod tests {
 
     #[test]
     fn variables_win_and_say_so() {
-        let config = laid(&[("AUDEX_PROVIDER", "gcp"), ("AUDEX_REGION", "eu-west-1"), ("AUDEX_TTL", "")]).unwrap();
+        let config =
+            laid(&[("AUDEX_PROVIDER", "gcp"), ("AUDEX_REGION", "eu-west-1"), ("AUDEX_TTL", "")]).unwrap();
         assert_eq!(config.settings.provider().name(), "gcp");
         assert_eq!(config.settings.aws.region.as_deref(), Some("eu-west-1"));
         assert_eq!(config.source("aws.region"), Source::Variable("AUDEX_REGION"));
@@ -147,8 +153,15 @@ mod tests {
 
     #[test]
     fn every_faulty_variable_is_named_at_once() {
-        let error = laid(&[("AUDEX_PROVIDER", "alibaba"), ("AUDEX_TTL", "15"), ("AUDEX_ROLE_ARN", "admin"), ("AUDEX_OUTPUT", "xml")]);
-        let ConfigError::Environment { faults } = error.unwrap_err() else { panic!("not of the environment") };
+        let error = laid(&[
+            ("AUDEX_PROVIDER", "alibaba"),
+            ("AUDEX_TTL", "15"),
+            ("AUDEX_ROLE_ARN", "admin"),
+            ("AUDEX_OUTPUT", "xml"),
+        ]);
+        let ConfigError::Environment { faults } = error.unwrap_err() else {
+            panic!("not of the environment")
+        };
         let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
         assert_eq!(keys, ["AUDEX_PROVIDER", "AUDEX_TTL", "AUDEX_ROLE_ARN", "AUDEX_OUTPUT"]);
     }

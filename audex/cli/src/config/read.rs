@@ -53,7 +53,8 @@ pub(super) fn settings(root: Section<'_>) -> Settings {
 fn aws(table: Section<'_>, none: AwsSettings) -> AwsSettings {
     let arn = |key| {
         let text = table.text(key)?;
-        let is_role = text.value.starts_with("arn:") && text.value.contains(":role/") && text.value.len() <= 2_048;
+        let is_role =
+            text.value.starts_with("arn:") && text.value.contains(":role/") && text.value.len() <= 2_048;
         let message = "this is no role (write its ARN, as in arn:aws:iam::123456789012:role/NAME)";
         if is_role { Some(text.value) } else { table.fault(&text.key, text.line, message) }
     };
@@ -90,7 +91,8 @@ fn local(table: Section<'_>, none: LocalSettings) -> LocalSettings {
 }
 
 fn policy(table: Section<'_>) -> PolicySettings {
-    let boundary = rules(&table, "boundary").map(|rules| Ceiling { name: "policy.boundary".to_owned(), rules });
+    let boundary =
+        rules(&table, "boundary").map(|rules| Ceiling { name: "policy.boundary".to_owned(), rules });
     let settings = PolicySettings {
         deny: rules(&table, "deny").unwrap_or_default(),
         boundary,
@@ -112,7 +114,10 @@ fn approvals(table: Section<'_>) -> Option<ApprovalRules> {
     if is_enabled && approvals.roles.is_empty() {
         table.missing("approver_roles", "this is needed: without it nobody may approve anything");
     } else if is_enabled && required > 1 && approvals.roles.len() < usize::from(approvals.required) {
-        let message = format!("these are {} roles, and {required} people of different roles have to agree", approvals.roles.len());
+        let message = format!(
+            "these are {} roles, and {required} people of different roles have to agree",
+            approvals.roles.len()
+        );
         table.missing("approver_roles", &message);
     }
     table.end();
@@ -126,7 +131,11 @@ fn rates(table: Section<'_>) -> Vec<RateRule> {
         let (identity, requests) = (rule.name("identity"), rule.number("max_requests", 1..=1_000_000));
         let window = span(&rule, "window");
         let max_concurrent = rule.number("max_concurrent", 1..=100_000);
-        for (key, is_there) in [("identity", rule.has("identity")), ("max_requests", rule.has("max_requests")), ("window", rule.has("window"))] {
+        for (key, is_there) in [
+            ("identity", rule.has("identity")),
+            ("max_requests", rule.has("max_requests")),
+            ("window", rule.has("window")),
+        ] {
             if !is_there {
                 rule.missing(key, "this is needed");
             }
@@ -154,9 +163,16 @@ fn roles(table: Section<'_>) -> RoleMap {
         let targets: BTreeMap<Provider, String> =
             targets.into_iter().filter_map(|(provider, target)| Some((provider, target?))).collect();
         let name = email.as_deref().or(group.as_deref()).unwrap_or("").to_owned();
-        let ceiling = rules(&rule, "allow").map(|rules| Ceiling { name: format!("role mapping of {name}"), rules });
+        let ceiling =
+            rules(&rule, "allow").map(|rules| Ceiling { name: format!("role mapping of {name}"), rules });
         if targets.is_empty() {
-            rule.missing("", &format!("rule {} maps to nothing (write aws_role_arn, gcp_service_account or azure_object_id)", index + 1));
+            rule.missing(
+                "",
+                &format!(
+                    "rule {} maps to nothing (write aws_role_arn, gcp_service_account or azure_object_id)",
+                    index + 1
+                ),
+            );
         }
         let subject = match (email, group) {
             (Some(email), None) => Some(Subject::Email(email)),
@@ -187,8 +203,10 @@ fn budget(table: Section<'_>, none: BudgetSettings) -> BudgetSettings {
 }
 
 fn audit(table: Section<'_>) -> AuditSettings {
-    let settings =
-        AuditSettings { path: file(&table, "path"), retention_days: table.number("retention_days", 1..=36_500) };
+    let settings = AuditSettings {
+        path: file(&table, "path"),
+        retention_days: table.number("retention_days", 1..=36_500),
+    };
     table.end();
     settings
 }
@@ -249,14 +267,20 @@ fn file(table: &Section<'_>, key: &'static str) -> Option<PathBuf> {
     if path.is_absolute() && text.value.len() <= 4_096 {
         return Some(path);
     }
-    table.fault(&text.key, text.line, "an absolute path is needed, as in /var/log/audex (~ and variables are not replaced)")
+    table.fault(
+        &text.key,
+        text.line,
+        "an absolute path is needed, as in /var/log/audex (~ and variables are not replaced)",
+    )
 }
 
 /// Reads the address of a server.
 fn address(table: &Section<'_>, key: &'static str) -> Option<String> {
     let text = table.text(key)?;
     let host = text.value.strip_prefix("https://").or_else(|| text.value.strip_prefix("http://"));
-    let is_sound = |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+    let is_sound = |host: &str| {
+        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@')
+    };
     if text.value.len() <= 2_048 && host.is_some_and(is_sound) {
         return Some(text.value);
     }

@@ -1,4 +1,8 @@
-use super::{document::Document, fault::ConfigFault, read};
+use super::{
+    document::{Document, KeyLines},
+    fault::ConfigFault,
+    read,
+};
 use audex_core::{Ttl, approval::ApprovalRules, budget::Dollars, rate::RateRule, roles::RoleMap};
 use audex_policy::{Ceiling, Profiles, Provider, Rules};
 use axess_local_idp::IssuerUrl;
@@ -159,12 +163,13 @@ impl Settings {
     }
 
     /// As [`parse`](Self::parse), with the keys that were there and their lines.
-    pub(super) fn read(text: &str) -> Result<(Self, Vec<(String, usize)>), Vec<ConfigFault>> {
+    pub(super) fn read(text: &str) -> Result<(Self, KeyLines), Vec<ConfigFault>> {
         let document = Document::new(text);
         let (table, errors) = toml::de::DeTable::parse_recoverable(text);
         document.syntax(&errors);
         // What a parser made of broken syntax would only add faults that are none.
-        let settings = if errors.is_empty() { read::settings(document.root(table.get_ref())) } else { Self::default() };
+        let settings =
+            if errors.is_empty() { read::settings(document.root(table.get_ref())) } else { Self::default() };
         document.end().map(|keys| (settings, keys))
     }
 

@@ -23,7 +23,9 @@ pub struct Shown {
 }
 
 impl Config {
-    /// Returns every value, in the order of the manual, with where it is from. No value is a secret.
+    /// Returns every value, in the order of the manual, with where it is from.
+    ///
+    /// No value is a secret.
     pub fn shown(&self) -> Vec<Shown> {
         let shown = |(key, value): (String, Value)| {
             let source = self.source(&key).to_string();
@@ -71,7 +73,8 @@ fn values(settings: &Settings) -> Vec<(String, Value)> {
         ("audit.path", json!(audit.path)),
         ("audit.retention_days", json!(audit.retention_days)),
     ];
-    let mut values: Vec<(String, Value)> = fixed.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let mut values: Vec<(String, Value)> =
+        fixed.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     for (index, rule) in settings.rates.iter().enumerate() {
         let value = json!({
             "identity": rule.identity,

@@ -116,8 +116,9 @@ impl Surroundings {
         self.folder_var("HOME").or_else(|| self.user_home.clone())
     }
 
-    /// Returns where things are kept, as the XDG Base Directory Specification has it: a relative path in a variable counts
-    /// as none.
+    /// Returns where things are kept, as the XDG Base Directory Specification has it.
+    ///
+    /// A relative path in a variable counts as none.
     ///
     /// # Errors
     ///
@@ -194,7 +195,12 @@ mod tests {
     #[test]
     fn folders_follow_the_variables_and_relative_ones_count_as_none() {
         let paths = |vars: &[(&str, &str)]| Surroundings::with_vars(vars.iter().copied()).paths();
-        let found = paths(&[("HOME", "/h"), ("XDG_DATA_HOME", "/d"), ("XDG_CONFIG_HOME", "c"), ("XDG_RUNTIME_DIR", "/r")]);
+        let found = paths(&[
+            ("HOME", "/h"),
+            ("XDG_DATA_HOME", "/d"),
+            ("XDG_CONFIG_HOME", "c"),
+            ("XDG_RUNTIME_DIR", "/r"),
+        ]);
         let found = found.unwrap();
         assert_eq!(found.data, Path::new("/d/audex"));
         assert_eq!(found.config, Path::new("/h/.config/audex/config.toml"));

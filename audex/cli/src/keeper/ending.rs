@@ -5,8 +5,10 @@ use nix::{
 };
 use std::{collections::HashSet, time::Duration};
 
-/// How long `KILL` is repeated before what still lives is given up.
+/// How long `KILL` is repeated before what still lives is given up, and how often at least: with a storm of processes
+/// on the machine, seconds may be only a few looks.
 pub(super) const KILL_BOUND: Duration = Duration::from_secs(5);
+const KILL_ROUNDS: u32 = 100;
 /// How long to wait between two looks at the process table.
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(10);
 
@@ -26,36 +28,64 @@ impl Ending {
     ///
     /// `is_over` gets each list of descendants, zombies included, buries those it may, and says whether that was all.
     pub(super) async fn run(&self, mut is_over: impl FnMut(&[Process]) -> bool) -> Vec<i32> {
-        let politely = self.rounds(&[Signal::SIGTERM, Signal::SIGCONT], false, &mut is_over);
-        if tokio::time::timeout(self.grace, politely).await.is_ok() {
+        if tokio::time::timeout(self.grace, self.ask(&mut is_over)).await.is_ok() {
             return Vec::new();
         }
-        let by_force = self.rounds(&[Signal::SIGKILL], true, &mut is_over);
-        if tokio::time::timeout(KILL_BOUND, by_force).await.is_ok() {
+        if self.force(&mut is_over).await {
             return Vec::new();
         }
         let left = processes::descendants(self.root, self.since);
         left.iter().filter(|process| !process.is_dead()).map(|process| process.pid.as_raw()).collect()
     }
 
-    /// Signals every descendant that was not there the round before, until none is left; `again` also those that were.
-    async fn rounds(&self, signals: &[Signal], again: bool, is_over: &mut impl FnMut(&[Process]) -> bool) {
+    /// Sends `TERM` and waits until none is left.
+    ///
+    /// What a process starts to clean up after itself is let be as long as it lives. What it leaves behind becomes a
+    /// child of `root` and is told too.
+    async fn ask(&self, is_over: &mut impl FnMut(&[Process]) -> bool) {
         let mut told = HashSet::new();
+        let mut first = true;
         loop {
             let mut found = processes::descendants(self.root, self.since);
             if is_over(&found) {
                 return;
             }
-            let known = told.len();
-            found.retain(|one| !one.is_dead() && (told.insert((one.pid, one.started)) || again));
-            self.tell(&found, signals);
-            if again && told.len() > known {
-                // Somebody still forks: the next look must not be later than the next fork.
-                tokio::task::yield_now().await;
-            } else {
-                tokio::time::sleep(BETWEEN_ROUNDS).await;
-            }
+            found.retain(|one| {
+                !one.is_dead() && (first || one.parent == self.root) && told.insert((one.pid, one.started))
+            });
+            // A stopped process follows a TERM only when it is continued.
+            self.tell(&found, &[Signal::SIGTERM, Signal::SIGCONT]);
+            first = false;
+            tokio::time::sleep(BETWEEN_ROUNDS).await;
         }
+    }
+
+    /// Sends `KILL` until none is left; says whether that was reached.
+    async fn force(&self, is_over: &mut impl FnMut(&[Process]) -> bool) -> bool {
+        let mut rounds = 0;
+        let by_time = self.kill(&mut rounds, u32::MAX, is_over);
+        if let Ok(done) = tokio::time::timeout(KILL_BOUND, by_time).await {
+            return done;
+        }
+        self.kill(&mut rounds, KILL_ROUNDS, is_over).await
+    }
+
+    async fn kill(&self, rounds: &mut u32, most: u32, is_over: &mut impl FnMut(&[Process]) -> bool) -> bool {
+        let mut told = HashSet::new();
+        while *rounds < most {
+            let mut found = processes::descendants(self.root, self.since);
+            if is_over(&found) {
+                return true;
+            }
+            found.retain(|one| !one.is_dead());
+            self.tell(&found, &[Signal::SIGKILL]);
+            let known = told.len();
+            told.extend(found.iter().map(|one| (one.pid, one.started)));
+            *rounds += 1;
+            // While somebody still forks, the next look must not be later than the next fork.
+            tokio::time::sleep(if told.len() > known { Duration::ZERO } else { BETWEEN_ROUNDS }).await;
+        }
+        false
     }
 
     fn tell(&self, processes: &[Process], signals: &[Signal]) {

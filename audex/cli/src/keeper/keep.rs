@@ -52,7 +52,9 @@ const OUTLIVED: [Signal; 13] = [
     Signal::SIGPROF,
 ];
 
-/// Tells of a session whose wrapper vanished. Everything it ran has been ended.
+/// Tells of a session whose wrapper vanished.
+///
+/// Everything it ran has been ended. A command that was ended because of that has [`Cause::Own`].
 ///
 /// ```
 /// use audex_cli::keeper::Abandoned;
@@ -93,7 +95,8 @@ pub fn keep(folder: &Path, clock: Arc<dyn Clock>, on_abandoned: impl FnOnce(&Aba
             ExitCode::SUCCESS
         }
         Err(error) => {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let cause =
+                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             // With standard error closed there is nobody to tell.
             let _ = writeln!(io::stderr(), "tryaudex: {error}{cause}");
             ExitCode::from(EXIT_BUG)
@@ -256,9 +259,9 @@ impl Session {
     fn tell_changes(&mut self) {
         while let Some(change) = self.kept.change() {
             match change {
-                Change::Stopped(signal) => {
+                Change::Stopped => {
                     self.waking = 0;
-                    say(&mut self.link, &ToWrapper::Stopped(signal as i32));
+                    say(&mut self.link, &ToWrapper::Stopped);
                 }
                 Change::Continued => {
                     self.waking = WAKING_TICKS;

@@ -67,14 +67,14 @@ impl Kept {
         }
     }
 
-    /// Says whether the command stopped (by which signal) or was continued since the last call.
+    /// Says whether the command stopped or was continued since the last call.
     pub(super) fn change(&self) -> Option<Change> {
         if self.exit.is_some() {
             return None;
         }
         let look = WaitPidFlag::WSTOPPED | WaitPidFlag::WCONTINUED | WaitPidFlag::WNOHANG;
         match waitid(Id::Pid(self.pid), look) {
-            Ok(WaitStatus::Stopped(_, signal)) => Some(Change::Stopped(signal)),
+            Ok(WaitStatus::Stopped(..)) => Some(Change::Stopped),
             Ok(WaitStatus::Continued(_)) => Some(Change::Continued),
             _ => None,
         }
@@ -112,7 +112,7 @@ impl Kept {
 /// What happened to a command that goes on living.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    Stopped(Signal),
+    Stopped,
     Continued,
 }
 

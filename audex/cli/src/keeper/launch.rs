@@ -105,7 +105,11 @@ mod tests {
     #[test]
     fn the_path_is_searched_like_execvp_does() {
         assert_eq!(listed("ls", Some("/a:/b/")), ["/a/ls", "/b//ls"]);
-        assert_eq!(listed("ls", Some(":/b:")), ["./ls", "/b/ls", "./ls"], "an empty element is the current folder");
+        assert_eq!(
+            listed("ls", Some(":/b:")),
+            ["./ls", "/b/ls", "./ls"],
+            "an empty element is the current folder"
+        );
         assert_eq!(listed("ls", Some("")), ["./ls"]);
         assert_eq!(listed("ls", None), ["/bin/ls", "/usr/bin/ls"]);
         assert_eq!(listed("./ls", Some("/a")), ["./ls"], "a slash means a path");

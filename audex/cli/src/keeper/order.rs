@@ -47,7 +47,9 @@ pub struct KeeperOrder {
 }
 
 impl KeeperOrder {
-    /// How many bytes arguments and environment may have together, 4 MiB. The kernel's own limit is usually 2 MiB.
+    /// How many bytes arguments and environment may have together, 4 MiB.
+    ///
+    /// The kernel's own limit is usually 2 MiB.
     pub const MAX_BYTES: usize = 4 << 20;
     /// Five seconds from `TERM` to `KILL`.
     pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);

@@ -25,7 +25,7 @@ impl Process {
     }
 
     pub(super) const fn is_stopped(&self) -> bool {
-        matches!(self.state, b'T')
+        matches!(self.state, b'T' | b't')
     }
 
     fn parse(pid: Pid, row: &[u8]) -> Option<Self> {
@@ -79,10 +79,7 @@ mod tests {
     fn a_name_with_parentheses_and_odd_bytes_does_not_shift_the_fields() {
         let row = b"7 (a) Z 1 (\xff\n) T 3 4 5 34816 4 0 0 0 0 0 0 0 0 0 20 0 1 0 991 0 0";
         let process = Process::parse(Pid::from_raw(7), row).unwrap();
-        assert_eq!(
-            (process.parent.as_raw(), process.group.as_raw(), process.session.as_raw()),
-            (3, 4, 5)
-        );
+        assert_eq!((process.parent.as_raw(), process.group.as_raw(), process.session.as_raw()), (3, 4, 5));
         assert_eq!((process.terminal, process.started), (34816, 991));
         assert!(process.is_stopped() && !process.is_dead());
     }

@@ -153,6 +153,7 @@ pub(super) fn ignored() -> io::Result<SigSet> {
     let status = String::from_utf8_lossy(&status);
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    let mask = mask.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no SigIgn in /proc/self/status"))?;
+    let mask =
+        mask.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no SigIgn in /proc/self/status"))?;
     Ok(Signal::iterator().filter(|signal| mask >> (*signal as i32 - 1) & 1 == 1).collect())
 }

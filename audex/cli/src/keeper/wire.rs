@@ -37,7 +37,7 @@ pub(super) enum ToWrapper {
     Started { pid: i32 },
     NotFound,
     NotExecutable(String),
-    Stopped(i32),
+    Stopped,
     Ended(Ended),
 }
 

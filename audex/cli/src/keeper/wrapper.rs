@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use nix::{
     sys::{
         prctl,
-        signal::Signal,
+        signal::{self, Signal},
         wait::{WaitPidFlag, waitpid},
     },
     unistd::{Pid, getpgrp},
@@ -34,7 +34,7 @@ use tokio::{
     time::{Interval, Sleep, sleep, timeout},
 };
 
-/// How much longer than it needs at most a keeper may take to end everything before it counts as lost.
+/// How much longer than it needs a keeper may take to end everything before it is looked at.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a keeper may take to leave.
 const PARTING_BOUND: Duration = Duration::from_secs(2);
@@ -121,8 +121,7 @@ impl Keeper {
             ended: None,
         };
         let remaining = (order.deadline - now).to_std().unwrap_or_default();
-        let message =
-            ToKeeper::Order(Box::new(Order::new(&order, remaining, group.map_or(0, Pid::as_raw))));
+        let message = ToKeeper::Order(Box::new(Order::new(&order, remaining, group.map_or(0, Pid::as_raw))));
         drop(order);
         match keeper.hand_over(&message, program).await {
             Ok(command) => {
@@ -171,7 +170,13 @@ impl Keeper {
                     Ok(received) => self.signalled(received),
                     Err(source) => return Err(KeeperError::System { doing: "read signals", source }),
                 },
-                () = patience => return Err(self.lost().await),
+                () = patience => {
+                    // One that is only slow, on a machine full of forks, finishes. One that was stopped does not.
+                    if Process::read(pid_of(&self.process)).is_none_or(|row| row.is_stopped()) {
+                        return Err(self.lost().await);
+                    }
+                    self.patience = Some(Box::pin(sleep(PATIENCE)));
+                }
                 _ = self.ticks.tick() => {
                     if self.clock.now() >= self.deadline {
                         self.end(Cause::Deadline);
@@ -181,8 +186,9 @@ impl Keeper {
         }
     }
 
-    /// Asks for the end of the command: `TERM`, and after the grace `KILL`. [`wait`](Self::wait) tells when it is over.
+    /// Asks for the end of the command: `TERM`, and after the grace `KILL`.
     ///
+    /// [`wait`](Self::wait) tells when it is over.
     /// The first reason counts, and a command that ended meanwhile ended by itself.
     pub fn stop(&mut self, why: StopReason) {
         self.end(Cause::Stopped(why));
@@ -219,7 +225,9 @@ impl Keeper {
         match timeout(START_BOUND, self.link.next()).await {
             Ok(Ok(Some(ToWrapper::Started { pid }))) => Ok(Pid::from_raw(pid)),
             Ok(Ok(Some(ToWrapper::NotFound))) => Err(KeeperError::NotFound { program }),
-            Ok(Ok(Some(ToWrapper::NotExecutable(reason)))) => Err(KeeperError::NotExecutable { program, reason }),
+            Ok(Ok(Some(ToWrapper::NotExecutable(reason)))) => {
+                Err(KeeperError::NotExecutable { program, reason })
+            }
             Ok(Ok(Some(_))) => Err(KeeperError::NotKept("it spoke out of turn".to_owned())),
             Ok(Ok(None)) => Err(KeeperError::NotKept("it was killed".to_owned())),
             Ok(Err(source)) => Err(KeeperError::System { doing, source }),
@@ -237,37 +245,33 @@ impl Keeper {
     fn heard(&mut self, message: ToWrapper) {
         match message {
             ToWrapper::Ended(ended) => self.ended = Some(ended),
-            ToWrapper::Stopped(signal) => self.command_stopped(signal),
+            ToWrapper::Stopped => self.command_stopped(),
             ToWrapper::Started { .. } | ToWrapper::NotFound | ToWrapper::NotExecutable(_) => {}
         }
     }
 
     fn signalled(&mut self, received: Received) {
-        // The keeper wakes us; the command is awake already.
-        if received.signal == Signal::SIGCONT && received.sender == pid_of(&self.process).as_raw() {
+        // The keeper wakes us, or we the whole group; the command is awake already.
+        let wakers = [pid_of(&self.process), Pid::this()];
+        if received.signal == Signal::SIGCONT && wakers.iter().any(|waker| waker.as_raw() == received.sender)
+        {
             return;
         }
         if !(self.shares_group && received.from_kernel) {
             self.say(&ToKeeper::Forward(received.signal as i32));
+            self.stopping = received.signal == Signal::SIGTSTP;
+        } else if received.signal == Signal::SIGTSTP && !somebody_continues_us() {
+            // The kernel stops no group that nobody could continue; the keeper's presence hides from it that ours is one.
+            let _ = signal::killpg(getpgrp(), Signal::SIGCONT);
         }
-        self.stopping = received.signal == Signal::SIGTSTP;
     }
 
     /// Stops with the command, so that the shell sees the job stop as a whole.
-    fn command_stopped(&mut self, signal: i32) {
-        let is_ours = self.shares_group || std::mem::take(&mut self.stopping);
-        let still = Process::read(self.command).is_some_and(|row| row.is_stopped());
-        if !is_ours || !still {
-            return;
+    fn command_stopped(&mut self) {
+        let with_it = (self.shares_group && somebody_continues_us()) || std::mem::take(&mut self.stopping);
+        if with_it && Process::read(self.command).is_some_and(|row| row.is_stopped()) {
+            stop_this_process();
         }
-        if self.shares_group && !somebody_continues_us() {
-            // The kernel stops no group that nobody could continue; the keeper's presence hides from it that ours is one.
-            if signal == Signal::SIGTSTP as i32 {
-                self.say(&ToKeeper::Forward(Signal::SIGCONT as i32));
-            }
-            return;
-        }
-        stop_this_process();
     }
 
     fn end(&mut self, cause: Cause) {

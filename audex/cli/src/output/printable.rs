@@ -1,7 +1,8 @@
 use std::fmt::Write;
 
-/// Returns a text with nothing in it that a terminal would act on or that hides what stands there: control characters, and
-/// marks that turn the direction of writing or cannot be seen, are escaped.
+/// Returns a text with nothing in it that a terminal would act on or that hides what stands there.
+///
+/// Control characters, and marks that turn the direction of writing or cannot be seen, are escaped.
 ///
 /// ```
 /// use audex_cli::output::printable;
@@ -58,7 +59,8 @@ mod tests {
 
     #[test]
     fn nothing_that_acts_is_left() {
-        for c in ('\0'..='\u{9f}').chain('\u{200b}'..='\u{206f}').filter(|c| c.is_control() || is_hidden(*c)) {
+        for c in ('\0'..='\u{9f}').chain('\u{200b}'..='\u{206f}').filter(|c| c.is_control() || is_hidden(*c))
+        {
             let text = printable(&format!("a{c}b"));
             assert!(text.starts_with("a\\") && text.ends_with('b'), "{text}");
         }

@@ -25,7 +25,13 @@ impl Color {
             Self::Always => true,
             Self::Never => false,
             Self::Auto if is_set("NO_COLOR") => false,
-            Self::Auto if surroundings.var("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0") => true,
+            Self::Auto
+                if surroundings
+                    .var("CLICOLOR_FORCE")
+                    .is_some_and(|value| !value.is_empty() && value != "0") =>
+            {
+                true
+            }
             Self::Auto => is_terminal && surroundings.var("TERM") != Some("dumb"),
         };
         if is_wanted { ColorChoice::AlwaysAnsi } else { ColorChoice::Never }

@@ -1,7 +1,9 @@
 use super::shortened;
 use std::fmt;
 
-/// Lays out rows in columns. Cells are made [printable](super::printable) and cut at the width of their column.
+/// Lays out rows in columns.
+///
+/// Cells are made [printable](super::printable) and cut at the width of their column.
 ///
 /// ```
 /// use audex_cli::output::Table;

@@ -40,7 +40,7 @@ fn leave_odd_things(folder: &Path, victim: &Path) {
     fs::write(closed.join("inner/file"), "x").unwrap();
     symlink(victim, closed.join("inner/link")).unwrap();
     for name in ["inner/most", "inner", ""] {
-        fs::set_permissions(closed.join(name), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(closed.join(name), fs::Permissions::from_mode(0o000)).unwrap();
     }
     // Deeper than any path can say.
     let folder_flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;

@@ -13,7 +13,7 @@ use std::{
 /// Asks as nobody, with a shell that can open sockets.
 async fn ask_as_nobody(address: SocketAddr, token: &str) -> Option<String> {
     let bash = find_program("bash")?;
-    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{} && printf %s \"$0\" >&3 && cat <&3", address.port());
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{} && printf %s \"$0\" >&3; cat <&3", address.port());
     let mut command = as_nobody(bash);
     command.args(["-c", &script, &request(address, token)]).current_dir("/").stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output()).await.ok()?.ok()?;

@@ -26,7 +26,9 @@ const MOMENT: Duration = Duration::from_millis(500);
 
 fn fill(home: &Home) {
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
-    let trail = LogTrail::open(&home.data().join("audit"), &home.data().join("keys"), clock.clone(), rng.clone()).unwrap();
+    let trail =
+        LogTrail::open(&home.data().join("audit"), &home.data().join("keys"), clock.clone(), rng.clone())
+            .unwrap();
     let event = |number: usize| BrokerEvent::CredentialsFailed {
         session_id: SessionId::generate(&*rng),
         reason: format!("the role does not trust us, for the {number}th time"),
@@ -34,7 +36,8 @@ fn fill(home: &Home) {
     for batch in 0..LINES / BATCH {
         let entries = (0..BATCH).map(|number| {
             let now = clock.now();
-            let envelope = AuthEventEnvelope::new(EventId::generate(now, &*rng), now, event(batch * BATCH + number));
+            let envelope =
+                AuthEventEnvelope::new(EventId::generate(now, &*rng), now, event(batch * BATCH + number));
             NewEntry::of(&envelope).unwrap()
         });
         trail.log().append(entries.collect()).unwrap();
@@ -82,13 +85,15 @@ fn a_long_log_is_written_fast_and_every_edit_of_it_is_found() {
 
     let victim = segments(&full).into_iter().find(|path| path.metadata().unwrap().len() > 100_000).unwrap();
     let whole = std::fs::read(&victim).unwrap();
-    let position = whole.len() / 2 + whole[whole.len() / 2..].windows(5).position(|five| five == b"trust").unwrap();
+    let position =
+        whole.len() / 2 + whole[whole.len() / 2..].windows(5).position(|five| five == b"trust").unwrap();
     let edited = [&whole[..position], b"TRUST", &whole[position + 5..]].concat();
     let line = 1 + whole[..position].iter().filter(|byte| **byte == b'\n').count();
     std::fs::write(&victim, edited).unwrap();
     let verified = full.verify();
     assert_eq!(verified.status.code(), Some(85), "{verified:?}");
-    let said = [verified.stdout, verified.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let said =
+        [verified.stdout, verified.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(said.contains(&line.to_string()), "line {line} is not named: {said}");
 }
 

@@ -115,7 +115,9 @@ fn what_is_denied_is_not_asked_for() {
 
 #[test]
 fn a_short_life_is_kept_although_the_provider_gives_more() {
-    let Some(account) = cloud::shared("a_short_life_is_kept_although_the_provider_gives_more") else { return };
+    let Some(account) = cloud::shared("a_short_life_is_kept_although_the_provider_gives_more") else {
+        return;
+    };
     let home = cloud::home(&account);
     let line = "trap 'echo asked; exit 0' TERM; echo begun; while :; do sleep 0.1; done";
     let output = home.shell(&format!("run {LIST_ALPHA} --ttl 3s"), line).output().unwrap();
@@ -142,10 +144,16 @@ fn nothing_that_is_kept_or_said_holds_a_secret() {
     search.args(["-r", "-l", "-F", "-e", secrets[0], "-e", secrets[1], "-e", secrets[2]]);
     let kept = search.arg(home.data()).output().unwrap();
     assert_eq!(kept.status.code(), Some(1), "{}", String::from_utf8_lossy(&kept.stdout));
-    for args in ["sessions --output json", "audit recent --output json", "run --allow s3:ListBucket --dry-run"] {
+    for args in
+        ["sessions --output json", "audit recent --output json", "run --allow s3:ListBucket --dry-run"]
+    {
         let output = home.tryaudex(args).output().unwrap();
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        assert!(output.status.success() && !secrets.iter().any(|secret| text.contains(secret)), "{args}: {text}");
+        let text =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        assert!(
+            output.status.success() && !secrets.iter().any(|secret| text.contains(secret)),
+            "{args}: {text}"
+        );
     }
 }
 

@@ -45,7 +45,9 @@ pub(crate) fn home(account: &AwsAccount) -> Home {
     home.set("AWS_ACCESS_KEY_ID", id);
     home.set("AWS_SECRET_ACCESS_KEY", secret);
     home.set("AWS_ENDPOINT_URL", endpoint);
+    // The AWS CLI in its first version reads the second only.
     home.set("AWS_REGION", AwsAccount::REGION);
+    home.set("AWS_DEFAULT_REGION", AwsAccount::REGION);
     home.set("AWS_MAX_ATTEMPTS", "2");
     install_clients(&home);
     home
@@ -56,7 +58,7 @@ pub(crate) fn install_clients(home: &Home) {
     use std::os::unix::fs::PermissionsExt;
 
     let modules = AwsAccount::clients().unwrap();
-    let script = home.path().join("boto3.py");
+    let script = home.path().join("ask.py");
     std::fs::write(&script, BOTO3).unwrap();
     for (name, rest) in [("aws", "-m awscli".to_owned()), ("boto3", script.display().to_string())] {
         let file = home.path().join("bin").join(name);

@@ -56,7 +56,8 @@ fn ten_sessions_of_our_own_issuer() {
 fn ten_sessions_of_aws() {
     let Some(account) = cloud::shared("ten_sessions_of_aws") else { return };
     let home = cloud::home(&account);
-    let printed = together(&home, &format!("run {LIST_ALPHA}"), "echo $AWS_ACCESS_KEY_ID; boto3 list:alpha list:beta");
+    let printed =
+        together(&home, &format!("run {LIST_ALPHA}"), "echo $AWS_ACCESS_KEY_ID; boto3 list:alpha list:beta");
     let keys: BTreeSet<&str> = printed.iter().filter_map(|text| text.lines().next()).collect();
     assert_eq!(keys.len(), RUNS);
     for text in &printed {

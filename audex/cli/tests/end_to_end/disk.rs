@@ -15,13 +15,17 @@ fn on_a_disk(test: &str, script: &str) -> Option<Output> {
     let home = Home::new();
     std::fs::create_dir_all(home.data()).unwrap();
     let namespace = ["--user", "--map-root-user", "--mount"];
-    let works = home.program("unshare").args(namespace).args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
+    let works =
+        home.program("unshare").args(namespace).args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
     if !works.is_ok_and(|output| output.status.success()) {
         skip(&format!("audex-cli {test}"), "no mount in a namespace of our own");
         return None;
     }
     let mut command = home.program("unshare");
-    command.args(namespace).args(["sh", "-ec"]).arg(format!("mount -t tmpfs -o size=2m,mode=0700 tmpfs \"$DISK\"; {script}"));
+    command
+        .args(namespace)
+        .args(["sh", "-ec"])
+        .arg(format!("mount -t tmpfs -o size=2m,mode=0700 tmpfs \"$DISK\"; {script}"));
     let program = env!("CARGO_BIN_EXE_tryaudex");
     command.env("DISK", home.data()).env("TRYAUDEX", program).env("RUN", format!("{program} {READ} --"));
     Some(command.output().unwrap())

@@ -82,7 +82,9 @@ impl Home {
     /// The records of all sessions.
     pub(crate) fn sessions(&self) -> Vec<Value> {
         let entries = std::fs::read_dir(self.data().join("sessions")).into_iter().flatten().flatten();
-        let files = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "json"));
+        let files = entries
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|end| end == "json"));
         files.map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).collect()
     }
 

@@ -90,7 +90,13 @@ fn clients_are_not_led_astray() {
         // With a profile, files and a token that lead nowhere, we would not find our own keys either.
         let args = format!("run {LIST_ALPHA} --deliver {delivery}");
         let mut command = home.shell(&args, "aws sts get-caller-identity --query Arn --output text");
-        for name in ["AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"] {
+        for name in [
+            "AWS_SESSION_TOKEN",
+            "AWS_PROFILE",
+            "AWS_DEFAULT_PROFILE",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_ROLE_ARN",
+        ] {
             command.env_remove(name);
         }
         let output = command.output().unwrap();

@@ -41,8 +41,15 @@ impl Running {
         std::fs::read_to_string(self.home.path().join("shell")).unwrap().trim().parse().unwrap()
     }
 
+    /// The process between the wrapper and the command.
     fn keeper(&self) -> u32 {
-        u32::try_from(self.home.session()["keeper_pid"].as_u64().unwrap()).unwrap()
+        let parent = |id: &u32| {
+            let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+            status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())
+        };
+        let keeper = parent(&self.shell()).unwrap();
+        assert_eq!(parent(&keeper), Some(self.wrapper.id()));
+        keeper
     }
 
     /// Waits until nothing of the session is left.
@@ -84,7 +91,7 @@ fn the_keeper_is_killed() {
     assert!(running.home.verify().status.success());
 }
 
-/// Nobody is left to tidy up. Whoever looks next does.
+/// Nobody is left to tidy up. Whoever comes next closes the session, and `clean` removes what it left.
 #[test]
 fn wrapper_and_keeper_are_killed() {
     let mut running = Running::start(&format!("{READ} --deliver file"));
@@ -93,15 +100,18 @@ fn wrapper_and_keeper_are_killed() {
     running.wrapper.kill().unwrap();
     running.wrapper.wait().unwrap();
     signal("KILL", keeper);
-    let left = running.sleepers();
-    // They were the keeper's to end. The operating system has no other means against a process that left its session.
-    left.into_iter().chain([running.shell()]).for_each(|id| signal("KILL", id));
+    // Those that left its session are beyond what the operating system ends by itself.
+    for id in running.sleepers() {
+        let _ = std::process::Command::new("kill").args(["-KILL", &id.to_string()]).status();
+    }
     let output = running.home.shell(READ, "true").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let sessions = running.home.sessions();
     let mut statuses: Vec<&str> = sessions.iter().filter_map(|session| session["status"].as_str()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, ["Completed", "Failed"], "{sessions:#?}");
+    let cleaned = running.home.tryaudex("clean").output().unwrap();
+    assert!(cleaned.status.success(), "{cleaned:?}");
     running.is_gone();
     assert!(running.home.verify().status.success());
 }

@@ -70,7 +70,7 @@ fn a_long_session_is_refreshed_and_then_stops() {
     for (name, value) in &clock.variables {
         home.set(name, value);
     }
-    std::fs::write(home.path().join("boto3.py"), POLLS).unwrap();
+    std::fs::write(home.path().join("ask.py"), POLLS).unwrap();
     let args = format!("run {} --ttl 20m --deliver endpoint", cloud::LIST_ALPHA);
     let began = std::time::Instant::now();
     let output = home.shell(&args, "exec boto3").output().unwrap();
@@ -79,8 +79,11 @@ fn a_long_session_is_refreshed_and_then_stops() {
     assert!((15.0..60.0).contains(&real), "twenty minutes took {real} s");
 
     let text = String::from_utf8(output.stdout).unwrap();
-    let polls: Vec<(u32, &str)> =
-        text.lines().filter_map(|line| line.split_once(' ')).map(|(minute, key)| (minute.parse().unwrap(), key)).collect();
+    let polls: Vec<(u32, &str)> = text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(minute, key)| (minute.parse().unwrap(), key))
+        .collect();
     let mut keys: Vec<&str> = polls.iter().map(|(_, key)| *key).collect();
     keys.dedup();
     assert!(polls.last().is_some_and(|(minute, _)| *minute >= 16), "{polls:?}");

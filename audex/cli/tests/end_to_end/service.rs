@@ -26,7 +26,11 @@ impl Service {
         let mut service = Self { children: Vec::new(), url: String::new() };
         let port = free_port();
         let issuer = format!("http://127.0.0.1:{port}");
-        std::fs::write(home.path().join(".config/audex/config.toml"), format!("[local]\nissuer = \"{issuer}\"\n")).unwrap();
+        std::fs::write(
+            home.path().join(".config/audex/config.toml"),
+            format!("[local]\nissuer = \"{issuer}\"\n"),
+        )
+        .unwrap();
         let issuing = home.tryaudex(&format!("issuer --quiet --listen 127.0.0.1:{port}")).spawn().unwrap();
         service.children.push(issuing);
         wait_until("the issuer listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
@@ -80,7 +84,10 @@ fn a_service_takes_a_token_for_what_was_granted() {
         assert_eq!(home.printed(&format!("run --provider local {args}"), ASK), expected, "{args}");
     }
     assert_eq!(home.printed("run --provider local --allow orders:* --audience other", ASK), "401 401 401");
-    assert_eq!(home.printed("run --provider local --allow orders:*", &format!("unset AUDEX_TOKEN; {ASK}")), "401 401 401");
+    assert_eq!(
+        home.printed("run --provider local --allow orders:*", &format!("unset AUDEX_TOKEN; {ASK}")),
+        "401 401 401"
+    );
 }
 
 #[test]
@@ -88,7 +95,8 @@ fn a_token_ends_with_its_session() {
     let mut home = Home::new();
     let Some(service) = Service::start(&home) else { return };
     home.set("ORDERS", &service.url);
-    let line = format!("{ASK}; echo; echo $AUDEX_TOKEN > ../token; sleep 60").replace("../token", &home.path().join("token").display().to_string());
+    let line = format!("{ASK}; echo; echo $AUDEX_TOKEN > ../token; sleep 60")
+        .replace("../token", &home.path().join("token").display().to_string());
     let output = home.shell("run --provider local --allow orders:Read --ttl 3s", &line).output().unwrap();
     assert_eq!(output.status.code(), Some(83), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "200 200 403");

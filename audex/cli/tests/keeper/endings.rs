@@ -109,10 +109,11 @@ fn a_killed_group_of_the_wrapper_too() {
 
 fn a_killed_keeper_takes_all_with_it() {
     let rig = Rig::new().with("GRACE", 300);
-    let script = "trap '' TERM; sleep 60 & (setsid bash -c 'trap \"\" TERM; sleep 60; sleep 61' &) ; sleep 60";
+    let script =
+        "trap '' TERM; sleep 60 & (setsid bash -c 'trap \"\" TERM; sleep 60; sleep 61' &) ; sleep 60";
     let mut child = rig.spawn_bash(script);
     let keeper = rig.keeper();
-    until("all of them", || rig.alive().len() >= 6);
+    until("all of them", || rig.alive().len() >= 5);
     send(keeper, Signal::SIGKILL);
     assert_eq!(code(&mut child), 70);
     assert!(rig.report().contains("was killed, and everything it kept was ended"), "{}", rig.report());

@@ -22,7 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("jobs::a_closed_terminal_hangs_up", a_closed_terminal_hangs_up),
 ];
 
-/// A shell in a terminal, in which `w` is the wrapper.
+/// A shell in a terminal, in which `$W` is the wrapper.
 struct Terminal {
     rig: Rig,
     name: String,
@@ -39,14 +39,18 @@ impl Terminal {
         let script = rig.home().join("w");
         std::fs::write(&script, format!("#!/bin/sh\nexec '{}' __wrapper \"$@\"\n", this.display())).unwrap();
         std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let path = format!("{}:{}", rig.home().display(), std::env::var("PATH").unwrap());
         let terminal = Self { rig, name };
         let mut start = terminal.tmux();
         start.args(["-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40"]);
         for (name, value) in terminal.rig.words() {
             start.args(["-e", &format!("{name}={value}")]);
         }
-        start.args(["-e", &format!("PATH={path}"), "-e", &format!("RIG={}", terminal.rig.home().display())]);
+        start.args([
+            "-e",
+            &format!("W={}", script.display()),
+            "-e",
+            &format!("RIG={}", terminal.rig.home().display()),
+        ]);
         start.args(["-e", "PS1=READY> "]).args(command).env_remove("TMUX");
         assert!(start.status().unwrap().success());
         terminal
@@ -82,15 +86,34 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         let _ = self.tmux().arg("kill-server").output();
+        let user = nix::unistd::geteuid();
+        let folder = std::env::var("TMUX_TMPDIR").unwrap_or("/tmp".to_owned());
+        let _ = std::fs::remove_file(format!("{folder}/tmux-{user}/{}", self.name));
     }
 }
 
-const COUNTING: &str = "import signal,time,sys\nseen=[]\nfor s in (2,3,15,10):\n  signal.signal(s,lambda n,f:seen.append(n))\nprint('UP',flush=True)\nwhile not seen: time.sleep(0.05)\ntime.sleep(0.5)\nprint('SEEN',seen,flush=True)\nsys.exit(len(seen))\n";
+/// Counts signals where the kernel delivers them: two that come shortly after each other are one for a Python handler.
+const COUNTING: &str = r"
+import os, signal, sys, time
+reader, writer = os.pipe()
+os.set_blocking(writer, False)
+signal.set_wakeup_fd(writer)
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(number, lambda number, frame: None)
+print('UP', flush=True)
+seen = list(os.read(reader, 1))
+time.sleep(0.5)
+os.set_blocking(reader, False)
+try: seen += list(os.read(reader, 100))
+except BlockingIOError: pass
+print('SEEN', seen, flush=True)
+sys.exit(len(seen))
+";
 
 fn counting(rig: &Rig) -> String {
     let file = rig.home().join("counting.py");
     std::fs::write(&file, COUNTING).unwrap();
-    format!("w python3 {}; echo CODE $?", file.display())
+    format!("$W python3 {}; echo CODE $?", file.display())
 }
 
 fn ctrl_c_reaches_the_command_once() {
@@ -102,13 +125,12 @@ fn ctrl_c_reaches_the_command_once() {
     terminal.keys(&["C-c"]);
     terminal.shows("SEEN [2]");
     terminal.shows("CODE 1");
-    terminal.line("w sleep 50; echo SLEPT $?");
-    until("the sleep", || !terminal.rig.folder().exists());
+    until("the end", || !terminal.rig.folder().exists());
 }
 
 fn ctrl_z_and_fg() {
     let terminal = Terminal::new(Rig::new());
-    terminal.line("w bash -c 'echo UP; read word; echo GOT $word; exit 5'; echo CODE $?");
+    terminal.line("$W bash -c 'echo UP; read word; echo GOT $word; exit 5'; echo CODE $?");
     terminal.shows("\nUP");
     terminal.keys(&["C-z"]);
     terminal.shows("Stopped");
@@ -126,7 +148,7 @@ fn ctrl_z_and_fg() {
 
 fn a_stopped_job_ends_at_the_deadline() {
     let terminal = Terminal::new(Rig::new().with("DEADLINE", 2_000));
-    terminal.line("w sleep 60");
+    terminal.line("$W sleep 60");
     let command = terminal.rig.pid();
     terminal.keys(&["C-z"]);
     terminal.shows("Stopped");
@@ -138,7 +160,7 @@ fn a_stopped_job_ends_at_the_deadline() {
 
 fn a_background_job_comes_to_the_foreground() {
     let terminal = Terminal::new(Rig::new());
-    terminal.line("w bash -c 'read word; echo GOT $word; exit 6' &");
+    terminal.line("$W bash -c 'read word; echo GOT $word; exit 6' &");
     until("it waits for the terminal", || stat(terminal.rig.pid(), 0).as_deref() == Some("T"));
     terminal.line("fg; echo CODE $?");
     until("it goes on", || stat(terminal.rig.pid(), 0).as_deref() == Some("S"));
@@ -161,7 +183,7 @@ fn a_signal_to_the_wrapper_alone_is_forwarded() {
 
 fn a_killed_job_leaves_no_daemon() {
     let terminal = Terminal::new(Rig::new());
-    terminal.line("w bash -c 'setsid sleep 61 & echo UP; sleep 60'");
+    terminal.line("$W bash -c 'setsid sleep 61 & echo UP; sleep 60'");
     terminal.shows("\nUP");
     let command = terminal.rig.pid();
     terminal.keys(&["C-z"]);
@@ -174,7 +196,7 @@ fn a_killed_job_leaves_no_daemon() {
 
 fn a_pager_behind_us_works() {
     let terminal = Terminal::new(Rig::new());
-    terminal.line("w seq 1 5000 | less");
+    terminal.line("$W seq 1 5000 | less");
     terminal.shows("\n39\n:");
     terminal.keys(&["G"]);
     terminal.shows("\n5000\n(END)");
@@ -185,7 +207,10 @@ fn a_pager_behind_us_works() {
 
 fn a_session_of_its_own_cannot_be_stopped() {
     // No shell could continue it, as in a container: Ctrl-Z does nothing, as without us.
-    let terminal = Terminal::running(Rig::new(), &["w", "bash", "-c", "echo UP; sleep 3; echo AFTER; sleep 60"]);
+    let terminal = Terminal::running(
+        Rig::new(),
+        &["sh", "-c", "exec $W \"$@\"", "x", "bash", "-c", "echo UP; sleep 3; echo AFTER; sleep 60"],
+    );
     terminal.shows("UP");
     terminal.keys(&["C-z"]);
     terminal.shows("AFTER");
@@ -193,7 +218,7 @@ fn a_session_of_its_own_cannot_be_stopped() {
 
 fn a_closed_terminal_hangs_up() {
     let terminal = Terminal::new(Rig::new());
-    terminal.line("w bash -c 'echo UP; sleep 60'");
+    terminal.line("$W bash -c 'echo UP; sleep 60'");
     terminal.shows("\nUP");
     let command = terminal.rig.pid();
     assert!(terminal.tmux().arg("kill-server").status().unwrap().success());

@@ -3,6 +3,12 @@
 //! No product binary takes part: this program is the wrapper, the keeper and the tests, by its first argument. That
 //! is also why it has a `main` of its own.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "these are tests, which clippy cannot see without its harness"
+)]
 
 mod daemons;
 mod endings;
@@ -29,7 +35,8 @@ fn main() -> ExitCode {
 /// Understands what cargo and nextest ask of a test program.
 fn run_tests(arguments: &[String]) -> ExitCode {
     let has = |flag: &str| arguments.iter().any(|one| one == flag);
-    let names: Vec<&String> = arguments.iter().filter(|one| !one.starts_with('-') && *one != "terse").collect();
+    let names: Vec<&String> =
+        arguments.iter().filter(|one| !one.starts_with('-') && *one != "terse").collect();
     let is_wanted = |name: &str| {
         names.is_empty()
             || names.iter().any(|one| if has("--exact") { *one == name } else { name.contains(one.as_str()) })

@@ -1,8 +1,6 @@
 //! What this program is when it is not the tests.
 
-use audex_cli::keeper::{
-    self, Cause, Ended, Keeper, KeeperError, KeeperOrder, Signals, StopReason,
-};
+use audex_cli::keeper::{self, Cause, Ended, Keeper, KeeperError, KeeperOrder, Signals, StopReason};
 use axess_clock::{Clock, MockClock, SystemClock};
 use std::{
     ffi::{OsStr, OsString},
@@ -24,7 +22,8 @@ pub(crate) fn keeper(mut arguments: impl Iterator<Item = OsString>) -> ExitCode 
     assert_eq!(std::env::vars_os().count(), 0, "the keeper's own environment is empty");
     keeper::keep(Path::new(&folder), Arc::new(SystemClock), |abandoned| {
         let ended = format!("{:?}", abandoned.ended);
-        std::fs::write(abandoned.data_dir.join(format!("abandoned-{}", abandoned.session_id)), ended).unwrap();
+        std::fs::write(abandoned.data_dir.join(format!("abandoned-{}", abandoned.session_id)), ended)
+            .unwrap();
     })
 }
 

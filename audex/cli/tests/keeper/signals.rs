@@ -36,12 +36,21 @@ while count < 7: time.sleep(0.05)
 time.sleep(0.3)
 sys.exit(count)
 ";
-    let mut child = rig.behind(&["setsid"], &["python3", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        rig.behind(&["setsid"], &["python3", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let mut ready = [0; 6];
     stdout.read_exact(&mut ready).unwrap();
     let wrapper = wrapper_of(&rig);
-    let sent = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGWINCH];
+    let sent = [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGWINCH,
+    ];
     let mut expected = String::new();
     for signal in sent {
         send(wrapper, signal);
@@ -103,7 +112,8 @@ fn timeout_reaches_the_command() {
 
 fn nohup_survives_a_hangup() {
     let rig = Rig::new();
-    let mut child = rig.behind(&["nohup"], &["bash", "-c", "sleep 1; exit 8"]).stdout(Stdio::null()).spawn().unwrap();
+    let mut child =
+        rig.behind(&["nohup"], &["bash", "-c", "sleep 1; exit 8"]).stdout(Stdio::null()).spawn().unwrap();
     let command = rig.pid();
     send(pid_of(&child), Signal::SIGHUP);
     send(command, Signal::SIGHUP);

@@ -25,8 +25,14 @@ pub(crate) const TESTS: &[Test] = &[
     ("transparent::huge_output_and_input_pass", huge_output_and_input_pass),
     ("transparent::a_reader_that_leaves_breaks_the_pipe", a_reader_that_leaves_breaks_the_pipe),
     ("transparent::closed_streams_are_not_our_socket", closed_streams_are_not_our_socket),
-    ("transparent::no_descriptor_of_ours_and_all_of_the_callers", no_descriptor_of_ours_and_all_of_the_callers),
-    ("transparent::masks_limits_and_dispositions_are_the_callers", masks_limits_and_dispositions_are_the_callers),
+    (
+        "transparent::no_descriptor_of_ours_and_all_of_the_callers",
+        no_descriptor_of_ours_and_all_of_the_callers,
+    ),
+    (
+        "transparent::masks_limits_and_dispositions_are_the_callers",
+        masks_limits_and_dispositions_are_the_callers,
+    ),
     ("transparent::a_long_folder_is_no_problem", a_long_folder_is_no_problem),
     ("transparent::ten_at_once", ten_at_once),
     ("transparent::secrets_are_in_no_command_line", secrets_are_in_no_command_line),
@@ -74,7 +80,8 @@ fn what_cannot_run_is_126_and_127() {
         assert_eq!(rig.run(&[&command]).status.code(), Some(expected), "{command}");
         assert!(rig.report().contains(message), "{command}: {}", rig.report());
         assert!(!rig.data("abandoned-one").exists(), "a wrapper that lives closes its own record");
-        rig.assert_clean();
+        // Of an empty command no keeper heard, so the folder is the caller's.
+        assert_eq!(rig.folder().exists(), command.is_empty(), "{command}");
     }
 }
 
@@ -85,7 +92,8 @@ fn the_path_is_the_childs() {
     std::fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
     let run = |path: &str, word: &str| {
         let rig = Rig::new();
-        let output = rig.command(&[word]).env("PATH", path).current_dir(tool.parent().unwrap()).output().unwrap();
+        let output =
+            rig.command(&[word]).env("PATH", path).current_dir(tool.parent().unwrap()).output().unwrap();
         (output.status.code().unwrap(), text(&output.stdout))
     };
     let home = rig.home().to_str().unwrap();
@@ -145,7 +153,8 @@ fn standard_streams_are_the_callers_own() {
         .status()
         .unwrap();
     assert!(status.success());
-    let expected = Command::new("stat").args(["-Lc", "%d:%i"]).args([&input, &output, &error]).output().unwrap();
+    let expected =
+        Command::new("stat").args(["-Lc", "%d:%i"]).args([&input, &output, &error]).output().unwrap();
     assert_eq!(std::fs::read_to_string(&output).unwrap(), String::from_utf8(expected.stdout).unwrap());
 }
 
@@ -210,9 +219,15 @@ fn no_descriptor_of_ours_and_all_of_the_callers() {
         let rig = Rig::new();
         let this = std::env::current_exe().unwrap();
         let prefix = if wrapped { format!("'{}' __wrapper", this.display()) } else { String::new() };
-        let line = format!("exec 5</etc/passwd 77>/dev/null; {prefix} python3 -c \"$SCRIPT\" </dev/null 2>/dev/null | cat");
-        let output =
-            Command::new("bash").args(["-c", &line]).env("SCRIPT", script).envs(rig.words()).output().unwrap();
+        let line = format!(
+            "exec 5</etc/passwd 77>/dev/null; {prefix} python3 -c \"$SCRIPT\" </dev/null 2>/dev/null | cat"
+        );
+        let output = Command::new("bash")
+            .args(["-c", &line])
+            .env("SCRIPT", script)
+            .envs(rig.words())
+            .output()
+            .unwrap();
         let lines = String::from_utf8(output.stdout).unwrap();
         // The number of a pipe differs from run to run.
         lines.lines().map(|line| line.split('[').next().unwrap().to_owned()).collect::<Vec<_>>()
@@ -233,14 +248,13 @@ fn masks_limits_and_dispositions_are_the_callers() {
         if wrapped {
             line.arg(this).arg("__wrapper");
         }
-        let script = format!("exec python3 -c \"import subprocess; print(open('/proc/self/status').read().split('SigQ')[1].split('CapInh')[0].split('SigBlk')[1])\" ; {script}");
-        let script = script.split_once(" ; ").map(|(_, rest)| rest.to_owned()).unwrap();
-        line.args(["bash", "-c", &script]).envs(rig.words()).stdin(Stdio::null());
+        line.args(["bash", "-c", script]).envs(rig.words()).stdin(Stdio::null());
         text(&line.output().unwrap().stdout)
     };
     assert_eq!(show(true, &[]), show(false, &[]));
     let nohup = show(false, &["nohup"]);
-    assert!(nohup.contains("SigIgn:\t0000000000000001"), "{nohup}");
+    let ignored = nohup.lines().find(|line| line.starts_with("SigIgn")).unwrap();
+    assert!(ignored.ends_with('1'), "a hangup is ignored: {nohup}");
     assert_eq!(show(true, &["nohup"]), nohup, "what nohup ignores stays ignored");
 }
 

@@ -15,7 +15,9 @@ fn ctrl_c_reaches_the_command_once_and_it_decides() {
     ));
     screen.shows("begun");
     screen.presses("C-c");
-    wait_until("the first Ctrl-C is seen", || screen.text().matches("\ngot it").count() + screen.text().matches("^Cgot it").count() >= 1);
+    wait_until("the first Ctrl-C is seen", || {
+        screen.text().matches("\ngot it").count() + screen.text().matches("^Cgot it").count() >= 1
+    });
     std::thread::sleep(std::time::Duration::from_millis(500));
     let seen = screen.text().matches("got it").count();
     // Once on the line that was typed.
@@ -80,7 +82,9 @@ fn the_command_has_the_terminal() {
     screen.types("hello");
     screen.shows("read <hello>");
     screen.types(&format!("{RUN} seq 1000 | less -X"));
-    wait_until("less shows a page", || screen.text().lines().any(|line| line == "1") && screen.text().contains(':'));
+    wait_until("less shows a page", || {
+        screen.text().lines().any(|line| line == "1") && screen.text().contains(':')
+    });
     screen.presses("q");
     screen.types("echo a''fter");
     screen.shows("after");
@@ -93,7 +97,13 @@ fn a_closed_window_ends_the_session() {
     let mark = format!("6000.{}", std::process::id());
     screen.types(&format!("{RUN} sh -c 'echo be\"\"gun; setsid -f sleep {mark}; sleep {mark}'"));
     screen.shows("begun");
-    let status = screen.home().program("tmux").arg("-S").arg(screen.home().path().join("tmux")).arg("kill-server").status();
+    let status = screen
+        .home()
+        .program("tmux")
+        .arg("-S")
+        .arg(screen.home().path().join("tmux"))
+        .arg("kill-server")
+        .status();
     assert!(status.unwrap().success());
     wait_until("nothing is left", || processes(&format!("sleep {mark}")).is_empty());
     wait_until("the record says so", || screen.home().session()["status"] == "Failed");

@@ -18,11 +18,12 @@ impl Screen {
         }
         let mut home = Home::new();
         home.set("TERM", "screen");
-        home.set("PS1", "$ ");
         home.set("TRYAUDEX", env!("CARGO_BIN_EXE_tryaudex"));
         let screen = Self { home };
         screen.tmux(&["new-session", "-d", "-x", "200", "-y", "50", "bash --norc --noprofile -i"]);
-        screen.shows("$ ");
+        screen.shows("bash");
+        screen.types("PS1='$ '; clear");
+        screen.shows("$");
         Some(screen)
     }
 
@@ -41,9 +42,9 @@ impl Screen {
         self.tmux(&["send-keys", key]);
     }
 
-    /// Waits until a line of the screen begins with a text.
+    /// Waits until a line of the screen begins with a text, where the terminal's own echo of keys does not count.
     pub(crate) fn shows(&self, text: &str) {
-        let has = || self.text().lines().any(|line| line.starts_with(text));
+        let has = || self.text().lines().any(|line| line.trim_start_matches("^C").starts_with(text));
         wait_until(&format!("the screen shows `{text}`"), has);
     }
 

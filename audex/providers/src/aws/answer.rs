@@ -85,8 +85,10 @@ pub(super) fn assumed(body: &[u8]) -> Result<Assumed, BadAnswer> {
     if !is_secret(secret_access_key.expose()) || !is_token(session_token.expose()) {
         return Err(BadAnswer("the secret key or the session token is malformed"));
     }
-    let expires_at = DateTime::parse_from_rfc3339(&expiration).map_err(|_| BadAnswer("the expiration is no time"))?;
-    let (account, role) = session_of(&assumed_role_user.arn).ok_or(BadAnswer("the ARN is not that of a role's session"))?;
+    let expires_at =
+        DateTime::parse_from_rfc3339(&expiration).map_err(|_| BadAnswer("the expiration is no time"))?;
+    let (account, role) =
+        session_of(&assumed_role_user.arn).ok_or(BadAnswer("the ARN is not that of a role's session"))?;
     Ok(Assumed {
         access_key_id,
         secret_access_key,
@@ -153,8 +155,16 @@ pub(super) fn policy_names(body: &[u8]) -> Result<(Vec<String>, Option<String>),
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct ErrorResponse {
-    #[serde(rename = "Error")]
+    error: Option<XmlError>,
+    /// Some services wrap it once more.
+    errors: Option<Errors>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Errors {
     error: XmlError,
 }
 
@@ -177,12 +187,16 @@ struct JsonError {
 /// Reads an error, in XML or JSON; what is neither says nothing.
 pub(super) fn said(body: &[u8]) -> Option<Said> {
     let (code, message) = match xml::<ErrorResponse>(body) {
-        Ok(ErrorResponse { error }) => (error.code, error.message),
+        Ok(ErrorResponse { error, errors }) => {
+            let error = error.or(errors.map(|errors| errors.error))?;
+            (error.code, error.message)
+        }
         Err(_) => serde_json::from_slice::<JsonError>(body).map(|error| (error.code, error.message)).ok()?,
     };
     // In JSON a namespace may stand before it.
     let code = code.rsplit('#').next().unwrap_or_default().trim().to_owned();
-    let is_code = (1..=128).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let is_code = (1..=128).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     is_code.then_some(Said { code, message })
 }
 
@@ -191,7 +205,8 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CredentialSecret
 }
 
 pub(super) fn is_key_id(text: &str) -> bool {
-    (16..=MAX_KEY_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    (16..=MAX_KEY_ID).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 pub(super) fn is_secret(text: &str) -> bool {
@@ -209,7 +224,8 @@ fn session_of(arn: &str) -> Option<(&str, &str)> {
     let (scheme, partition, service, region, account) = (next()?, next()?, next()?, next()?, next()?);
     let (role, session) = next()?.strip_prefix("assumed-role/")?.split_once('/')?;
     let is_fine = |text: &str| {
-        (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
     };
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     let good = (scheme, service, region) == ("arn", "sts", "") && is_partition(partition) && is_account;

@@ -55,7 +55,14 @@ impl<'a> Call<'a> {
         let mut form = endpoint.url.clone();
         form.query_pairs_mut().extend_pairs(fields);
         let body = Zeroizing::new(form.query().unwrap_or_default().to_owned());
-        Self { endpoint, content_type: "application/x-www-form-urlencoded", target: None, body, credentials, secret: None }
+        Self {
+            endpoint,
+            content_type: "application/x-www-form-urlencoded",
+            target: None,
+            body,
+            credentials,
+            secret: None,
+        }
     }
 }
 
@@ -107,7 +114,11 @@ impl Wire {
     }
 
     /// Fetches a small document, as from the server that containers get their credentials from.
-    pub(super) async fn fetch(&self, url: Url, authorization: Option<&str>) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    pub(super) async fn fetch(
+        &self,
+        url: Url,
+        authorization: Option<&str>,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let host = url.host_str().unwrap_or_default().to_owned();
         let mut request = self.client()?.get(url);
         if let Some(authorization) = authorization {
@@ -117,7 +128,11 @@ impl Wire {
             let response = request.send().await.map_err(unreachable)?;
             let status = response.status();
             let body = read(response).await?;
-            if status.is_success() { Ok(body) } else { Err(Failure::Refused { status: status.as_u16(), said: None }) }
+            if status.is_success() {
+                Ok(body)
+            } else {
+                Err(Failure::Refused { status: status.as_u16(), said: None })
+            }
         };
         tokio::time::timeout(TOTAL_TIMEOUT, fetched).await.unwrap_or(Err(Failure::TimedOut { host }))
     }
@@ -133,7 +148,9 @@ impl Wire {
 
 /// Makes a client that follows no redirects, with the proxy and the authorities that the environment names.
 fn build(environment: &BTreeMap<String, String>) -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
-    let of = |names: [&str; 2]| names.iter().find_map(|name| environment.get(*name).filter(|text| !text.is_empty()));
+    let of = |names: [&str; 2]| {
+        names.iter().find_map(|name| environment.get(*name).filter(|text| !text.is_empty()))
+    };
     let mut builder = Client::builder()
         .redirect(Policy::none())
         .no_proxy()
@@ -176,4 +193,30 @@ fn clean(said: Said, call: &Call<'_>) -> Said {
         message = message.replace(secret, "[redacted]");
     }
     Said { message, ..said }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_and_authorities_come_from_the_environment_that_is_handed_in() {
+        let built = |name: &str, value: &str| build(&[(name.to_owned(), value.to_owned())].into()).map(drop);
+        built("HTTPS_PROXY", "http://proxy.example.com:3128").unwrap();
+        built("AWS_CA_BUNDLE", "").unwrap();
+        assert!(built("https_proxy", "http://[").is_err());
+        assert!(built("AWS_CA_BUNDLE", "/nonexistent/bundle.pem").is_err());
+    }
+
+    #[test]
+    fn a_form_is_escaped_and_its_secrets_are_taken_out_of_messages() {
+        let own = BaseCredentials::new("AKIAexample00000", "the-secret", Some("the-token")).unwrap();
+        let endpoint =
+            Endpoint { url: "https://sts.example.com/".parse().unwrap(), region: "r".into(), name: "sts" };
+        let call = Call::query(endpoint, &[("A", "a&b=c"), ("B", "\u{e9} +")], Some(&own));
+        assert_eq!(call.body.as_str(), "A=a%26b%3Dc&B=%C3%A9+%2B");
+        let call = Call { secret: Some("the-jwt"), ..call };
+        let said = Said { code: "X".into(), message: "the-secret, the-token and the-jwt".into() };
+        assert_eq!(clean(said, &call).message, "[redacted], [redacted] and [redacted]");
+    }
 }

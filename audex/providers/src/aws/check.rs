@@ -34,7 +34,10 @@ pub(super) async fn check(inner: &Inner) -> Result<Health, ProviderError> {
         notes.push("our own credentials are a role's session, so AWS gives an hour at most".to_owned());
     }
     if let Some(end) = base.expires_at() {
-        notes.push(format!("our own credentials expire at {}", end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)));
+        notes.push(format!(
+            "our own credentials expire at {}",
+            end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        ));
     }
     Ok(Health { identity: Some(arn), notes })
 }

@@ -2,14 +2,18 @@ use super::{
     endpoints::{self, RoleArn},
     source::BaseSource,
 };
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What is said about a session in tags (`audex:session`, `audex:requester`).
 ///
 /// ```
-/// assert_eq!(audex_providers::aws::SessionTags::default(), audex_providers::aws::SessionTags::Plain);
+/// use audex_providers::aws::SessionTags;
+/// assert_eq!(SessionTags::default(), SessionTags::Plain);
+/// assert_eq!(serde_json::from_str::<SessionTags>("\"off\"").unwrap(), SessionTags::Off);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SessionTags {
     /// Nothing: for roles whose trust policy does not allow `sts:TagSession`.
     Off,

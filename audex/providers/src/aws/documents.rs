@@ -57,14 +57,14 @@ impl<'a> Parts<'a> {
 /// ```
 /// # use audex_core::Credential;
 /// # use audex_policy::Provider;
-/// # let credential = Credential::new(Provider::Aws, "ASIAIOSFODNN7EXAMPLE", chrono::DateTime::UNIX_EPOCH)
-/// #     .with_part("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE".into())
+/// # let credential = Credential::new(Provider::Aws, "ASIAexample00000", chrono::DateTime::UNIX_EPOCH)
+/// #     .with_part("AWS_ACCESS_KEY_ID", "ASIAexample00000".into())
 /// #     .with_part("AWS_SECRET_ACCESS_KEY", "wJalr".into())
 /// #     .with_part("AWS_SESSION_TOKEN", "FwoG".into());
 /// let document = audex_providers::aws::container_document(&credential).unwrap();
 /// assert_eq!(
 ///     str::from_utf8(&document).unwrap(),
-///     r#"{"AccessKeyId":"ASIAIOSFODNN7EXAMPLE","SecretAccessKey":"wJalr","Token":"FwoG","Expiration":"1970-01-01T00:00:00Z"}"#
+///     r#"{"AccessKeyId":"ASIAexample00000","SecretAccessKey":"wJalr","Token":"FwoG","Expiration":"1970-01-01T00:00:00Z"}"#
 /// );
 /// ```
 pub fn container_document(credential: &Credential) -> Option<Zeroizing<Vec<u8>>> {
@@ -79,16 +79,17 @@ pub fn container_document(credential: &Credential) -> Option<Zeroizing<Vec<u8>>>
 /// ```
 /// # use audex_core::Credential;
 /// # use audex_policy::Provider;
-/// # let credential = Credential::new(Provider::Aws, "ASIAIOSFODNN7EXAMPLE", chrono::DateTime::UNIX_EPOCH)
-/// #     .with_part("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE".into())
+/// # let credential = Credential::new(Provider::Aws, "ASIAexample00000", chrono::DateTime::UNIX_EPOCH)
+/// #     .with_part("AWS_ACCESS_KEY_ID", "ASIAexample00000".into())
 /// #     .with_part("AWS_SECRET_ACCESS_KEY", "wJalr".into())
 /// #     .with_part("AWS_SESSION_TOKEN", "FwoG".into());
 /// let document = audex_providers::aws::process_document(&credential).unwrap();
-/// assert!(document.starts_with(br#"{"Version":1,"AccessKeyId":"ASIAIOSFODNN7EXAMPLE","SecretAccessKey":"#));
+/// assert!(document.starts_with(br#"{"Version":1,"AccessKeyId":"ASIAexample00000","SecretAccessKey":"#));
 /// ```
 pub fn process_document(credential: &Credential) -> Option<Zeroizing<Vec<u8>>> {
     let Parts { access_key_id, secret_access_key, session_token, expiration } = &Parts::of(credential)?;
-    let mut document = json(&Process { version: 1, access_key_id, secret_access_key, session_token, expiration })?;
+    let mut document =
+        json(&Process { version: 1, access_key_id, secret_access_key, session_token, expiration })?;
     document.push(b'\n');
     Some(document)
 }
@@ -100,12 +101,12 @@ pub fn process_document(credential: &Credential) -> Option<Zeroizing<Vec<u8>>> {
 /// ```
 /// # use audex_core::Credential;
 /// # use audex_policy::Provider;
-/// # let credential = Credential::new(Provider::Aws, "ASIAIOSFODNN7EXAMPLE", chrono::DateTime::UNIX_EPOCH)
-/// #     .with_part("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE".into())
+/// # let credential = Credential::new(Provider::Aws, "ASIAexample00000", chrono::DateTime::UNIX_EPOCH)
+/// #     .with_part("AWS_ACCESS_KEY_ID", "ASIAexample00000".into())
 /// #     .with_part("AWS_SECRET_ACCESS_KEY", "wJalr".into())
 /// #     .with_part("AWS_SESSION_TOKEN", "FwoG".into());
 /// let file = audex_providers::aws::credentials_file(&credential).unwrap();
-/// assert!(str::from_utf8(&file).unwrap().starts_with("[default]\naws_access_key_id = ASIAIOSFODNN7EXAMPLE\n"));
+/// assert!(str::from_utf8(&file).unwrap().starts_with("[default]\naws_access_key_id = ASIAexample00000\n"));
 /// ```
 pub fn credentials_file(credential: &Credential) -> Option<Zeroizing<Vec<u8>>> {
     let Parts { access_key_id, secret_access_key, session_token, .. } = Parts::of(credential)?;
@@ -143,12 +144,22 @@ mod tests {
                 .with_part(SECRET_ACCESS_KEY, key.into())
                 .with_part(SESSION_TOKEN, token.into())
         };
-        let id = "ASIAIOSFODNN7EXAMPLE";
+        let id = "ASIAexample00000";
         assert!(credentials_file(&credential(id, "a+/=", "b")).is_some());
-        for bad in [credential(id, "a\n[other]", "b"), credential("A", "a", "b"), credential(id, "a", ""), credential(id, "a", "b c")] {
-            assert!(container_document(&bad).is_none() && process_document(&bad).is_none() && credentials_file(&bad).is_none());
+        for bad in [
+            credential(id, "a\n[other]", "b"),
+            credential("A", "a", "b"),
+            credential(id, "a", ""),
+            credential(id, "a", "b c"),
+        ] {
+            assert!(
+                container_document(&bad).is_none()
+                    && process_document(&bad).is_none()
+                    && credentials_file(&bad).is_none()
+            );
         }
-        let local = Credential::new(Provider::Local, "jti", chrono::DateTime::UNIX_EPOCH).with_part("AUDEX_TOKEN", "x".into());
+        let local = Credential::new(Provider::Local, "jti", chrono::DateTime::UNIX_EPOCH)
+            .with_part("AUDEX_TOKEN", "x".into());
         assert!(process_document(&local).is_none());
         // A quote may stand in a secret key, and breaks nothing.
         let quoted = process_document(&credential(id, "a\"b\\", "c")).unwrap();

@@ -101,7 +101,8 @@ impl<'a> RoleArn<'a> {
 
 /// Lists the addresses that settings give, with the settings' names.
 pub(super) fn overrides(config: &AwsConfig) -> Vec<(String, String)> {
-    let mut all: Vec<_> = Service::ALL.into_iter().filter_map(|service| service.override_of(config)).collect();
+    let mut all: Vec<_> =
+        Service::ALL.into_iter().filter_map(|service| service.override_of(config)).collect();
     all.dedup();
     all
 }
@@ -109,8 +110,10 @@ pub(super) fn overrides(config: &AwsConfig) -> Vec<(String, String)> {
 /// Reads an address that credentials may be sent to.
 pub(super) fn parse(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    let is_plain =
-        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let is_plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
     let is_safe = match url.scheme() {
         "https" => url.host_str().is_some_and(|host| !host.is_empty()),
         "http" => is_loopback(&url),
@@ -128,7 +131,10 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 
 pub(super) fn is_region(region: &str) -> bool {
     let is_fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (2..=32).contains(&region.len()) && region.bytes().all(is_fine) && !region.starts_with('-') && !region.ends_with('-')
+    (2..=32).contains(&region.len())
+        && region.bytes().all(is_fine)
+        && !region.starts_with('-')
+        && !region.ends_with('-')
 }
 
 pub(super) fn is_partition(partition: &str) -> bool {
@@ -181,7 +187,9 @@ mod tests {
 
     #[test]
     fn credentials_are_sent_to_safe_places_only() {
-        for good in ["https://sts.example.com/", "http://127.0.0.1:4566", "http://localhost:1/x", "http://[::1]:9/"] {
+        for good in
+            ["https://sts.example.com/", "http://127.0.0.1:4566", "http://localhost:1/x", "http://[::1]:9/"]
+        {
             assert!(parse(good).is_some(), "{good}");
         }
         for bad in [
@@ -208,19 +216,33 @@ mod tests {
         };
         let pair = |url: &str, region: &str| (url.to_owned(), region.to_owned());
         assert_eq!(at(Service::Sts, "eu-west-1"), pair("https://sts.eu-west-1.amazonaws.com/", "eu-west-1"));
-        assert_eq!(at(Service::Sts, "cn-north-1"), pair("https://sts.cn-north-1.amazonaws.com.cn/", "cn-north-1"));
+        assert_eq!(
+            at(Service::Sts, "cn-north-1"),
+            pair("https://sts.cn-north-1.amazonaws.com.cn/", "cn-north-1")
+        );
         assert_eq!(at(Service::Iam, "eu-west-1"), pair("https://iam.amazonaws.com/", "us-east-1"));
-        assert_eq!(at(Service::Iam, "us-gov-east-1"), pair("https://iam.us-gov.amazonaws.com/", "us-gov-west-1"));
-        assert_eq!(at(Service::Iam, "cn-north-1"), pair("https://iam.cn-north-1.amazonaws.com.cn/", "cn-north-1"));
-        assert_eq!(at(Service::CostExplorer, "eu-west-1"), pair("https://ce.us-east-1.amazonaws.com/", "us-east-1"));
+        assert_eq!(
+            at(Service::Iam, "us-gov-east-1"),
+            pair("https://iam.us-gov.amazonaws.com/", "us-gov-west-1")
+        );
+        assert_eq!(
+            at(Service::Iam, "cn-north-1"),
+            pair("https://iam.cn-north-1.amazonaws.com.cn/", "cn-north-1")
+        );
+        assert_eq!(
+            at(Service::CostExplorer, "eu-west-1"),
+            pair("https://ce.us-east-1.amazonaws.com/", "us-east-1")
+        );
     }
 
     #[test]
     fn the_nearest_setting_says_where_a_service_is() {
-        let environment = [("AWS_ENDPOINT_URL", "http://127.0.0.1:1/"), ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:2/")];
+        let environment =
+            [("AWS_ENDPOINT_URL", "http://127.0.0.1:1/"), ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:2/")];
         let environment = environment.map(|(name, url)| (name.to_owned(), url.to_owned())).into();
         let mut config = AwsConfig::new(BaseSource::new(environment));
-        let port = |config: &AwsConfig, service: Service| service.endpoint(config, "us-east-1").unwrap().url.port();
+        let port =
+            |config: &AwsConfig, service: Service| service.endpoint(config, "us-east-1").unwrap().url.port();
         assert_eq!(port(&config, Service::Sts), Some(2));
         assert_eq!(port(&config, Service::Iam), Some(1));
         config.endpoint_url = Some("http://127.0.0.1:3/".into());

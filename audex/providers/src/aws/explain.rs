@@ -70,23 +70,30 @@ impl Failure {
         let may_pass = self.may_pass();
         let new = |fault, what: String| ProviderError::new(fault, what);
         match self {
-            Self::NoClient(source) => new(ProviderFault::Rejected, "no HTTPS client can be set up".to_owned())
-                .with_hint("see that AWS_CA_BUNDLE and HTTPS_PROXY are right")
-                .with_source(source),
-            Self::Unsigned(source) => {
-                new(ProviderFault::Rejected, format!("the request to {what} cannot be signed")).with_source(source)
+            Self::NoClient(source) => {
+                new(ProviderFault::Rejected, "no HTTPS client can be set up".to_owned())
+                    .with_hint("see that AWS_CA_BUNDLE and HTTPS_PROXY are right")
+                    .with_source(source)
             }
-            Self::Unreachable(source) => new(ProviderFault::Unreachable, format!("AWS cannot be reached to {what}"))
-                .with_hint("see that the network, the region and the endpoint are right")
-                .with_source(source),
+            Self::Unsigned(source) => {
+                new(ProviderFault::Rejected, format!("the request to {what} cannot be signed"))
+                    .with_source(source)
+            }
+            Self::Unreachable(source) => {
+                new(ProviderFault::Unreachable, format!("AWS cannot be reached to {what}"))
+                    .with_hint("see that the network, the region and the endpoint are right")
+                    .with_source(source)
+            }
             Self::TimedOut { host } => {
-                new(ProviderFault::Unreachable, format!("{host} took too long to {what}")).with_hint("try again")
+                new(ProviderFault::Unreachable, format!("{host} took too long to {what}"))
+                    .with_hint("try again")
             }
             Self::TooLong => bad(what, "the answer is longer than any of AWS"),
             Self::Bad(BadAnswer(why)) => bad(what, why),
             Self::Refused { said: Some(said), .. } if !may_pass => refused(attempt, said),
             Self::Refused { status, said } if may_pass => {
-                let error = new(ProviderFault::Unreachable, format!("AWS is too busy to {what} (status {status})"));
+                let error =
+                    new(ProviderFault::Unreachable, format!("AWS is too busy to {what} (status {status})"));
                 let error = error.with_hint("try again in a moment");
                 match said {
                     Some(said) => error.with_source(message(said)),
@@ -96,16 +103,18 @@ impl Failure {
             Self::Refused { status: 300..400, .. } => {
                 bad(what, "the server sends us elsewhere, where credentials are not sent")
             }
-            Self::Refused { status, .. } => {
-                bad(what, "the server answers with an error that is none of AWS").with_hint(format!("the status is {status}"))
-            }
+            Self::Refused { status, .. } => bad(what, "the server answers with an error that is none of AWS")
+                .with_hint(format!("the status is {status}")),
         }
     }
 }
 
 fn bad(what: &str, why: &str) -> ProviderError {
-    ProviderError::new(ProviderFault::BadAnswer, format!("the answer to the request to {what} cannot be used: {why}"))
-        .with_hint("see that the endpoint is that of AWS")
+    ProviderError::new(
+        ProviderFault::BadAnswer,
+        format!("the answer to the request to {what} cannot be used: {why}"),
+    )
+    .with_hint("see that the endpoint is that of AWS")
 }
 
 fn is_transient(code: &str) -> bool {
@@ -133,12 +142,18 @@ fn refused(attempt: Attempt<'_>, said: Said) -> ProviderError {
     let (fault, text, hints) = match said.code.as_str() {
         "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" | "AuthFailure" => {
             let key = attempt.access_key_id.unwrap_or("that was used");
-            let hint = "see which credentials are found first (environment, profile), and that the key is active";
-            (ProviderFault::NotLoggedIn, format!("AWS does not know the access key {key}"), vec![hint.to_owned()])
+            let hint =
+                "see which credentials are found first (environment, profile), and that the key is active";
+            (
+                ProviderFault::NotLoggedIn,
+                format!("AWS does not know the access key {key}"),
+                vec![hint.to_owned()],
+            )
         }
         "SignatureDoesNotMatch" | "InvalidSignatureException" | "IncompleteSignature" | "RequestExpired" => {
             let key = attempt.access_key_id.unwrap_or("that was used");
-            let hints = ["see that the secret access key belongs to it", "see that this machine's clock is right"];
+            let hints =
+                ["see that the secret access key belongs to it", "see that this machine's clock is right"];
             let text = format!("AWS does not accept our signature with the access key {key}");
             (ProviderFault::NotLoggedIn, text, hints.map(str::to_owned).to_vec())
         }
@@ -163,7 +178,10 @@ type Words = (ProviderFault, String, Vec<String>);
 
 fn expired(attempt: Attempt<'_>) -> Words {
     let (text, hint) = if attempt.is_web_identity {
-        ("the token in the web identity file has expired", "see that whatever writes the file still renews it")
+        (
+            "the token in the web identity file has expired",
+            "see that whatever writes the file still renews it",
+        )
     } else {
         ("our own credentials for AWS have expired", "log in again, for example with `aws sso login`")
     };
@@ -177,11 +195,17 @@ fn denied(attempt: Attempt<'_>, message: &str) -> Words {
     };
     if message.contains("sts:TagSession") {
         let text = format!("we may not tag the session when we {what}");
-        return words(text, &["allow sts:TagSession to us in the role's trust policy", "or set session_tags = \"off\""]);
+        return words(
+            text,
+            &["allow sts:TagSession to us in the role's trust policy", "or set session_tags = \"off\""],
+        );
     }
     if message.contains("sts:SetSourceIdentity") {
         let text = format!("we may not set the source identity when we {what}");
-        let hints = ["allow sts:SetSourceIdentity to us in the role's trust policy", "or set source_identity = false"];
+        let hints = [
+            "allow sts:SetSourceIdentity to us in the role's trust policy",
+            "or set source_identity = false",
+        ];
         return words(text, &hints);
     }
     let text = format!("AWS does not allow us to {what}");
@@ -215,21 +239,30 @@ fn rejected(attempt: Attempt<'_>, said: &Said) -> Words {
     let words = |text: &str, hint: &str| (ProviderFault::Rejected, text.to_owned(), vec![hint.to_owned()]);
     match said.code.as_str() {
         "PackedPolicyTooLarge" => {
-            let hint = "ask for less in one session, name fewer managed policies, or set session_tags = \"off\"";
+            let hint =
+                "ask for less in one session, name fewer managed policies, or set session_tags = \"off\"";
             words("the policy and the tags are too large for AWS once they are packed", hint)
         }
-        "MalformedPolicyDocument" => {
-            words("AWS cannot read the session policy", "look at it with --dry-run, and at what AWS says about it")
+        "MalformedPolicyDocument" => words(
+            "AWS cannot read the session policy",
+            "look at it with --dry-run, and at what AWS says about it",
+        ),
+        "ValidationError" if message.contains("MaxSessionDuration") => words(
+            "the role gives shorter sessions than asked for",
+            "ask for a shorter --ttl, or raise the role's maximum session duration",
+        ),
+        "ValidationError"
+            if message.contains("role chaining") || message.contains("1 hour session limit") =>
+        {
+            words(
+                "our own credentials are a role's session, and AWS gives an hour at most",
+                "set chained = true, or ask for --ttl 1h",
+            )
         }
-        "ValidationError" if message.contains("MaxSessionDuration") => {
-            words("the role gives shorter sessions than asked for", "ask for a shorter --ttl, or raise the role's maximum session duration")
-        }
-        "ValidationError" if message.contains("role chaining") || message.contains("1 hour session limit") => {
-            words("our own credentials are a role's session, and AWS gives an hour at most", "set chained = true, or ask for --ttl 1h")
-        }
-        "RegionDisabledException" => {
-            words("STS is not enabled in this region for the account", "use another region, or enable STS there")
-        }
+        "RegionDisabledException" => words(
+            "STS is not enabled in this region for the account",
+            "use another region, or enable STS there",
+        ),
         "InvalidIdentityToken" | "IDPRejectedClaim" => words(
             "AWS does not accept the token in the web identity file",
             "see that the account has an identity provider for its issuer and audience, and that the file is current",
@@ -239,15 +272,17 @@ fn rejected(attempt: Attempt<'_>, said: &Said) -> Words {
             "the role has no room for another inline policy",
             "remove the denials of sessions that have expired (tryaudex clean)",
         ),
-        "UnmodifiableEntity" => {
-            words("AWS manages that role, and nobody can add a policy to it", "use a role of your own for what must be revocable")
-        }
+        "UnmodifiableEntity" => words(
+            "AWS manages that role, and nobody can add a policy to it",
+            "use a role of your own for what must be revocable",
+        ),
         code => (ProviderFault::Rejected, format!("AWS does not {what}: {code}"), Vec::new()),
     }
 }
 
 fn message(said: Said) -> Message {
-    let mut message: String = said.message.chars().take(MAX_MESSAGE).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut message: String =
+        said.message.chars().take(MAX_MESSAGE).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if said.message.chars().nth(MAX_MESSAGE).is_some() {
         message.push('…');
     }

@@ -36,7 +36,11 @@ pub(super) struct Assume<'a> {
 
 impl<'a> Assume<'a> {
     /// Asks for the shortest session of a role, for ourselves.
-    pub(super) const fn own(role_arn: &'a str, external_id: Option<&'a str>, policy: Option<&'a str>) -> Self {
+    pub(super) const fn own(
+        role_arn: &'a str,
+        external_id: Option<&'a str>,
+        policy: Option<&'a str>,
+    ) -> Self {
         Self {
             role_arn,
             name: OWN_NAME,
@@ -86,7 +90,8 @@ impl<'a> Assume<'a> {
 pub(super) async fn mint(inner: &Inner, order: &MintOrder) -> Result<Minted, ProviderError> {
     let config = &inner.config;
     let target = order.shape.target.as_deref().ok_or_else(|| {
-        ProviderError::new(ProviderFault::Rejected, "no role is named").with_hint("set role_arn, or name one with --role")
+        ProviderError::new(ProviderFault::Rejected, "no role is named")
+            .with_hint("set role_arn, or name one with --role")
     })?;
     let name = names::session_name(order.session_id, &order.requester);
     let mut assume = Assume {
@@ -132,7 +137,8 @@ impl Inner {
         let source = self.config.base.clone();
         let found = tokio::task::spawn_blocking(move || source.find()).await;
         let found = found.map_err(|error| {
-            ProviderError::new(ProviderFault::NotLoggedIn, "our own credentials cannot be read").with_source(error)
+            ProviderError::new(ProviderFault::NotLoggedIn, "our own credentials cannot be read")
+                .with_source(error)
         })??;
         let base = match found {
             Found::WebIdentity { role_arn, file } => {
@@ -146,10 +152,11 @@ impl Inner {
             direct => self.direct(direct).await?,
         };
         match base.expires_at() {
-            Some(end) if end <= self.clock.now() => {
-                Err(ProviderError::new(ProviderFault::NotLoggedIn, format!("our own credentials for AWS expired at {end}"))
-                    .with_hint("log in again, for example with `aws sso login`"))
-            }
+            Some(end) if end <= self.clock.now() => Err(ProviderError::new(
+                ProviderFault::NotLoggedIn,
+                format!("our own credentials for AWS expired at {end}"),
+            )
+            .with_hint("log in again, for example with `aws sso login`")),
             _ => Ok(base),
         }
     }
@@ -170,16 +177,22 @@ impl Inner {
                     ProviderError::new(ProviderFault::BadAnswer, what)
                 })
             }
-            Found::WebIdentity { .. } | Found::Role { .. } => {
-                Err(ProviderError::new(ProviderFault::NotLoggedIn, "AWS profiles with roles lead to one another"))
-            }
+            Found::WebIdentity { .. } | Found::Role { .. } => Err(ProviderError::new(
+                ProviderFault::NotLoggedIn,
+                "AWS profiles with roles lead to one another",
+            )),
         }
     }
 
     /// Assumes a role with credentials.
-    pub(super) async fn assume(&self, assume: &Assume<'_>, base: &BaseCredentials) -> Result<Assumed, ProviderError> {
+    pub(super) async fn assume(
+        &self,
+        assume: &Assume<'_>,
+        base: &BaseCredentials,
+    ) -> Result<Assumed, ProviderError> {
         let fields = assume.fields("AssumeRole");
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let fields: Vec<(&str, &str)> =
+            fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let what = format!("assume {}", assume.role_arn);
         let attempt = Attempt {
             what: &what,
@@ -194,10 +207,15 @@ impl Inner {
     }
 
     /// Assumes a role with the token in a file, which is read now.
-    pub(super) async fn assume_by_token(&self, assume: &Assume<'_>, file: &Path) -> Result<Assumed, ProviderError> {
+    pub(super) async fn assume_by_token(
+        &self,
+        assume: &Assume<'_>,
+        file: &Path,
+    ) -> Result<Assumed, ProviderError> {
         let token = token_of(file).await?;
         let fields = assume.fields("AssumeRoleWithWebIdentity");
-        let mut fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut fields: Vec<(&str, &str)> =
+            fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         fields.push(("WebIdentityToken", &token));
         let what = format!("assume {}", assume.role_arn);
         let attempt = Attempt { what: &what, is_web_identity: true, ..Attempt::default() };
@@ -205,22 +223,35 @@ impl Inner {
         self.assumed(assume, call, attempt).await
     }
 
-    async fn assumed(&self, assume: &Assume<'_>, call: Call<'_>, attempt: Attempt<'_>) -> Result<Assumed, ProviderError> {
+    async fn assumed(
+        &self,
+        assume: &Assume<'_>,
+        call: Call<'_>,
+        attempt: Attempt<'_>,
+    ) -> Result<Assumed, ProviderError> {
         let body = self.wire.send(&call).await.map_err(|failure| failure.explain(attempt))?;
-        let assumed = answer::assumed(&body).map_err(|bad| super::explain::Failure::from(bad).explain(attempt))?;
+        let assumed =
+            answer::assumed(&body).map_err(|bad| super::explain::Failure::from(bad).explain(attempt))?;
         let wanted = RoleArn::parse(assume.role_arn);
-        let is_wanted = wanted.is_some_and(|role| role.account == assumed.account && role.name() == assumed.role);
-        let is_ours = assumed.source_identity.as_ref().is_none_or(|name| !assume.source_identity || name == assume.name);
+        let is_wanted =
+            wanted.is_some_and(|role| role.account == assumed.account && role.name() == assumed.role);
+        let is_ours = assumed
+            .source_identity
+            .as_ref()
+            .is_none_or(|name| !assume.source_identity || name == assume.name);
         if is_wanted && is_ours {
             return Ok(assumed);
         }
-        let what = format!("AWS answered with a session of {} when asked for {}", assumed.arn, assume.role_arn);
-        Err(ProviderError::new(ProviderFault::BadAnswer, what).with_hint("see that the endpoint is that of AWS"))
+        let what =
+            format!("AWS answered with a session of {} when asked for {}", assumed.arn, assume.role_arn);
+        Err(ProviderError::new(ProviderFault::BadAnswer, what)
+            .with_hint("see that the endpoint is that of AWS"))
     }
 
     pub(super) fn endpoint(&self, service: Service) -> Result<Endpoint, ProviderError> {
         service.endpoint(&self.config, &self.region).ok_or_else(|| {
-            ProviderError::new(ProviderFault::Rejected, "the address of AWS is malformed").with_hint("see endpoint_url")
+            ProviderError::new(ProviderFault::Rejected, "the address of AWS is malformed")
+                .with_hint("see endpoint_url")
         })
     }
 }
@@ -228,7 +259,9 @@ impl Inner {
 pub(super) fn base_of(assumed: Assumed) -> Result<BaseCredentials, ProviderError> {
     let token = Some(assumed.session_token.expose());
     let base = BaseCredentials::new(&assumed.access_key_id, assumed.secret_access_key.expose(), token);
-    let base = base.ok_or_else(|| ProviderError::new(ProviderFault::BadAnswer, "the credentials of the role are malformed"))?;
+    let base = base.ok_or_else(|| {
+        ProviderError::new(ProviderFault::BadAnswer, "the credentials of the role are malformed")
+    })?;
     Ok(base.until(Some(assumed.expires_at)))
 }
 

@@ -28,7 +28,11 @@ pub(super) fn prefix(session_id: SessionId) -> String {
 }
 
 /// Returns the tags of a session.
-pub(super) fn tags(kind: SessionTags, session_id: SessionId, requester: &Requester) -> Vec<(&'static str, String)> {
+pub(super) fn tags(
+    kind: SessionTags,
+    session_id: SessionId,
+    requester: &Requester,
+) -> Vec<(&'static str, String)> {
     match kind {
         SessionTags::Off => Vec::new(),
         SessionTags::Plain | SessionTags::Transitive => {
@@ -65,7 +69,10 @@ mod tests {
         let id: SessionId = ID.parse().unwrap();
         let me = Requester::LocalUser { uid: 1000, name: None };
         assert_eq!(session_name(id, &me), format!("audex-{ID}-uid1000"));
-        assert_eq!(session_name(id, &principal("alice@example.com")), format!("audex-{ID}-alice@example.com"));
+        assert_eq!(
+            session_name(id, &principal("alice@example.com")),
+            format!("audex-{ID}-alice@example.com")
+        );
         let tagged = tags(SessionTags::Plain, id, &me);
         assert_eq!(tagged, [("audex:session", ID.to_owned()), ("audex:requester", "uid:1000".to_owned())]);
         assert!(tags(SessionTags::Off, id, &me).is_empty());

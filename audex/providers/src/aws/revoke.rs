@@ -48,7 +48,9 @@ async fn deny(inner: &Inner, order: &RevokeOrder) -> Result<String, String> {
         return Err(why.to_owned());
     }
     if role.resource.starts_with("aws-reserved/") {
-        return Err("the role is managed by IAM Identity Center, and nobody can add a policy to it".to_owned());
+        return Err(
+            "the role is managed by IAM Identity Center, and nobody can add a policy to it".to_owned()
+        );
     }
     let target = target.unwrap_or_default();
     let name = policy_name(order.session_id, order.expires_at);
@@ -66,7 +68,10 @@ async fn deny(inner: &Inner, order: &RevokeOrder) -> Result<String, String> {
 }
 
 /// Deletes the denials of a role whose sessions have expired, and returns their names.
-pub(super) async fn remove_expired(inner: &Inner, target: Option<&str>) -> Result<Vec<String>, ProviderError> {
+pub(super) async fn remove_expired(
+    inner: &Inner,
+    target: Option<&str>,
+) -> Result<Vec<String>, ProviderError> {
     let rejected = |what: &str| ProviderError::new(ProviderFault::Rejected, what);
     let target = target.or(inner.config.role_arn.as_deref()).ok_or_else(|| rejected("no role is named"))?;
     let role = RoleArn::parse(target).ok_or_else(|| rejected("that is no ARN of a role"))?;
@@ -91,7 +96,8 @@ pub(super) async fn remove_expired(inner: &Inner, target: Option<&str>) -> Resul
     }
     for name in &expired {
         let what = format!("delete {name} from {target}");
-        iam(inner, "DeleteRolePolicy", &[("RoleName", role.name()), ("PolicyName", name)], &revoker, &what).await?;
+        iam(inner, "DeleteRolePolicy", &[("RoleName", role.name()), ("PolicyName", name)], &revoker, &what)
+            .await?;
     }
     Ok(expired)
 }
@@ -177,7 +183,9 @@ mod tests {
         let document: serde_json::Value = serde_json::from_str(&document(ID.parse().unwrap())).unwrap();
         let statements = document["Statement"].as_array().unwrap();
         assert_eq!(statements.len(), 3);
-        assert!(statements.iter().all(|one| one["Effect"] == "Deny" && one["Condition"].to_string().contains(ID)));
+        assert!(
+            statements.iter().all(|one| one["Effect"] == "Deny" && one["Condition"].to_string().contains(ID))
+        );
         assert_eq!(statements[0]["Condition"]["StringLike"]["aws:SourceIdentity"], format!("audex-{ID}-*"));
         assert_eq!(statements[1]["Condition"]["StringEquals"]["aws:PrincipalTag/audex:session"], ID);
         assert_eq!(statements[2]["Condition"]["StringLike"]["aws:userid"], format!("*:audex-{ID}-*"));

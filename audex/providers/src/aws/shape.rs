@@ -46,5 +46,10 @@ pub(super) fn shape(
         notes.push("our own credentials are a role's session, so AWS gives an hour at most".to_owned());
     }
     let longest = if chained { LONGEST_CHAINED } else { LONGEST };
-    Ok(Shape { document: policy.document, target: target.map(str::to_owned), lifetimes: SHORTEST..=longest, notes })
+    Ok(Shape {
+        document: policy.document,
+        target: target.map(str::to_owned),
+        lifetimes: SHORTEST..=longest,
+        notes,
+    })
 }

@@ -31,7 +31,7 @@ const MAX_PROFILE: usize = 128;
 ///
 /// ```
 /// use audex_providers::aws::BaseCredentials;
-/// let own = BaseCredentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI", None).unwrap();
+/// let own = BaseCredentials::new("AKIAexample00000", "wJalrXUtnFEMI", None).unwrap();
 /// assert!(!format!("{own:?}").contains("wJalr"));
 /// assert!(BaseCredentials::new("not a key", "wJalrXUtnFEMI", None).is_none());
 /// ```
@@ -179,7 +179,9 @@ impl BaseSource {
             if let Some(keys) = self.environment_keys()? {
                 return Ok(Found::Keys(keys));
             }
-            if let (Some(role), Some(file)) = (self.of("AWS_ROLE_ARN"), self.of("AWS_WEB_IDENTITY_TOKEN_FILE")) {
+            if let (Some(role), Some(file)) =
+                (self.of("AWS_ROLE_ARN"), self.of("AWS_WEB_IDENTITY_TOKEN_FILE"))
+            {
                 return web_identity(role, file);
             }
         }
@@ -204,7 +206,8 @@ impl BaseSource {
     }
 
     fn environment_keys(&self) -> Result<Option<BaseCredentials>, ProviderError> {
-        let (Some(id), Some(secret)) = (self.of("AWS_ACCESS_KEY_ID"), self.of("AWS_SECRET_ACCESS_KEY")) else {
+        let (Some(id), Some(secret)) = (self.of("AWS_ACCESS_KEY_ID"), self.of("AWS_SECRET_ACCESS_KEY"))
+        else {
             return Ok(None);
         };
         let keys = BaseCredentials::new(id, secret, self.of("AWS_SESSION_TOKEN"));
@@ -214,7 +217,10 @@ impl BaseSource {
     /// Reads a profile of the two files together; what is in neither is an empty profile.
     fn read_profile(&self, name: &str) -> Result<Profile, ProviderError> {
         if name.len() > MAX_PROFILE {
-            return Err(ProviderError::new(ProviderFault::NotLoggedIn, "the name of the AWS profile is too long"));
+            return Err(ProviderError::new(
+                ProviderFault::NotLoggedIn,
+                "the name of the AWS profile is too long",
+            ));
         }
         let place = |variable: &str, file: &str| {
             let home = || self.of("HOME").map(|home| Path::new(home).join(".aws").join(file));
@@ -236,9 +242,13 @@ impl BaseSource {
         }
         let role_arn = role_of(role)?;
         if profile.get("mfa_serial").is_some() {
-            let hint = "run `aws configure export-credentials --profile NAME --format env`, which asks for the code";
-            return Err(ProviderError::new(ProviderFault::NotLoggedIn, "the AWS profile wants a code of an MFA device")
-                .with_hint(hint));
+            let hint =
+                "run `aws configure export-credentials --profile NAME --format env`, which asks for the code";
+            return Err(ProviderError::new(
+                ProviderFault::NotLoggedIn,
+                "the AWS profile wants a code of an MFA device",
+            )
+            .with_hint(hint));
         }
         let base = match (profile.get("source_profile"), profile.get("credential_source")) {
             (Some(source), _) => own_keys(&self.read_profile(source)?)?,
@@ -273,9 +283,12 @@ impl fmt::Debug for BaseSource {
 
 /// Returns the keys of a profile, or the command that prints them.
 fn own_keys(profile: &Profile) -> Result<Option<Found>, ProviderError> {
-    if let (Some(id), Some(secret)) = (profile.get("aws_access_key_id"), profile.get("aws_secret_access_key")) {
+    if let (Some(id), Some(secret)) = (profile.get("aws_access_key_id"), profile.get("aws_secret_access_key"))
+    {
         let keys = BaseCredentials::new(id, secret, profile.get("aws_session_token"));
-        return keys.map(|keys| Some(Found::Keys(keys))).ok_or_else(|| malformed("the keys of the AWS profile"));
+        return keys
+            .map(|keys| Some(Found::Keys(keys)))
+            .ok_or_else(|| malformed("the keys of the AWS profile"));
     }
     Ok(profile.get("credential_process").map(|command| Found::Process(command.to_owned())))
 }
@@ -285,7 +298,8 @@ fn web_identity(role: &str, file: &str) -> Result<Found, ProviderError> {
 }
 
 fn role_of(role: &str) -> Result<String, ProviderError> {
-    let malformed = || ProviderError::new(ProviderFault::NotLoggedIn, format!("`{role}` is no ARN of a role"));
+    let malformed =
+        || ProviderError::new(ProviderFault::NotLoggedIn, format!("`{role}` is no ARN of a role"));
     RoleArn::parse(role).map(|_| role.to_owned()).ok_or_else(malformed)
 }
 
@@ -296,15 +310,19 @@ fn malformed(what: &str) -> ProviderError {
 
 fn empty_profile(name: &str, profile: &Profile) -> ProviderError {
     let new = |what: String| ProviderError::new(ProviderFault::NotLoggedIn, what);
-    let export = format!("run `aws configure export-credentials --profile {name} --format env` and set what it prints");
+    let export = format!(
+        "run `aws configure export-credentials --profile {name} --format env` and set what it prints"
+    );
     if profile.get("sso_session").is_some() || profile.get("sso_start_url").is_some() {
-        return new(format!("the AWS profile {name} logs in with IAM Identity Center, which is not built in"))
-            .with_hint(format!("log in with `aws sso login --profile {name}`"))
-            .with_hint(export)
-            .with_hint(
-                "or make a profile with credential_process = \
+        return new(format!(
+            "the AWS profile {name} logs in with IAM Identity Center, which is not built in"
+        ))
+        .with_hint(format!("log in with `aws sso login --profile {name}`"))
+        .with_hint(export)
+        .with_hint(
+            "or make a profile with credential_process = \
                  aws configure export-credentials --profile NAME --format process",
-            );
+        );
     }
     if profile.is_empty() {
         return new(format!("there is no AWS profile {name}")).with_hint("see `aws configure list-profiles`");

@@ -118,8 +118,10 @@ mod tests {
     #[test]
     fn costs_are_added_up() {
         let day = |amount: &str, unit: &str| json!({ "Total": { "UnblendedCost": { "Amount": amount, "Unit": unit } } });
-        let page = |days: &[serde_json::Value]| json!({ "ResultsByTime": days, "NextPageToken": "n" }).to_string();
-        let (dollars, next) = read(page(&[day("12.3400000000", "USD"), day("1.0E-2", "USD")]).as_bytes()).unwrap();
+        let page =
+            |days: &[serde_json::Value]| json!({ "ResultsByTime": days, "NextPageToken": "n" }).to_string();
+        let (dollars, next) =
+            read(page(&[day("12.3400000000", "USD"), day("1.0E-2", "USD")]).as_bytes()).unwrap();
         assert_eq!((cents(dollars), next.as_deref()), (Dollars::from_cents(1_235), Some("n")));
         for bad in [day("NaN", "USD"), day("inf", "USD"), day("1", "EUR"), day("", "USD"), json!({})] {
             assert!(read(page(&[bad]).as_bytes()).is_err());

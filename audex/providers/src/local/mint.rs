@@ -28,11 +28,17 @@ pub(super) async fn mint(provider: &LocalProvider, order: &MintOrder) -> Result<
 fn explain(provider: &LocalProvider, error: MintError) -> ProviderError {
     let rejected = |what: String| ProviderError::new(ProviderFault::Rejected, what);
     match error {
-        MintError::TooLong(bytes) => rejected(format!("the token would have {bytes} bytes, more than services read"))
-            .with_hint("ask for less in one session, or use wildcards"),
-        MintError::Lifetime { most } => rejected(format!("a token lives at most {} seconds", most.num_seconds()))
-            .with_hint("ask for a shorter lifetime"),
-        MintError::Claims(fault) => rejected(format!("the issuer refuses the claims: {fault}")).with_source(fault),
+        MintError::TooLong(bytes) => {
+            rejected(format!("the token would have {bytes} bytes, more than services read"))
+                .with_hint("ask for less in one session, or use wildcards")
+        }
+        MintError::Lifetime { most } => {
+            rejected(format!("a token lives at most {} seconds", most.num_seconds()))
+                .with_hint("ask for a shorter lifetime")
+        }
+        MintError::Claims(fault) => {
+            rejected(format!("the issuer refuses the claims: {fault}")).with_source(fault)
+        }
         MintError::Key(_) | MintError::Keys(_) => provider.unusable(error),
     }
 }

@@ -2,7 +2,10 @@ use super::LocalProvider;
 use audex_core::{Fate, ProviderError, Revocation, RevokeOrder};
 
 /// Marks every token of a session as revoked, and says who hears of it.
-pub(super) async fn revoke(provider: &LocalProvider, order: &RevokeOrder) -> Result<Revocation, ProviderError> {
+pub(super) async fn revoke(
+    provider: &LocalProvider,
+    order: &RevokeOrder,
+) -> Result<Revocation, ProviderError> {
     let mut fates = Vec::with_capacity(order.credential_ids.len());
     let is_over = order.expires_at <= provider.clock.now();
     for id in &order.credential_ids {

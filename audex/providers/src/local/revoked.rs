@@ -93,7 +93,12 @@ impl FileRevocationStore {
         Self { most, ..self }
     }
 
-    fn add(&self, token: ReplayKey, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), RevocationFileError> {
+    fn add(
+        &self,
+        token: ReplayKey,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), RevocationFileError> {
         let lock = self.lock()?;
         let path = self.path(token);
         let before = read(&path)?;
@@ -101,7 +106,8 @@ impl FileRevocationStore {
             return Err(RevocationFileError::Full);
         }
         // Rounded up, and never shortened by whoever revokes again.
-        let second = (until.timestamp() + i64::from(until.timestamp_subsec_nanos() > 0)).max(before.unwrap_or(i64::MIN));
+        let second = (until.timestamp() + i64::from(until.timestamp_subsec_nanos() > 0))
+            .max(before.unwrap_or(i64::MIN));
         let new = self.folder.join(NEW);
         let mut options = OpenOptions::new();
         let mut file = options
@@ -114,7 +120,9 @@ impl FileRevocationStore {
         file.write_all(second.to_string().as_bytes()).map_err(failed("writing", &new))?;
         file.sync_all().map_err(failed("syncing", &new))?;
         fs::rename(&new, &path).map_err(failed("renaming", &new))?;
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed("syncing", &self.folder))?;
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed("syncing", &self.folder))?;
         drop(lock);
         Ok(())
     }

@@ -18,8 +18,10 @@ pub(super) const SECRET_FILE: &str = "introspection-token";
 const MAX_SECRET: u64 = 256;
 
 impl LocalProvider {
-    /// Returns the routes of the issuer: discovery and keys for everybody, introspection for those who present the
-    /// secret of [`introspection_secret`](Self::introspection_secret) as a bearer token.
+    /// Returns the routes of the issuer: discovery, keys, and introspection.
+    ///
+    /// Introspection is for those who present the secret of [`introspection_secret`](Self::introspection_secret) as a
+    /// bearer token; the others are for everybody.
     ///
     /// # Errors
     ///
@@ -36,8 +38,9 @@ impl LocalProvider {
         Ok(self.idp().await?.router_with_introspection(guard))
     }
 
-    /// Returns the secret of those who may ask about tokens; the first call makes it, in a file with mode 0600 beside
-    /// the keys.
+    /// Returns the secret of those who may ask about tokens.
+    ///
+    /// The first call makes it, in a file with mode 0600 beside the keys.
     ///
     /// # Errors
     ///
@@ -47,7 +50,9 @@ impl LocalProvider {
         self.idp().await?;
         let path = self.config.folder.join(SECRET_FILE);
         let rng = std::sync::Arc::clone(&self.rng);
-        let found = tokio::task::spawn_blocking(move || find(&path, &*rng).map_err(|error| -> BoxError { error.into() }));
+        let found = tokio::task::spawn_blocking(move || {
+            find(&path, &*rng).map_err(|error| -> BoxError { error.into() })
+        });
         found.await.map_err(|error| self.unusable(error))?.map_err(|error| self.unusable(error))
     }
 }
@@ -83,7 +88,8 @@ fn make(path: &Path, rng: &dyn SecureRng) -> io::Result<CredentialSecret> {
         file.sync_all()?;
         fs::hard_link(&new, path)
     })();
-    fs::remove_file(&new).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    fs::remove_file(&new)
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     match written {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => read(path),

@@ -21,7 +21,10 @@ pub(super) fn shape(
     let audience = target.unwrap_or(&config.audience);
     if audience.is_empty() || audience.len() > MAX_AUDIENCE || audience.chars().any(char::is_control) {
         let why = format!("an audience has 1 to {MAX_AUDIENCE} bytes and no control characters");
-        return Err(refuse(why, ["name the service that will verify the token, as in https://api.example.com"]));
+        return Err(refuse(
+            why,
+            ["name the service that will verify the token, as in https://api.example.com"],
+        ));
     }
     let details = local::authorization_details(grant)?;
     let document = serde_json::to_string(&details)
@@ -29,15 +32,28 @@ pub(super) fn shape(
     if document.len() > axess_local_idp::MAX_DETAILS_BYTES {
         let limit = axess_local_idp::MAX_DETAILS_BYTES;
         let reason = RefusalReason::TooLarge { what: "claim of the token", size: document.len(), limit };
-        return Err(Refusal { reason, instead: vec!["ask for less in one session, or use wildcards".to_owned()] });
+        return Err(Refusal {
+            reason,
+            instead: vec!["ask for less in one session, or use wildcards".to_owned()],
+        });
     }
     let mut notes = Vec::new();
     if !config.verifiers_introspect {
-        notes.push("a service that verifies with the public keys alone does not hear of a revocation".to_owned());
+        notes.push(
+            "a service that verifies with the public keys alone does not hear of a revocation".to_owned(),
+        );
     }
-    Ok(Shape { document, target: Some(audience.to_owned()), lifetimes: TimeDelta::seconds(1)..=MAX_LIFETIME, notes })
+    Ok(Shape {
+        document,
+        target: Some(audience.to_owned()),
+        lifetimes: TimeDelta::seconds(1)..=MAX_LIFETIME,
+        notes,
+    })
 }
 
 fn refuse<const N: usize>(why: impl Into<String>, instead: [&str; N]) -> Refusal {
-    Refusal { reason: RefusalReason::NotExpressible(why.into()), instead: instead.map(str::to_owned).to_vec() }
+    Refusal {
+        reason: RefusalReason::NotExpressible(why.into()),
+        instead: instead.map(str::to_owned).to_vec(),
+    }
 }

@@ -2,8 +2,8 @@ use super::*;
 use audex_core::{Fate, Requester};
 use audex_policy::{Request, Rules, compile::local::read, narrow};
 use axess_clock::MockClock;
-use axess_rng::MockRng;
 use axess_local_idp::VerifyError;
+use axess_rng::MockRng;
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 const ID: &str = "0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0";
@@ -73,7 +73,9 @@ async fn a_token_says_exactly_what_is_granted() {
 async fn lifetimes_go_from_a_second_to_twelve_hours() {
     let ground = Ground::new();
     let provider = ground.provider();
-    for (asked, given) in [(TimeDelta::zero(), 1), (TimeDelta::hours(12), 43_200), (TimeDelta::days(2), 43_200)] {
+    for (asked, given) in
+        [(TimeDelta::zero(), 1), (TimeDelta::hours(12), 43_200), (TimeDelta::days(2), 43_200)]
+    {
         let minted = provider.mint(&order(&provider, "orders:Read", asked)).await.unwrap();
         assert_eq!((minted.credential.expires_at() - ground.clock.now()).num_seconds(), given);
     }
@@ -88,7 +90,9 @@ fn what_a_token_cannot_say_is_refused() {
     let provider = ground.provider();
     let shape = |grant: &Grant, target, sources: &[IpNet]| provider.shape(grant, target, sources);
     let read = grant("orders:Read", &[]);
-    assert!(shape(&read, None, &["10.0.0.0/8".parse().unwrap()]).unwrap_err().to_string().contains("anywhere"));
+    assert!(
+        shape(&read, None, &["10.0.0.0/8".parse().unwrap()]).unwrap_err().to_string().contains("anywhere")
+    );
     assert!(shape(&grant("orders:*", &["orders:Delete"]), None, &[]).is_err());
     assert!(shape(&read, Some("a\nb"), &[]).is_err());
     assert!(shape(&read, Some(""), &[]).is_err());

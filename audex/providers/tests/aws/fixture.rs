@@ -1,6 +1,8 @@
-use audex_core::{CredentialProvider, Minted, MintOrder, ProviderError, Requester, session::SessionId};
+use audex_core::{CredentialProvider, MintOrder, Minted, ProviderError, Requester, session::SessionId};
 use audex_policy::{Grant, Provider, Request, Rules, narrow};
-use audex_providers::aws::{ACCESS_KEY_ID, AwsConfig, AwsProvider, BaseCredentials, BaseSource, SECRET_ACCESS_KEY, SESSION_TOKEN};
+use audex_providers::aws::{
+    ACCESS_KEY_ID, AwsConfig, AwsProvider, BaseCredentials, BaseSource, SECRET_ACCESS_KEY, SESSION_TOKEN,
+};
 use axess_clock::SystemClock;
 use axess_peers::{AwsAccount, Kind, skip};
 use axess_rng::SystemRng;
@@ -65,7 +67,8 @@ pub(crate) fn aws(account: &AwsAccount, keys: &[&str], args: &[&str]) -> Result<
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     command.env("PYTHONPATH", AwsAccount::clients().unwrap());
     command.env("AWS_DEFAULT_REGION", AwsAccount::REGION).env("AWS_MAX_ATTEMPTS", "1");
-    let output = command.envs([ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN].iter().zip(keys)).output().unwrap();
+    let output =
+        command.envs([ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN].iter().zip(keys)).output().unwrap();
     if output.status.success() {
         return Ok(String::from_utf8(output.stdout).unwrap().trim().to_owned());
     }
@@ -76,7 +79,8 @@ pub(crate) fn aws(account: &AwsAccount, keys: &[&str], args: &[&str]) -> Result<
 
 /// Asks with what was minted.
 pub(crate) fn aws_as(account: &AwsAccount, minted: &Minted, args: &[&str]) -> Result<String, String> {
-    let keys = [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN].map(|name| minted.credential.part(name).unwrap().expose());
+    let keys = [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN]
+        .map(|name| minted.credential.part(name).unwrap().expose());
     aws(account, &keys, args)
 }
 

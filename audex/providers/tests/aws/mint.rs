@@ -20,7 +20,11 @@ async fn what_is_granted_passes_and_nothing_else() {
     assert!(lives > QUARTER - TimeDelta::minutes(1) && lives <= QUARTER, "{lives}");
     assert_eq!(aws_as(&account, &minted, &list("alpha")), Ok("k".to_owned()));
     let denied = Err("AccessDenied".to_owned());
-    assert_eq!(aws_as(&account, &minted, &list("beta")), denied, "outside the session policy, inside the role");
+    assert_eq!(
+        aws_as(&account, &minted, &list("beta")),
+        denied,
+        "outside the session policy, inside the role"
+    );
     let put = ["s3api", "put-object", "--bucket", "alpha", "--key", "z"];
     assert_eq!(aws_as(&account, &minted, &put), denied);
     let whoami = ["sts", "get-caller-identity", "--query", "Arn"];
@@ -40,8 +44,12 @@ async fn what_the_role_lacks_is_not_granted() {
 
 #[tokio::test]
 async fn networks_are_checked_where_the_credential_is_used() {
-    let Some(account) = shared("networks_are_checked_where_the_credential_is_used", Kind::MiniStack) else { return };
-    for (network, expected) in [("127.0.0.0/8", Ok("k".to_owned())), ("192.0.2.0/24", Err("AccessDenied".to_owned()))] {
+    let Some(account) = shared("networks_are_checked_where_the_credential_is_used", Kind::MiniStack) else {
+        return;
+    };
+    for (network, expected) in
+        [("127.0.0.0/8", Ok("k".to_owned())), ("192.0.2.0/24", Err("AccessDenied".to_owned()))]
+    {
         let provider = provider(config(&account));
         let mut order = order(&provider, "s3:ListBucket", QUARTER);
         order.shape = provider.shape(&order.grant, None, &[network.parse().unwrap()]).unwrap();
@@ -55,15 +63,25 @@ async fn a_session_begets_an_hour_at_most() {
     let Some(account) = shared("a_session_begets_an_hour_at_most", Kind::MiniStack) else { return };
     let plain = config(&account);
     let provider_of_session = {
-        let minted = mint(AwsConfig { role_arn: Some(account.role("revoker")), ..plain.clone() }, "sts:*").await.unwrap();
+        let minted = mint(AwsConfig { role_arn: Some(account.role("revoker")), ..plain.clone() }, "sts:*")
+            .await
+            .unwrap();
         let part = |name: &str| minted.credential.part(name).unwrap().expose().to_owned();
-        let keys = BaseCredentials::new(minted.credential.id(), &part("AWS_SECRET_ACCESS_KEY"), Some(&part(SESSION_TOKEN)));
+        let keys = BaseCredentials::new(
+            minted.credential.id(),
+            &part("AWS_SECRET_ACCESS_KEY"),
+            Some(&part(SESSION_TOKEN)),
+        );
         provider(AwsConfig { base: BaseSource::fixed(keys.unwrap()), ..plain.clone() })
     };
     let hour = TimeDelta::hours(1);
     let chained = order(&provider_of_session, "s3:*", TimeDelta::hours(12));
     assert_eq!(chained.lifetime, hour);
-    assert!(chained.shape.notes.iter().any(|note| note.contains("an hour at most")), "{:?}", chained.shape.notes);
+    assert!(
+        chained.shape.notes.iter().any(|note| note.contains("an hour at most")),
+        "{:?}",
+        chained.shape.notes
+    );
     let health = provider_of_session.check().await.unwrap();
     assert!(health.identity.unwrap().contains("assumed-role/revoker/"));
     let own = order(&provider(plain), "s3:*", TimeDelta::hours(12));
@@ -89,9 +107,13 @@ async fn refusals_say_what_to_do() {
     }
     // This one refuses keys that it does not know.
     let Some(moto) = shared("refusals_say_what_to_do", Kind::Moto) else { return };
-    let unknown = AwsConfig { base: base(("AKIAIOSFODNN7EXAMPLE", "secret")), ..crate::fixture::config(&moto) };
+    let unknown = AwsConfig { base: base(("AKIAexample00000", "secret")), ..crate::fixture::config(&moto) };
     let error = mint(unknown, "s3:*").await.unwrap_err();
-    assert!(error.fault == ProviderFault::NotLoggedIn && error.to_string().contains("AKIAIOSFODNN7EXAMPLE"), "{}", told(&error));
+    assert!(
+        error.fault == ProviderFault::NotLoggedIn && error.to_string().contains("AKIAexample00000"),
+        "{}",
+        told(&error)
+    );
 }
 
 #[tokio::test]
@@ -110,6 +132,7 @@ async fn a_check_tells_as_whom_we_ask() {
     let health = provider(config(&account)).check().await.unwrap();
     assert_eq!(health.identity, Some(format!("arn:aws:iam::{}:user/broker", AwsAccount::ID)));
     assert!(health.notes.iter().any(|note| note.contains("revoker_role_arn")));
-    let refused = provider(AwsConfig { base: base((account.broker().0, "wrong")), ..config(&account) }).check().await;
+    let refused =
+        provider(AwsConfig { base: base((account.broker().0, "wrong")), ..config(&account) }).check().await;
     assert_eq!(refused.unwrap_err().fault, ProviderFault::NotLoggedIn);
 }

@@ -1,5 +1,5 @@
 use crate::fixture::{QUARTER, aws, aws_as, config, list, order, provider, shared};
-use audex_core::{CredentialProvider, Fate, Minted, MintOrder, RevokeOrder};
+use audex_core::{CredentialProvider, Fate, MintOrder, Minted, RevokeOrder};
 use audex_providers::aws::{AwsConfig, AwsProvider, SessionTags};
 use axess_clock::{Clock, MockClock, SystemClock};
 use axess_peers::{AwsAccount, Kind, Server, skip};
@@ -39,7 +39,8 @@ async fn a_denial_ends_one_session_and_goes_when_that_would_have_ended() {
     let mut server = Server::start(Kind::MiniStack).unwrap();
     let account = server.aws_account().unwrap();
     for session_tags in [SessionTags::Plain, SessionTags::Off] {
-        let config = AwsConfig { revoker_role_arn: Some(account.role("revoker")), session_tags, ..config(&account) };
+        let config =
+            AwsConfig { revoker_role_arn: Some(account.role("revoker")), session_tags, ..config(&account) };
         let provider = provider(config.clone());
         let ((order, ended), (_, other)) = (minted(&provider).await, minted(&provider).await);
         for one in [&ended, &other] {
@@ -48,7 +49,10 @@ async fn a_denial_ends_one_session_and_goes_when_that_would_have_ended() {
         let revocation = provider.revoke(&end_of(&order, &ended)).await.unwrap();
         let (id, fate) = &revocation.fates[0];
         assert_eq!(id, ended.credential.id());
-        assert!(matches!(fate, Fate::Denied { by } if by.contains(&order.session_id.to_string())), "{fate:?}");
+        assert!(
+            matches!(fate, Fate::Denied { by } if by.contains(&order.session_id.to_string())),
+            "{fate:?}"
+        );
         assert_eq!(aws_as(&account, &ended, &list("alpha")), Err("AccessDenied".to_owned()));
         assert_eq!(aws_as(&account, &other, &list("alpha")), Ok("k".to_owned()), "no other session");
         // Again is no harm.
@@ -75,8 +79,11 @@ async fn what_was_not_ended_is_not_called_ended() {
         let mut end = end_of(&order, &minted);
         let revocation = provider.revoke(&end).await.unwrap();
         assert!(!revocation.is_complete());
-        assert!(matches!(&revocation.fates[0].1, Fate::AliveUntil { until, why }
-            if *until == end.expires_at && why.contains(reason)), "{revocation:?}");
+        assert!(
+            matches!(&revocation.fates[0].1, Fate::AliveUntil { until, why }
+            if *until == end.expires_at && why.contains(reason)),
+            "{revocation:?}"
+        );
         assert_eq!(aws_as(&account, &minted, &list("alpha")), Ok("k".to_owned()));
         end.expires_at = SystemClock.now();
         assert_eq!(provider.revoke(&end).await.unwrap().fates[0].1, Fate::Dead);

@@ -22,7 +22,17 @@ async fn the_account_says_what_it_spent() {
     };
     let answers = json!({ "results": [{ "ResultsByTime": [day("12.3400000000"), day("0.0651234567")], "DimensionValueAttributes": [] }] });
     let seeding = format!("{}/moto-api/static/ce/cost-and-usage-results", account.endpoint());
-    reqwest::Client::builder().no_proxy().build().unwrap().post(seeding).json(&answers).send().await.unwrap().error_for_status().unwrap();
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .unwrap()
+        .post(seeding)
+        .json(&answers)
+        .send()
+        .await
+        .unwrap()
+        .error_for_status()
+        .unwrap();
     let admin = provider(AwsConfig { base: base(account.admin()), ..config(&account) });
     let today = SystemClock.now().date_naive();
     assert_eq!(admin.spend(today).await.unwrap(), Dollars::from_cents(1_241));

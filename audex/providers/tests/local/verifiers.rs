@@ -60,7 +60,8 @@ async fn minted(provider: &LocalProvider) -> (String, RevokeOrder) {
 async fn the_crate_that_rust_services_use_verifies_our_tokens() {
     let Served { provider, issuer, .. } = served().await;
     let (token, _) = minted(&provider).await;
-    let keys: JwkSet = serde_json::from_value(serde_json::to_value(provider.jwks().await.unwrap()).unwrap()).unwrap();
+    let keys: JwkSet =
+        serde_json::from_value(serde_json::to_value(provider.jwks().await.unwrap()).unwrap()).unwrap();
     let header = decode_header(&token).unwrap();
     assert_eq!(header.typ.as_deref(), Some("at+jwt"));
     let key = DecodingKey::from_jwk(keys.find(&header.kid.unwrap()).unwrap()).unwrap();

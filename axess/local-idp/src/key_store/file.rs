@@ -6,19 +6,16 @@
 //!
 //! The kernel drops the lock of a process that dies; what it left in `keys.new` is removed by the next writer.
 
-use super::{KeyRingBytes, LocalIdpKeyStore, MAX_RING_BYTES, is_same};
+use super::{
+    KeyRingBytes, LocalIdpKeyStore, MAX_RING_BYTES,
+    folder::{Folder, IN_KEYRING, RING},
+    is_same,
+};
 use axess_core::store::{StoreError, StoreErrorKind, StoreFuture};
 use std::{
-    fs::{self, DirBuilder, File, Metadata, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    io,
     path::{Path, PathBuf},
 };
-use zeroize::Zeroizing;
-
-const RING: &str = "keys.json";
-const NEW: &str = "keys.new";
-const LOCK: &str = "keys.lock";
 
 /// Keeps the ring in a file that only its owner can read.
 ///
@@ -39,9 +36,7 @@ const LOCK: &str = "keys.lock";
 /// ```
 #[derive(Debug, Clone)]
 pub struct FileLocalIdpKeyStore {
-    folder: PathBuf,
-    /// Who we are to the file system; unknown while opening.
-    owner: Option<u32>,
+    folder: Folder,
 }
 
 /// Says why keys cannot be kept in a folder.
@@ -81,6 +76,12 @@ pub enum FileKeyStoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The ring of the folder is in a keyring: one in a file would be another.
+    #[error("{path} says that the keys are in the operating system's keyring; use that one", path = path.display())]
+    InKeyring {
+        /// The file that says so.
+        path: PathBuf,
+    },
     /// The operating system refused.
     #[error("{verb} {path} failed", path = path.display())]
     Io {
@@ -100,110 +101,32 @@ impl FileLocalIdpKeyStore {
     ///
     /// # Errors
     ///
-    /// [`FileKeyStoreError`] when the folder cannot be made, is not ours, or is open to others.
+    /// [`FileKeyStoreError`] when the folder cannot be made, is not ours, is open to others, or its ring is in a keyring.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, FileKeyStoreError> {
-        let folder = folder.as_ref();
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_error("making", folder))?;
-        let folder = folder.canonicalize().map_err(io_error("finding", folder))?;
-        let mut store = Self { folder, owner: None };
-        let lock = store.lock()?;
-        // Whose process this is shows in what it creates.
-        let made = store.make_new()?.metadata().map_err(io_error("reading", &store.folder))?;
-        store.remove_new()?;
-        drop(lock);
-        store.owner = Some(made.uid());
-        drop(store.lock()?);
+        let store = Self { folder: Folder::open(folder.as_ref())? };
         store.read()?;
         Ok(store)
     }
 
     fn read(&self) -> Result<Option<KeyRingBytes>, FileKeyStoreError> {
-        self.check_folder()?;
-        let path = self.folder.join(RING);
-        match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(io_error("reading", &path)(source)),
-            Ok(meta) => self.check(&path, &meta, meta.is_file())?,
+        // Without this look, a ring that was moved would be taken for none, and a new one made.
+        if self.folder.read(IN_KEYRING)?.is_some() {
+            return Err(FileKeyStoreError::InKeyring { path: self.folder.file(IN_KEYRING) });
         }
-        let file = File::open(&path).map_err(io_error("opening", &path))?;
-        // The file that is open is the one that counts.
-        let meta = file.metadata().map_err(io_error("reading", &path))?;
-        self.check(&path, &meta, meta.is_file())?;
-        let most = MAX_RING_BYTES + 1;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(most));
-        file.take(most as u64).read_to_end(&mut bytes).map_err(io_error("reading", &path))?;
-        if bytes.len() >= most {
-            return Err(FileKeyStoreError::TooLong { path });
-        }
-        Ok(Some(KeyRingBytes::from(std::mem::take(&mut *bytes))))
+        self.folder.read(RING)
     }
 
     fn write(&self, seen: Option<&KeyRingBytes>, next: &KeyRingBytes) -> Result<bool, FileKeyStoreError> {
-        let lock = self.lock()?;
+        let lock = self.folder.lock()?;
         if next.expose().len() > MAX_RING_BYTES {
-            return Err(FileKeyStoreError::TooLong { path: self.folder.join(RING) });
+            return Err(FileKeyStoreError::TooLong { path: self.folder.file(RING) });
         }
         if !is_same(self.read()?.as_ref(), seen) {
             return Ok(false);
         }
-        let (new, ring) = (self.folder.join(NEW), self.folder.join(RING));
-        let mut file = self.make_new()?;
-        file.write_all(next.expose()).map_err(io_error("writing", &new))?;
-        file.sync_all().map_err(io_error("syncing", &new))?;
-        fs::rename(&new, &ring).map_err(io_error("renaming", &new))?;
-        let folder = File::open(&self.folder).map_err(io_error("opening", &self.folder))?;
-        folder.sync_all().map_err(io_error("syncing", &self.folder))?;
+        self.folder.put(RING, next.expose())?;
         drop(lock);
         Ok(true)
-    }
-
-    /// Waits until no other process writes; ends with the file that is returned.
-    fn lock(&self) -> Result<File, FileKeyStoreError> {
-        self.check_folder()?;
-        let path = self.folder.join(LOCK);
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = file.map_err(io_error("opening", &path))?;
-        let meta = file.metadata().map_err(io_error("reading", &path))?;
-        self.check(&path, &meta, meta.is_file())?;
-        file.lock().map_err(io_error("locking", &path))?;
-        Ok(file)
-    }
-
-    /// Makes an empty `keys.new`, in place of one that a dead writer left. Takes the lock to be held.
-    fn make_new(&self) -> Result<File, FileKeyStoreError> {
-        self.remove_new()?;
-        let path = self.folder.join(NEW);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600).open(&path).map_err(io_error("making", &path))
-    }
-
-    fn remove_new(&self) -> Result<(), FileKeyStoreError> {
-        let path = self.folder.join(NEW);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("removing", &path)(error)),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_folder(&self) -> Result<(), FileKeyStoreError> {
-        let meta = fs::symlink_metadata(&self.folder).map_err(io_error("reading", &self.folder))?;
-        self.check(&self.folder, &meta, meta.is_dir())
-    }
-
-    fn check(&self, path: &Path, meta: &Metadata, is_kind: bool) -> Result<(), FileKeyStoreError> {
-        let path = path.to_owned();
-        let mode = meta.permissions().mode() & 0o777;
-        if !is_kind {
-            return Err(FileKeyStoreError::Kind { path });
-        }
-        if self.owner.is_some_and(|owner| owner != meta.uid()) {
-            return Err(FileKeyStoreError::Foreign { path, owner: meta.uid() });
-        }
-        if mode & 0o077 != 0 {
-            return Err(FileKeyStoreError::Exposed { path, mode });
-        }
-        Ok(())
     }
 }
 
@@ -228,18 +151,17 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(work).await;
     let done = done.map_err(|error| StoreError::new(StoreErrorKind::Backend, error))?;
-    done.map_err(|error| {
-        let kind = match &error {
-            FileKeyStoreError::Io { .. } => StoreErrorKind::Backend,
-            FileKeyStoreError::TooLong { .. } => StoreErrorKind::Corrupt,
-            FileKeyStoreError::Exposed { .. }
-            | FileKeyStoreError::Foreign { .. }
-            | FileKeyStoreError::Kind { .. } => StoreErrorKind::Misuse,
-        };
-        StoreError::new(kind, error)
-    })
+    done.map_err(|error| StoreError::new(error.kind(), error))
 }
 
-fn io_error<'a>(verb: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileKeyStoreError + 'a {
-    move |source| FileKeyStoreError::Io { verb, path: path.to_owned(), source }
+impl FileKeyStoreError {
+    pub(super) fn kind(&self) -> StoreErrorKind {
+        match self {
+            Self::Io { .. } => StoreErrorKind::Backend,
+            Self::TooLong { .. } => StoreErrorKind::Corrupt,
+            Self::Exposed { .. } | Self::Foreign { .. } | Self::Kind { .. } | Self::InKeyring { .. } => {
+                StoreErrorKind::Misuse
+            }
+        }
+    }
 }

@@ -40,10 +40,12 @@ pub(super) fn cells(record: &AuditRecord) -> [String; 5] {
 }
 
 fn details(event: &BrokerEvent) -> String {
-    let reason = |reason: &Option<String>| reason.as_deref().map_or(String::new(), |reason| format!(": {reason}"));
+    let reason =
+        |reason: &Option<String>| reason.as_deref().map_or(String::new(), |reason| format!(": {reason}"));
     match event {
         BrokerEvent::SessionCreated { provider, actions, ttl_seconds, command, .. } => {
-            let command = if command.is_empty() { String::new() } else { format!(" for {}", command.join(" ")) };
+            let command =
+                if command.is_empty() { String::new() } else { format!(" for {}", command.join(" ")) };
             format!("{provider} {} for {ttl_seconds}s{command}", shortened(&actions.join(","), 60))
         }
         BrokerEvent::CredentialsIssued { access_key_id, expires_at, refreshed, .. } => {
@@ -66,7 +68,8 @@ fn details(event: &BrokerEvent) -> String {
             let alive = fates.iter().filter(|(_, fate)| matches!(fate, Fate::AliveUntil { .. })).count();
             format!("{} credentials, {alive} of them work on{}", fates.len(), reason(why))
         }
-        BrokerEvent::BudgetWarning { spent_usd, limit_usd, .. } | BrokerEvent::BudgetExceeded { spent_usd, limit_usd, .. } => {
+        BrokerEvent::BudgetWarning { spent_usd, limit_usd, .. }
+        | BrokerEvent::BudgetExceeded { spent_usd, limit_usd, .. } => {
             format!("{spent_usd} of {limit_usd} USD")
         }
     }

@@ -76,8 +76,7 @@ pub(super) fn run(invocation: &Invocation, args: &ExportArgs) -> Outcome {
         since: args.since.map(|since| since.before(now)),
         until: args.until.map(|until| until.before(now)),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let runtime = runtime.map_err(|error| Failure::new(Exit::LocalState, format!("cannot start a runtime: {error}")))?;
+    let runtime = crate::commands::runtime()?;
     let written: Result<(), Failure> = runtime.block_on(async {
         let stream = match args.format {
             ExportFormat::Csv => export_csv(source).boxed(),
@@ -97,7 +96,9 @@ pub(super) fn run(invocation: &Invocation, args: &ExportArgs) -> Outcome {
     written?;
     match skipped.load(Ordering::Relaxed) {
         0 => {}
-        lines => invocation.output.warn(format_args!("{lines} lines are no entries of the log; run `tryaudex audit verify`")),
+        lines => invocation
+            .output
+            .warn(format_args!("{lines} lines are no entries of the log; run `tryaudex audit verify`")),
     }
     Ok(SUCCESS)
 }

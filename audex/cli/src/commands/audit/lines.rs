@@ -20,9 +20,10 @@ pub(super) fn segments(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut names = Vec::new();
     for entry in entries {
         let name = entry?.file_name();
-        let is_segment = name.to_str().and_then(|name| name.strip_suffix(".jsonl")).is_some_and(|number| {
-            number.len() >= 12 && number.bytes().all(|byte| byte.is_ascii_digit())
-        });
+        let is_segment = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".jsonl"))
+            .is_some_and(|number| number.len() >= 12 && number.bytes().all(|byte| byte.is_ascii_digit()));
         names.extend(is_segment.then_some(name));
     }
     // Of equal length, so that their order is that of their numbers.

@@ -15,9 +15,6 @@ pub(super) fn recent(invocation: &Invocation, number: usize, types: &[String]) -
     let mut found = Vec::new();
     let mut skipped = 0_usize;
     let walked = walk_back(&folder, |line| {
-        if found.len() >= number {
-            return ControlFlow::Break(());
-        }
         match event::of_line(line) {
             Some(record) => {
                 let kind = &record.envelope.payload.event_type;
@@ -27,9 +24,11 @@ pub(super) fn recent(invocation: &Invocation, number: usize, types: &[String]) -
             }
             None => skipped += 1,
         }
-        ControlFlow::Continue(())
+        if found.len() < number { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     walked.map_err(|error| unreadable(&folder, &error))?;
+    // None at all may have been asked for.
+    found.truncate(number);
     print(invocation, &found, skipped)
 }
 
@@ -37,11 +36,7 @@ pub(super) fn show(invocation: &Invocation, session: &str) -> Outcome {
     let folder = folder(invocation)?;
     // A refused request has events and no record; the log knows it all the same.
     let records = sessions::folder(invocation)?;
-    let named = match sessions::named(records.as_ref(), session) {
-        Ok(id) => Some(id),
-        Err(failure) if failure.message.starts_with("there is no session") => None,
-        Err(failure) => return Err(failure),
-    };
+    let named = sessions::find(records.as_ref(), session)?;
     let prefix = named.map_or_else(|| session.trim().to_ascii_lowercase(), |id| id.to_string());
     let needle = format!("\"session_id\":\"{prefix}");
     let finder = memchr::memmem::Finder::new(needle.as_bytes());
@@ -54,22 +49,31 @@ pub(super) fn show(invocation: &Invocation, session: &str) -> Outcome {
             skipped += 1;
             return ControlFlow::Continue(());
         };
-        let Some(broker) = event::broker_event(&record).filter(|event| event.session_id().to_string().starts_with(&prefix)) else {
+        let Some(broker) =
+            event::broker_event(&record).filter(|event| event.session_id().to_string().starts_with(&prefix))
+        else {
             return ControlFlow::Continue(());
         };
         ids.insert(broker.session_id());
         found.push(record);
         // Nothing of a session is before its first event; with only a part of the id, there may be another session.
-        let is_first = matches!(broker, BrokerEvent::SessionCreated { .. } | BrokerEvent::RequestDenied { .. } | BrokerEvent::ApprovalRequired { .. });
+        let is_first = matches!(
+            broker,
+            BrokerEvent::SessionCreated { .. }
+                | BrokerEvent::RequestDenied { .. }
+                | BrokerEvent::ApprovalRequired { .. }
+        );
         if is_first && named.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     walked.map_err(|error| unreadable(&folder, &error))?;
     if ids.len() > 1 {
-        let failure = Failure::new(Exit::Usage, format!("{prefix} is the beginning of {} sessions", ids.len()));
+        let failure =
+            Failure::new(Exit::Usage, format!("{prefix} is the beginning of {} sessions", ids.len()));
         return Err(ids.iter().take(10).map(ToString::to_string).fold(failure, Failure::with_help));
     }
     if found.is_empty() {
-        let message = format!("the audit log has no event of session {}", crate::output::shortened(&prefix, 40));
+        let message =
+            format!("the audit log has no event of session {}", crate::output::shortened(&prefix, 40));
         return Err(Failure::new(Exit::Usage, message).with_help("list events: tryaudex audit recent"));
     }
     found.reverse();

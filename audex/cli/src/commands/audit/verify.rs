@@ -8,7 +8,8 @@ use crate::{
     output::{Style, printable},
 };
 use axess_audit::chain::{
-    AuditKeys, AuditPublicKey, KeyError, SignedCheckpoint, VerifyError, VerifyOptions, VerifyReport, verify_folder,
+    AuditKeys, AuditPublicKey, KeyError, SignedCheckpoint, VerifyError, VerifyOptions, VerifyReport,
+    verify_folder,
 };
 use clap::Args;
 use std::{
@@ -33,8 +34,10 @@ const MAX_SHOWN: usize = 50;
 /// # Ok::<(), clap::Error>(())
 /// ```
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Whoever can write the log and its keys can rewrite both: keep copies of checkpoint.pub and checkpoints.jsonl \
-                        where they cannot, and verify against those. Exit code 85 means that something is wrong.")]
+#[command(
+    after_help = "Whoever can write the log and its keys can rewrite both: keep copies of checkpoint.pub and checkpoints.jsonl \
+                        where they cannot, and verify against those. Exit code 85 means that something is wrong."
+)]
 pub struct VerifyArgs {
     /// Folder of the log [default: that of the configuration]
     #[arg(long, value_name = "FOLDER")]
@@ -56,16 +59,22 @@ pub(super) fn run(invocation: &Invocation, args: &VerifyArgs) -> Outcome {
     let options = match options(args, &paths)? {
         Some(options) => options,
         None if has_log(&log) => {
-            let message = format!("the keys in {} are gone, and the log cannot be verified without", paths.keys().display());
-            return Err(Failure::new(Exit::Tampered, message).with_help("name a copy of checkpoint.pub: --key FILE"));
+            let message = format!(
+                "the keys in {} are gone, and the log cannot be verified without",
+                paths.keys().display()
+            );
+            return Err(
+                Failure::new(Exit::Tampered, message).with_help("name a copy of checkpoint.pub: --key FILE")
+            );
         }
         None => return nothing(invocation),
     };
+    let gone = |error: &VerifyError| matches!(error, VerifyError::NoLog { .. }) || !log.exists();
     match verify_folder(&log, &options) {
         Ok(report) => told(invocation, &log, &report),
-        Err(error @ VerifyError::NoLog { .. }) => {
+        Err(error) if gone(&error) => {
             // The keys are made with the log; where they are and it is not, somebody removed it.
-            let failure = Failure::of(Exit::Tampered, &error);
+            let failure = Failure::new(Exit::Tampered, format!("{} holds no log", log.display()));
             Err(failure.with_help("its keys are there, so there was one: restore it from a copy"))
         }
         Err(error) => Err(Failure::of(Exit::LocalState, &error)),
@@ -75,7 +84,11 @@ pub(super) fn run(invocation: &Invocation, args: &VerifyArgs) -> Outcome {
 /// Returns what is trusted; none where there are no keys.
 fn options(args: &VerifyArgs, paths: &Paths) -> Result<Option<VerifyOptions>, Failure> {
     let unusable = |error: KeyError| {
-        let exit = if matches!(error, KeyError::Io { .. } | KeyError::Exposed { .. }) { Exit::LocalState } else { Exit::Tampered };
+        let exit = if matches!(error, KeyError::Io { .. } | KeyError::Exposed { .. }) {
+            Exit::LocalState
+        } else {
+            Exit::Tampered
+        };
         Failure::of(exit, &error)
     };
     let mut options = VerifyOptions::default();
@@ -87,10 +100,12 @@ fn options(args: &VerifyArgs, paths: &Paths) -> Result<Option<VerifyOptions>, Fa
             options.keys.push(AuditPublicKey::from_file(path).map_err(unusable)?);
         }
         // The MACs cover also what no checkpoint attests yet, where we have their keys.
-        options.macs = AuditKeys::load(&paths.keys()).map(|keys| keys.macs().cloned().collect()).unwrap_or_default();
+        options.macs =
+            AuditKeys::load(&paths.keys()).map(|keys| keys.macs().cloned().collect()).unwrap_or_default();
         return Ok(Some(options));
     }
-    let has_any = ["mac.key", "signing.key", "checkpoint.pub"].iter().any(|name| paths.keys().join(name).exists());
+    let has_any =
+        ["mac.key", "signing.key", "checkpoint.pub"].iter().any(|name| paths.keys().join(name).exists());
     if !has_any {
         return Ok(None);
     }
@@ -101,7 +116,8 @@ fn options(args: &VerifyArgs, paths: &Paths) -> Result<Option<VerifyOptions>, Fa
 }
 
 fn has_log(folder: &Path) -> bool {
-    folder.join("log.json").exists() || super::lines::segments(folder).is_ok_and(|segments| !segments.is_empty())
+    folder.join("log.json").exists()
+        || super::lines::segments(folder).is_ok_and(|segments| !segments.is_empty())
 }
 
 fn nothing(invocation: &Invocation) -> Outcome {
@@ -119,12 +135,15 @@ fn checkpoints(path: &Path) -> Result<Vec<SignedCheckpoint>, Failure> {
         File::open(path)?.take(MAX_CHECKPOINT_FILE + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let failed = |why: String| Failure::new(Exit::Usage, format!("cannot read checkpoints of {}: {why}", path.display()));
+    let failed = |why: String| {
+        Failure::new(Exit::Usage, format!("cannot read checkpoints of {}: {why}", path.display()))
+    };
     let bytes = read().map_err(|error| failed(error.to_string()))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_CHECKPOINT_FILE) {
         return Err(failed(format!("it is larger than {MAX_CHECKPOINT_FILE} bytes")));
     }
-    let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
+    let lines =
+        bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
     let parse = |(index, line): (usize, &[u8])| {
         SignedCheckpoint::parse(line).map_err(|error| failed(format!("line {}: {error}", index + 1)))
     };
@@ -145,9 +164,15 @@ fn told(invocation: &Invocation, log: &Path, report: &VerifyReport) -> Outcome {
     let place = printable(&log.display().to_string());
     if report.is_whole() {
         let verdict = Style::Good.paint("whole");
-        output.line(format_args!("{verdict}: {} events in {place}, {} attested by {} checkpoints", report.entries, report.attested, report.checkpoints))?;
+        output.line(format_args!(
+            "{verdict}: {} events in {place}, {} attested by {} checkpoints",
+            report.entries, report.attested, report.checkpoints
+        ))?;
         if let Some(torn) = report.torn {
-            output.note(format_args!("segment {}, line {}: a write was cut off; the next one repairs it", torn.segment, torn.line));
+            output.note(format_args!(
+                "segment {}, line {}: a write was cut off; the next one repairs it",
+                torn.segment, torn.line
+            ));
         }
         return Ok(code);
     }
@@ -157,7 +182,8 @@ fn told(invocation: &Invocation, log: &Path, report: &VerifyReport) -> Outcome {
         let file = finding.segment.map_or(String::new(), |segment| format!("{segment:012}.jsonl: "));
         output.line(format_args!("  {file}{}", printable(&finding.to_string())))?;
     }
-    let more = u64::try_from(report.findings.len().saturating_sub(MAX_SHOWN)).unwrap_or(0) + report.findings_left_out;
+    let more = u64::try_from(report.findings.len().saturating_sub(MAX_SHOWN)).unwrap_or(0)
+        + report.findings_left_out;
     if more > 0 {
         output.line(format_args!("  and {more} more"))?;
     }

@@ -70,7 +70,8 @@ fn configuration(invocation: &Invocation) -> (Settings, Check) {
 
 /// Checks that what holds evidence and secrets is ours alone.
 fn folders(uid: u32, paths: &Paths, log: &Path) -> Vec<Check> {
-    let all = [paths.data.clone(), paths.sessions(), log.to_owned(), paths.keys(), paths.issuer(), paths.state()];
+    let all =
+        [paths.data.clone(), paths.sessions(), log.to_owned(), paths.keys(), paths.issuer(), paths.state()];
     let mut found: Vec<Check> = all.iter().filter_map(|path| folder(uid, path)).collect();
     if found.is_empty() {
         let is_there = paths.data.exists();
@@ -113,12 +114,13 @@ fn room(data: &Path) -> Check {
     };
     if found.flags().contains(FsFlags::ST_RDONLY) {
         let message = format!("{} is on a disk that cannot be written", place.display());
-        return Check::new("disk", State::Wrong, message).with_help("set XDG_DATA_HOME to a folder that can be");
+        return Check::new("disk", State::Wrong, message)
+            .with_help("set XDG_DATA_HOME to a folder that can be");
     }
-    let free = u64::from(found.blocks_available()).saturating_mul(found.fragment_size());
+    let free = found.blocks_available().saturating_mul(found.fragment_size());
     let state = match free {
         ..MIN_ROOM => State::Wrong,
-        ..LOW_ROOM => State::Warning,
+        MIN_ROOM..LOW_ROOM => State::Warning,
         _ => State::Good,
     };
     // Some file systems have no fixed number of files and report none.
@@ -135,7 +137,8 @@ fn trail(log: &Path, paths: &Paths) -> Check {
         seen += 1;
         match Entry::parse(line) {
             Ok(entry) => {
-                let follows = below.is_none_or(|(scope, prev)| scope != entry.scope() || prev == entry.link().hash);
+                let follows =
+                    below.is_none_or(|(scope, prev)| scope != entry.scope() || prev == entry.link().hash);
                 if !follows {
                     broken = Some(format!("the entry after {} does not follow on it", entry.seq()));
                 }
@@ -147,7 +150,9 @@ fn trail(log: &Path, paths: &Paths) -> Check {
     });
     let has_keys = paths.keys().join("checkpoint.pub").exists();
     match (walked, broken) {
-        (Err(error), _) => Check::new("audit", State::Wrong, format!("{} cannot be read: {error}", log.display())),
+        (Err(error), _) => {
+            Check::new("audit", State::Wrong, format!("{} cannot be read: {error}", log.display()))
+        }
         (Ok(()), Some(broken)) => {
             Check::new("audit", State::Wrong, broken).with_help("run: tryaudex audit verify")
         }
@@ -155,11 +160,15 @@ fn trail(log: &Path, paths: &Paths) -> Check {
             let message = format!("{} holds no log, and its keys are there", log.display());
             Check::new("audit", State::Wrong, message).with_help("run: tryaudex audit verify")
         }
-        (Ok(()), None) if seen > 0 && !has_keys => {
-            Check::new("audit", State::Wrong, format!("the log's keys in {} are gone", paths.keys().display()))
-        }
+        (Ok(()), None) if seen > 0 && !has_keys => Check::new(
+            "audit",
+            State::Wrong,
+            format!("the log's keys in {} are gone", paths.keys().display()),
+        ),
         (Ok(()), None) if seen == 0 => Check::new("audit", State::Good, "nothing was recorded yet"),
-        (Ok(()), None) => Check::new("audit", State::Good, format!("the newest {seen} entries are as they were written")),
+        (Ok(()), None) => {
+            Check::new("audit", State::Good, format!("the newest {seen} entries are as they were written"))
+        }
     }
 }
 
@@ -188,7 +197,8 @@ fn sessions(invocation: &Invocation, paths: &Paths) -> Check {
         Ok((_, abandoned, _)) if !abandoned.is_empty() => {
             let names = abandoned.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
             let message = format!("{} active sessions have no process any more: {names}", abandoned.len());
-            Check::new("sessions", State::Warning, message).with_help("the next run ends them, and so does: tryaudex clean")
+            Check::new("sessions", State::Warning, message)
+                .with_help("the next run ends them, and so does: tryaudex clean")
         }
         Ok((_, _, unreadable)) if unreadable > 0 => {
             let message = format!("{unreadable} of the newest {RECORDS} records cannot be read");
@@ -208,9 +218,9 @@ fn provider(invocation: &Invocation, settings: &Settings) -> Check {
     let Some(provider) = providers.into_iter().find(|one| one.provider() == name) else {
         return Check::new("provider", State::Wrong, format!("nobody mints for {name}"));
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match crate::commands::runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return Check::new("provider", State::Wrong, format!("cannot start a runtime: {error}")),
+        Err(failure) => return Check::failed("provider", failure),
     };
     match runtime.block_on(provider.check()) {
         Ok(health) => {

@@ -45,7 +45,11 @@ pub(super) fn run(invocation: &Invocation, grant: &Grant, file: &Path) -> Outcom
     for one in &broken {
         let (expected, found) = if one.is_allowed { ("allowed", "denied") } else { ("denied", "allowed") };
         let what = format!("{} on {}", printable(one.action), printable(one.resource));
-        output.line(format_args!("{}: line {}: {what} is {found}, and should be {expected}", Style::Error.paint("failed"), one.line))?;
+        output.line(format_args!(
+            "{}: line {}: {what} is {found}, and should be {expected}",
+            Style::Error.paint("failed"),
+            one.line
+        ))?;
     }
     let passed = expectations.len() - broken.len();
     output.note(format_args!("{passed} of {} hold", expectations.len()));
@@ -79,7 +83,9 @@ fn parse(text: &str) -> Result<Vec<Expectation<'_>>, Failure> {
                 let is_allowed = is_allowed.unwrap_or(false);
                 expectations.push(Expectation { line: index + 1, is_allowed, action, resource });
             }
-            _ => faults.push(format!("line {}: `{}` is no expectation", index + 1, shortened(code.trim(), 60))),
+            _ => {
+                faults.push(format!("line {}: `{}` is no expectation", index + 1, shortened(code.trim(), 60)))
+            }
         }
     }
     if expectations.is_empty() && faults.is_empty() {
@@ -99,7 +105,10 @@ mod tests {
     #[test]
     fn lines_are_read_and_every_fault_is_told() {
         let read = parse("# all\n\nallow s3:GetObject arn:aws:s3:::a/b # why\n  deny\ts3:*  *\r\n").unwrap();
-        assert_eq!(read.iter().map(|one| (one.line, one.is_allowed)).collect::<Vec<_>>(), [(3, true), (4, false)]);
+        assert_eq!(
+            read.iter().map(|one| (one.line, one.is_allowed)).collect::<Vec<_>>(),
+            [(3, true), (4, false)]
+        );
         let failure = parse("allow s3:GetObject\nmaybe a b\ndeny a b\n").unwrap_err();
         assert_eq!(failure.message.lines().count(), 2);
         assert!(parse("# nothing\n").is_err());

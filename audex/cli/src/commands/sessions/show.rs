@@ -1,12 +1,12 @@
-use super::{Ago, Invocation, folder, named, time};
+use super::{Ago, Invocation, find, folder, time};
 use crate::{
     compose::of_sessions,
     exit::{Failure, Outcome, SUCCESS},
-    output::{Style, printable},
+    output::{Style, printable, shortened},
 };
 use audex_core::{
     Fate,
-    session::{CredentialRecord, SessionRecord, SessionStatus},
+    session::{CredentialRecord, SessionRecord, SessionStatus, SessionStoreError},
 };
 use chrono::{DateTime, Utc};
 
@@ -15,8 +15,9 @@ const MAX_SHOWN: usize = 2_000;
 
 pub(super) fn show(invocation: &Invocation, session: &str) -> Outcome {
     let sessions = folder(invocation)?;
-    let id = named(sessions.as_ref(), session)?;
-    let Some(sessions) = sessions else { return Ok(SUCCESS) };
+    let unknown = || of_sessions(&SessionStoreError::Unknown(shortened(session, 40)));
+    let id = find(sessions.as_ref(), session)?.ok_or_else(unknown)?;
+    let sessions = sessions.ok_or_else(unknown)?;
     let record = sessions.load(id).map_err(|error| of_sessions(&error))?;
     if invocation.output.is_json() {
         invocation.output.json(&record)?;
@@ -30,7 +31,7 @@ fn text(invocation: &Invocation, record: &SessionRecord) -> Result<(), Failure> 
     let now = invocation.now();
     let line = |name: &str, value: &str| {
         let label = Style::Heading.paint(&format!("{name:<11}"));
-        invocation.output.line(format_args!("{label} {}", crate::output::shortened(value, MAX_SHOWN)))
+        invocation.output.line(format_args!("{label} {}", shortened(value, MAX_SHOWN)))
     };
     line("session", &record.session_id.to_string())?;
     let style = match record.status {

@@ -104,20 +104,53 @@ fn each_fault_has_its_line_and_a_hint() {
         ("provder = \"aws\"", "line 1: provder: there is no such key (did you mean provider?)"),
         ("\n[aws]\nregoin = \"x\"", "line 3: aws.regoin: there is no such key (did you mean region?)"),
         ("[network]\nzzzzzz = 1", "line 2: network.zzzzzz: there is no such key (known here: allowed_cidrs)"),
-        ("provider = \"alibaba\"", "line 1: provider: no such provider (one of aws, gcp, azure, vault, local)"),
+        (
+            "provider = \"alibaba\"",
+            "line 1: provider: no such provider (one of aws, gcp, azure, vault, local)",
+        ),
         ("default_ttl = 15", "line 1: default_ttl: this is an integer, and a text in quotes is needed"),
-        ("max_ttl = \"1h\"\ndefault_ttl = \"2h\"", "line 2: default_ttl: this is longer than max_ttl, which is 1h"),
-        ("[policy]\ndeny = [\n  \"iam:*\",\n  \"s3:GetObjct\",\n]", "line 4: policy.deny[1]: `s3:GetObjct` names an action that aws does not have (did you mean s3:GetObject?)"),
-        ("[network]\nallowed_cidrs = [\"10.0.0.0/99\"]", "line 2: network.allowed_cidrs[0]: `10.0.0.0/99`: invalid IP address syntax"),
-        ("[[rate_limiting.rules]]\nidentity = \"*\"\nwindow = \"1h\"", "line 2: rate_limiting.rules[0].max_requests: this is needed"),
-        ("[profiles.a]\nextends = [\"bse\"]\n[profiles.base]\nallow = [\"s3:ListBucket\"]", "line 1: profiles.a: `bse` is no profile (did you mean base?)"),
+        (
+            "max_ttl = \"1h\"\ndefault_ttl = \"2h\"",
+            "line 2: default_ttl: this is longer than max_ttl, which is 1h",
+        ),
+        (
+            "[policy]\ndeny = [\n  \"iam:*\",\n  \"s3:GetObjct\",\n]",
+            "line 4: policy.deny[1]: `s3:GetObjct` names an action that aws does not have (did you mean s3:GetObject?)",
+        ),
+        (
+            "[network]\nallowed_cidrs = [\"10.0.0.0/99\"]",
+            "line 2: network.allowed_cidrs[0]: `10.0.0.0/99`: invalid IP address syntax",
+        ),
+        (
+            "[[rate_limiting.rules]]\nidentity = \"*\"\nwindow = \"1h\"",
+            "line 2: rate_limiting.rules[0].max_requests: this is needed",
+        ),
+        (
+            "[profiles.a]\nextends = [\"bse\"]\n[profiles.base]\nallow = [\"s3:ListBucket\"]",
+            "line 1: profiles.a: `bse` is no profile (did you mean base?)",
+        ),
         ("[profiles]\na = 1", "line 2: profiles.a: this is an integer, and a table is needed"),
-        ("[audit]\npath = \"~/x\"", "line 2: audit.path: an absolute path is needed, as in /var/log/audex (~ and variables are not replaced)"),
+        (
+            "[audit]\npath = \"~/x\"",
+            "line 2: audit.path: an absolute path is needed, as in /var/log/audex (~ and variables are not replaced)",
+        ),
         ("rate_limiting = 1", "line 1: rate_limiting: this is an integer, and a table is needed"),
-        ("[rate_limiting]\nrules = [1]", "line 2: rate_limiting.rules: this is an array, and tables, each begun with [[rate_limiting.rules]] is needed"),
-        ("[local]\nissuer = \"ftp://x\"", "line 2: local.issuer: an address is needed, as in https://issuer.example"),
-        ("[approvals]\nenabled = true", "line 2: approvals.approver_roles: this is needed: without it nobody may approve anything"),
-        ("[budget]\nlimit_usd = \"free\"", "line 2: budget.limit_usd: an amount is dollars with at most two decimals, as in 5 or 12.50, up to 10000000"),
+        (
+            "[rate_limiting]\nrules = [1]",
+            "line 2: rate_limiting.rules: this is an array, and tables, each begun with [[rate_limiting.rules]] is needed",
+        ),
+        (
+            "[local]\nissuer = \"ftp://x\"",
+            "line 2: local.issuer: an issuer is https; plain http is for localhost, 127.0.0.0/8 and [::1] only",
+        ),
+        (
+            "[approvals]\nenabled = true",
+            "line 2: approvals.approver_roles: this is needed: without it nobody may approve anything",
+        ),
+        (
+            "[budget]\nlimit_usd = \"free\"",
+            "line 2: budget.limit_usd: an amount is dollars with at most two decimals, as in 5 or 12.50, up to 10000000",
+        ),
     ] {
         let faults = Settings::parse(text).unwrap_err();
         let shown: Vec<String> = faults.iter().map(ToString::to_string).collect();
@@ -127,8 +160,13 @@ fn each_fault_has_its_line_and_a_hint() {
 
 #[test]
 fn all_faults_are_told_at_once_in_the_order_of_their_lines() {
-    let faults = Settings::parse("ttl = 1\nmax_ttl = \"1\"\n[aws]\nrole_arn = \"admin\"\nsession_tags = \"yes\"\n").unwrap_err();
-    assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [Some(1), Some(2), Some(4), Some(5)]);
+    let faults =
+        Settings::parse("ttl = 1\nmax_ttl = \"1\"\n[aws]\nrole_arn = \"admin\"\nsession_tags = \"yes\"\n")
+            .unwrap_err();
+    assert_eq!(
+        faults.iter().map(|fault| fault.line).collect::<Vec<_>>(),
+        [Some(1), Some(2), Some(4), Some(5)]
+    );
 }
 
 #[test]

@@ -5,10 +5,10 @@ use super::{
     peer,
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
@@ -19,8 +19,8 @@ use tokio::{
 const MAX_CONNECTIONS: usize = 64;
 /// How long a connection may take altogether: as long as SDKs wait.
 const CONNECTION_TIME: Duration = Duration::from_secs(2);
-/// How long a client may take for its request.
-const REQUEST_TIME: Duration = Duration::from_secs(1);
+/// How long somebody who is refused may take to be told so.
+const REFUSAL_TIME: Duration = Duration::from_millis(100);
 /// How large the head of a request may be: the least that hyper takes.
 const MAX_HEAD_BYTES: usize = 8 * 1024;
 /// How many headers a request may have.
@@ -65,8 +65,8 @@ async fn connection(
         async move { Ok::<_, Infallible>(response) }
     });
     let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_TIME)
+        // The whole connection is bounded instead.
+        .header_read_timeout(None)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
         .keep_alive(false)
@@ -75,14 +75,15 @@ async fn connection(
     let _ = served.await;
 }
 
-/// Says no to another user without waiting for what they send.
+/// Says no to another user, who gets no more of our time than [`REFUSAL_TIME`].
 async fn refuse(mut stream: TcpStream) -> io::Result<()> {
     let body =
         error_document("WrongUser", "these credentials are for processes of the user who started tryaudex");
     let head = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nConnection: close\r\n";
-    // What was sent and not read would reset the connection before the answer is.
-    let mut sent = [0; MAX_HEAD_BYTES];
-    let _ = stream.try_read(&mut sent);
     stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).await?;
-    stream.shutdown().await
+    stream.shutdown().await?;
+    // What was sent and is not read would reset the connection before the answer is seen.
+    let (mut sent, mut rest) = (Vec::new(), stream.take(MAX_HEAD_BYTES as u64));
+    let _ = timeout(REFUSAL_TIME, rest.read_to_end(&mut sent)).await;
+    Ok(())
 }

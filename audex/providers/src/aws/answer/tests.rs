@@ -4,7 +4,7 @@ use proptest::prelude::*;
 const GOOD: &str = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
     <SourceIdentity>audex-1-uid1000</SourceIdentity>\
     <AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/app/audex-1-uid1000</Arn>\
-    <AssumedRoleId>AROA:audex</AssumedRoleId></AssumedRoleUser><Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId>\
+    <AssumedRoleId>AROA:audex</AssumedRoleId></AssumedRoleUser><Credentials><AccessKeyId>ASIAexample00000</AccessKeyId>\
     <SecretAccessKey>wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY</SecretAccessKey><SessionToken>AQoDYXdzEPT//////////w==</SessionToken>\
     <Expiration>2026-01-01T00:15:00Z</Expiration></Credentials><PackedPolicySize>8</PackedPolicySize></AssumeRoleResult>\
     <ResponseMetadata><RequestId>c6104cbe</RequestId></ResponseMetadata></AssumeRoleResponse>";
@@ -13,10 +13,13 @@ const GOOD: &str = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/20
 fn what_sts_documents_is_read() {
     for body in [GOOD.to_owned(), GOOD.replace("AssumeRoleRe", "AssumeRoleWithWebIdentityRe")] {
         let assumed = assumed(body.as_bytes()).unwrap();
-        assert_eq!(assumed.access_key_id, "ASIAIOSFODNN7EXAMPLE");
+        assert_eq!(assumed.access_key_id, "ASIAexample00000");
         assert_eq!((assumed.account.as_str(), assumed.role.as_str()), ("123456789012", "app"));
         assert_eq!(assumed.expires_at.to_rfc3339(), "2026-01-01T00:15:00+00:00");
-        assert_eq!((assumed.packed_percent, assumed.source_identity.as_deref()), (Some(8), Some("audex-1-uid1000")));
+        assert_eq!(
+            (assumed.packed_percent, assumed.source_identity.as_deref()),
+            (Some(8), Some("audex-1-uid1000"))
+        );
         assert!(!format!("{assumed:?}").contains("wJalr"));
     }
 }
@@ -25,10 +28,10 @@ fn what_sts_documents_is_read() {
 fn what_could_do_harm_is_refused() {
     let long = "A".repeat(MAX_TOKEN + 1);
     for (good, bad) in [
-        ("ASIAIOSFODNN7EXAMPLE", ""),
-        ("ASIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAM\nPLE"),
-        ("ASIAIOSFODNN7EXAMPLE", "ASIA"),
-        ("ASIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLÉ"),
+        ("ASIAexample00000", ""),
+        ("ASIAexample00000", "ASIAexam\nple0000"),
+        ("ASIAexample00000", "ASIA"),
+        ("ASIAexample00000", "ASIAexample0000É"),
         ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY", "a&#10;aws_access_key_id = b"),
         ("AQoDYXdzEPT//////////w==", "a b"),
         ("AQoDYXdzEPT//////////w==", &long),
@@ -52,9 +55,21 @@ fn what_could_do_harm_is_refused() {
 fn errors_are_read_in_both_forms() {
     let xml = b"<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no &lt;you&gt;</Message></Error></ErrorResponse>";
     assert_eq!(said(xml).unwrap(), Said { code: "AccessDenied".into(), message: "no <you>".into() });
+    let wrapped =
+        b"<Response><Errors><Error><Code>AuthFailure</Code><Message>no</Message></Error></Errors></Response>";
+    assert_eq!(said(wrapped).unwrap(), Said { code: "AuthFailure".into(), message: "no".into() });
     let json = br#"{"__type":"com.amazon.coral.service#UnrecognizedClientException","Message":"no"}"#;
-    assert_eq!(said(json).unwrap(), Said { code: "UnrecognizedClientException".into(), message: "no".into() });
-    for nothing in [&b""[..], b"<html>502</html>", b"{}", b"<ErrorResponse><Error><Code></Code></Error></ErrorResponse>", b"\xff\xfe"] {
+    assert_eq!(
+        said(json).unwrap(),
+        Said { code: "UnrecognizedClientException".into(), message: "no".into() }
+    );
+    for nothing in [
+        &b""[..],
+        b"<html>502</html>",
+        b"{}",
+        b"<ErrorResponse><Error><Code></Code></Error></ErrorResponse>",
+        b"\xff\xfe",
+    ] {
         assert_eq!(said(nothing), None);
     }
 }
@@ -64,7 +79,10 @@ fn other_answers_are_read() {
     let body = b"<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::1:user/a</Arn><UserId>A</UserId><Account>1</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
     assert_eq!(identity(body).unwrap().arn, "arn:aws:iam::1:user/a");
     let names = "<ListRolePoliciesResponse><ListRolePoliciesResult><PolicyNames><member>a</member><member>b</member></PolicyNames><IsTruncated>true</IsTruncated><Marker>m</Marker></ListRolePoliciesResult></ListRolePoliciesResponse>";
-    assert_eq!(policy_names(names.as_bytes()).unwrap(), (vec!["a".to_owned(), "b".to_owned()], Some("m".to_owned())));
+    assert_eq!(
+        policy_names(names.as_bytes()).unwrap(),
+        (vec!["a".to_owned(), "b".to_owned()], Some("m".to_owned()))
+    );
     let none = "<ListRolePoliciesResponse><ListRolePoliciesResult><PolicyNames/><IsTruncated>false</IsTruncated></ListRolePoliciesResult></ListRolePoliciesResponse>";
     assert_eq!(policy_names(none.as_bytes()).unwrap(), (vec![], None));
 }

@@ -2,7 +2,7 @@ use super::*;
 
 const ATTEMPT: Attempt<'_> = Attempt {
     what: "assume arn:aws:iam::1:role/app",
-    access_key_id: Some("AKIAIOSFODNN7EXAMPLE"),
+    access_key_id: Some("AKIAexample00000"),
     has_tags: true,
     has_source_identity: true,
     has_external_id: false,
@@ -23,12 +23,30 @@ fn each_code_says_what_to_do() {
         (403, "ExpiredToken", "", NotLoggedIn, "aws sso login"),
         (403, "MissingAuthenticationToken", "", NotLoggedIn, "AWS_PROFILE"),
         (403, "AccessDenied", "", Denied, "trust policy names us"),
-        (403, "AccessDenied", "not authorized to perform: sts:TagSession on", Denied, "session_tags = \"off\""),
-        (403, "AccessDenied", "not authorized to perform: sts:SetSourceIdentity", Denied, "source_identity = false"),
+        (
+            403,
+            "AccessDenied",
+            "not authorized to perform: sts:TagSession on",
+            Denied,
+            "session_tags = \"off\"",
+        ),
+        (
+            403,
+            "AccessDenied",
+            "not authorized to perform: sts:SetSourceIdentity",
+            Denied,
+            "source_identity = false",
+        ),
         (400, "PackedPolicyTooLarge", "", Rejected, "ask for less"),
         (400, "MalformedPolicyDocument", "", Rejected, "--dry-run"),
         (400, "ValidationError", "exceeds the MaxSessionDuration set for this role", Rejected, "--ttl"),
-        (400, "ValidationError", "the 1 hour session limit for roles assumed by role chaining", Rejected, "chained"),
+        (
+            400,
+            "ValidationError",
+            "the 1 hour session limit for roles assumed by role chaining",
+            Rejected,
+            "chained",
+        ),
         (403, "RegionDisabledException", "", Rejected, "another region"),
         (400, "InvalidIdentityToken", "", Rejected, "identity provider"),
         (404, "NoSuchEntity", "", Rejected, "ARN"),
@@ -42,7 +60,10 @@ fn each_code_says_what_to_do() {
         let error = failure.explain(ATTEMPT);
         assert_eq!(error.fault, fault, "{code}");
         assert!(error.hints.iter().any(|said| said.contains(hint)), "{code}: {:?}", error.hints);
-        assert!(error.hints.iter().chain([&error.what]).all(|text| !text.ends_with('.') && !text.contains('\n')), "{error:?}");
+        assert!(
+            error.hints.iter().chain([&error.what]).all(|text| !text.ends_with('.') && !text.contains('\n')),
+            "{error:?}"
+        );
     }
     let unknown = failure(400, "SomethingNew", "of tomorrow").explain(ATTEMPT);
     assert!(unknown.to_string().contains("SomethingNew"));
@@ -58,13 +79,16 @@ fn hints_fit_what_was_tried() {
     assert!(!denied(plain).contains("sts:TagSession"));
     assert!(denied(Attempt { is_web_identity: true, ..ATTEMPT }).contains("issuer, audience and subject"));
     assert!(denied(Attempt { what: "ask for the account's spend", ..ATTEMPT }).contains("are allowed that"));
-    let expired = failure(400, "ExpiredTokenException", "").explain(Attempt { is_web_identity: true, ..ATTEMPT });
+    let expired =
+        failure(400, "ExpiredTokenException", "").explain(Attempt { is_web_identity: true, ..ATTEMPT });
     assert!(expired.to_string().contains("web identity file"));
 }
 
 #[test]
 fn what_is_no_error_of_aws_is_none() {
-    for (status, fault) in [(302, ProviderFault::BadAnswer), (404, ProviderFault::BadAnswer), (502, ProviderFault::Unreachable)] {
+    for (status, fault) in
+        [(302, ProviderFault::BadAnswer), (404, ProviderFault::BadAnswer), (502, ProviderFault::Unreachable)]
+    {
         let error = Failure::Refused { status, said: None }.explain(ATTEMPT);
         assert_eq!(error.fault, fault, "{status}");
     }
@@ -76,9 +100,10 @@ fn what_is_no_error_of_aws_is_none() {
 #[test]
 fn messages_do_not_give_requests_away() {
     let hush = "x-amz-security-token:FwoGhush";
-    for (code, message) in
-        [("SignatureDoesNotMatch", hush.to_owned()), ("ValidationError", format!("Value '{hush}' at 'webIdentityToken'"))]
-    {
+    for (code, message) in [
+        ("SignatureDoesNotMatch", hush.to_owned()),
+        ("ValidationError", format!("Value '{hush}' at 'webIdentityToken'")),
+    ] {
         let error = failure(403, code, &message).explain(ATTEMPT);
         assert!(error.source.is_none() && !format!("{error:?}").contains("hush"), "{error:?}");
     }

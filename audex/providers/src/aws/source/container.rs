@@ -15,9 +15,12 @@ const MAX_TOKEN: u64 = 16 * 1024;
 /// Returns the address of the server, if the environment names one.
 pub(super) fn address(environment: &BTreeMap<String, String>) -> Result<Option<Url>, ProviderError> {
     let of = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-    let text = match (of("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), of("AWS_CONTAINER_CREDENTIALS_FULL_URI")) {
+    let text = match (of("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), of("AWS_CONTAINER_CREDENTIALS_FULL_URI"))
+    {
         (Some(path), _) if path.starts_with('/') => format!("http://169.254.170.2{path}"),
-        (Some(_), _) => return Err(failed("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with a slash")),
+        (Some(_), _) => {
+            return Err(failed("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with a slash"));
+        }
         (None, Some(url)) => url.clone(),
         (None, None) => return Ok(None),
     };
@@ -36,9 +39,11 @@ pub(in crate::aws) fn authorization(
     environment: &BTreeMap<String, String>,
 ) -> Result<Option<Zeroizing<String>>, ProviderError> {
     let of = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-    let value = match (of("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"), of("AWS_CONTAINER_AUTHORIZATION_TOKEN")) {
+    let value = match (of("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"), of("AWS_CONTAINER_AUTHORIZATION_TOKEN"))
+    {
         (Some(path), _) => {
-            let unreadable = |error| failed("the file with the token for it cannot be read").with_source(error);
+            let unreadable =
+                |error| failed("the file with the token for it cannot be read").with_source(error);
             read_file(path.as_ref(), MAX_TOKEN).map_err(unreadable)?
         }
         (None, Some(token)) => Zeroizing::new(token.clone()),

@@ -23,7 +23,11 @@ impl Profile {
 }
 
 /// Reads a profile. What is in both files is taken from the one with the credentials.
-pub(super) fn read(name: &str, config: Option<&Path>, credentials: Option<&Path>) -> Result<Profile, ProviderError> {
+pub(super) fn read(
+    name: &str,
+    config: Option<&Path>,
+    credentials: Option<&Path>,
+) -> Result<Profile, ProviderError> {
     let mut profile = Profile::default();
     let headers = [format!("profile {name}"), name.to_owned()];
     for (path, headers) in [(config, &headers[..]), (credentials, &headers[1..])] {
@@ -55,12 +59,15 @@ fn collect(text: &str, is_own: impl Fn(&str) -> bool, profile: &mut Profile) {
         }
         if let Some(header) = line.trim_end().strip_prefix('[') {
             let header = header.split(']').next().unwrap_or_default();
-            let words: Vec<&str> = header.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
+            let words: Vec<&str> =
+                header.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
             is_inside = is_own(&words.join(" "));
         } else if let Some((name, value)) = line.split_once('=').filter(|_| is_inside) {
             // A remark may follow after a blank.
             let value = value.trim();
-            let value = [" #", " ;", "\t#", "\t;"].iter().fold(value, |value, mark| value.split(mark).next().unwrap_or(value));
+            let value = [" #", " ;", "\t#", "\t;"]
+                .iter()
+                .fold(value, |value, mark| value.split(mark).next().unwrap_or(value));
             profile.0.insert(name.trim().to_ascii_lowercase(), Zeroizing::new(value.trim().to_owned()));
         }
     }

@@ -48,8 +48,11 @@ pub(in crate::aws) async fn run(
 }
 
 fn failed(why: &str) -> ProviderError {
-    ProviderError::new(ProviderFault::NotLoggedIn, format!("the credential_process of the AWS profile is of no use: {why}"))
-        .with_hint("run the command by hand and look at what it prints")
+    ProviderError::new(
+        ProviderFault::NotLoggedIn,
+        format!("the credential_process of the AWS profile is of no use: {why}"),
+    )
+    .with_hint("run the command by hand and look at what it prints")
 }
 
 /// Splits a command into words, as AWS's tools do: blanks divide, quotes hold together, a backslash takes the next
@@ -89,7 +92,11 @@ mod tests {
             ("a 'b", None),
             ("a\\", None),
         ] {
-            assert_eq!(split(command).as_deref(), words.map(|words| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>()).as_deref(), "{command}");
+            assert_eq!(
+                split(command).as_deref(),
+                words.map(|words| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>()).as_deref(),
+                "{command}"
+            );
         }
     }
 
@@ -100,17 +107,20 @@ mod tests {
 
     #[tokio::test]
     async fn keys_are_read_and_nothing_else() {
-        let environment = [("PATH".to_owned(), "/usr/bin:/bin".to_owned()), ("KEY".to_owned(), "AKIAIOSFODNN7EXAMPLE".to_owned())];
+        let environment = [
+            ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
+            ("KEY".to_owned(), "AKIAexample00000".to_owned()),
+        ];
         let command = r#"sh -c 'echo "{\"Version\":1,\"AccessKeyId\":\"$KEY\",\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\",\"Expiration\":\"2026-01-01T00:00:00Z\"}"'"#;
         let keys = run(command, &environment.into()).await.unwrap();
-        assert_eq!((keys.access_key_id(), keys.session_token()), ("AKIAIOSFODNN7EXAMPLE", Some("t")));
+        assert_eq!((keys.access_key_id(), keys.session_token()), ("AKIAexample00000", Some("t")));
         assert!(keys.expires_at().is_some());
         for (command, why) in [
             ("/nonexistent/program", "cannot be started"),
             ("false", "it failed"),
             ("echo {}", "no JSON"),
             ("yes", "64 KiB"),
-            (r#"echo '{"Version":2,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"hush"}'"#, "Version"),
+            (r#"echo '{"Version":2,"AccessKeyId":"AKIAexample00000","SecretAccessKey":"hush"}'"#, "Version"),
             (r#"echo '{"Version":1,"AccessKeyId":"x","SecretAccessKey":"hush"}'"#, "malformed"),
         ] {
             let error = fails(command).await.to_string();

@@ -1,8 +1,8 @@
 use super::*;
 use std::fs;
 
-const ID: &str = "AKIAIOSFODNN7EXAMPLE";
-const SESSION_ID: &str = "ASIAIOSFODNN7EXAMPLE";
+const ID: &str = "AKIAexample00000";
+const SESSION_ID: &str = "ASIAexample00000";
 const ROLE: &str = "arn:aws:iam::123456789012:role/base";
 
 struct Home(tempfile::TempDir);
@@ -18,7 +18,8 @@ impl Home {
 
     fn source(&self, variables: &[(&str, &str)]) -> BaseSource {
         let home = ("HOME", self.0.path().to_str().unwrap());
-        let pairs = variables.iter().chain([&home]).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let pairs =
+            variables.iter().chain([&home]).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         BaseSource::new(pairs.collect())
     }
 
@@ -62,7 +63,7 @@ web_identity_token_file = /run/token
 [profile sso]
 sso_session = company
 [keys-in-config]
-aws_access_key_id = AKIANOTAPROFILENAMED
+aws_access_key_id = AKIAnotaprofile0
 aws_secret_access_key = x
 [profile broken]
 aws_access_key_id = AKIA
@@ -70,7 +71,7 @@ aws_secret_access_key = hushhush
 [profile endless]
 region = eu-west-3
 ";
-const CREDENTIALS: &str = "[keys]\r\naws_access_key_id=AKIAIOSFODNN7EXAMPLE\r\naws_secret_access_key = a=b\r\n[session]\naws_access_key_id=ASIAIOSFODNN7EXAMPLE\naws_secret_access_key=s\naws_session_token=t\n[default]\naws_access_key_id = AKIADEFAULTDEFAULT00\naws_secret_access_key = d\n";
+const CREDENTIALS: &str = "[keys]\r\naws_access_key_id=AKIAexample00000\r\naws_secret_access_key = a=b\r\n[session]\naws_access_key_id=ASIAexample00000\naws_secret_access_key=s\naws_session_token=t\n[default]\naws_access_key_id = AKIAdefault00000\naws_secret_access_key = d\n";
 
 #[test]
 fn the_nearest_credentials_win() {
@@ -79,7 +80,7 @@ fn the_nearest_credentials_win() {
     assert_eq!(key_of(home.find(&own)), ID);
     assert_eq!(key_of(home.source(&own).with_profile("session").find()), SESSION_ID, "asked for by name");
     assert_eq!(key_of(home.find(&own[2..])), SESSION_ID);
-    assert_eq!(key_of(home.find(&[])), "AKIADEFAULTDEFAULT00");
+    assert_eq!(key_of(home.find(&[])), "AKIAdefault00000");
     assert_eq!(key_of(home.find(&[("AWS_ACCESS_KEY_ID", ""), ("AWS_PROFILE", "keys")])), ID);
     let web = [("AWS_ROLE_ARN", ROLE), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/run/token")];
     assert!(matches!(home.find(&web), Ok(Found::WebIdentity { .. })));
@@ -91,10 +92,14 @@ fn the_nearest_credentials_win() {
 fn profiles_say_how_to_get_keys() {
     let home = Home::new(CONFIG, CREDENTIALS);
     let find = |profile: &str| home.source(&[]).with_profile(profile).find();
-    assert!(matches!(find("process"), Ok(Found::Process(command)) if command == "helper --account \"my own\""));
+    assert!(
+        matches!(find("process"), Ok(Found::Process(command)) if command == "helper --account \"my own\"")
+    );
     assert!(matches!(find("role"), Ok(Found::Role { role_arn, external_id: Some(id), base })
         if role_arn == ROLE && id == "e-1" && matches!(*base, Found::Keys(_))));
-    assert!(matches!(find("role-of-process"), Ok(Found::Role { base, .. }) if matches!(*base, Found::Process(_))));
+    assert!(
+        matches!(find("role-of-process"), Ok(Found::Role { base, .. }) if matches!(*base, Found::Process(_)))
+    );
     assert!(matches!(find("web"), Ok(Found::WebIdentity { .. })));
     for (profile, what, hint) in [
         ("role-of-nobody", "nobody whose keys", "source_profile"),
@@ -124,7 +129,9 @@ fn regions_come_from_profiles_too() {
 #[test]
 fn sessions_are_seen_where_nobody_has_to_be_asked() {
     let home = Home::new(CONFIG, CREDENTIALS);
-    for (profile, chained) in [("keys", false), ("session", true), ("role", true), ("process", false), ("none", false)] {
+    for (profile, chained) in
+        [("keys", false), ("session", true), ("role", true), ("process", false), ("none", false)]
+    {
         assert_eq!(home.source(&[]).with_profile(profile).seems_chained(), chained, "{profile}");
     }
 }
@@ -133,11 +140,18 @@ fn sessions_are_seen_where_nobody_has_to_be_asked() {
 fn containers_are_asked_at_safe_addresses_only() {
     let home = Home::new("", "");
     let full = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-    for good in ["http://127.0.0.1:9/x", "http://localhost:9/", "https://creds.example.com/", "http://169.254.170.23/v1"] {
+    for good in [
+        "http://127.0.0.1:9/x",
+        "http://localhost:9/",
+        "https://creds.example.com/",
+        "http://169.254.170.23/v1",
+    ] {
         assert!(matches!(home.find(&[(full, good)]), Ok(Found::Container(_))), "{good}");
     }
     let relative = [("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x")];
-    assert!(matches!(home.find(&relative), Ok(Found::Container(url)) if url.as_str() == "http://169.254.170.2/v2/x"));
+    assert!(
+        matches!(home.find(&relative), Ok(Found::Container(url)) if url.as_str() == "http://169.254.170.2/v2/x")
+    );
     for bad in ["http://169.254.169.254/", "http://creds.example.com/", "file:///etc/passwd", "x"] {
         assert!(home.find(&[(full, bad)]).is_err(), "{bad}");
     }
@@ -161,9 +175,14 @@ fn files_are_read_within_limits() {
 #[test]
 fn documents_of_others_are_checked() {
     let document = |text: &str, wants_version| given(text.as_bytes(), wants_version);
-    let good = format!(r#"{{"AccessKeyId":"{ID}","SecretAccessKey":"s","Token":"t","Expiration":"2026-01-01T00:00:00Z"}}"#);
+    let good = format!(
+        r#"{{"AccessKeyId":"{ID}","SecretAccessKey":"s","Token":"t","Expiration":"2026-01-01T00:00:00Z"}}"#
+    );
     let keys = document(&good, false).unwrap();
-    assert_eq!((keys.session_token(), keys.expires_at().map(|end| end.timestamp())), (Some("t"), Some(1_767_225_600)));
+    assert_eq!(
+        (keys.session_token(), keys.expires_at().map(|end| end.timestamp())),
+        (Some("t"), Some(1_767_225_600))
+    );
     assert!(document(&good, true).is_err());
     for (from, to) in [(ID, "x"), ("2026-01-01T00:00:00Z", "soon"), ("\"s\"", "\"a\\nb\""), ("{", "[")] {
         assert!(document(&good.replace(from, to), false).is_err(), "{to}");

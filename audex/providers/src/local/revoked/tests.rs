@@ -10,7 +10,10 @@ fn token(number: usize) -> ReplayKey {
 #[tokio::test]
 async fn a_token_stays_revoked_until_its_end_in_every_process() {
     let folder = tempfile::tempdir().unwrap();
-    let (one, other) = (FileRevocationStore::open(folder.path()).unwrap(), FileRevocationStore::open(folder.path()).unwrap());
+    let (one, other) = (
+        FileRevocationStore::open(folder.path()).unwrap(),
+        FileRevocationStore::open(folder.path()).unwrap(),
+    );
     let end = NOW + TimeDelta::minutes(5);
     assert!(!other.is_revoked(token(1), NOW).await.unwrap());
     one.revoke(token(1), end, NOW).await.unwrap();

@@ -31,7 +31,8 @@ impl Site {
                 &format!("[profile app]\nrole_arn = {role}\nsource_profile = base\nregion = us-east-1\n"),
             )?;
             let keys = format!(
-                "[base]\naws_access_key_id = measured\naws_secret_access_key = {}\n",
+                "[base]\naws_access_key_id = AKIA{}\naws_secret_access_key = {}\n",
+                "MEASURED".repeat(2),
                 "measured".repeat(5)
             );
             site.write(".aws/credentials", &keys)?;

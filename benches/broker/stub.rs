@@ -16,7 +16,7 @@ use std::{
 const MAX_BODY: usize = 65_536;
 
 const ANSWER: &str = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
-    <Credentials><AccessKeyId>ASIAMEASURED00000000</AccessKeyId><SecretAccessKey>@SECRET@</SecretAccessKey>\
+    <Credentials><AccessKeyId>ASIA@KEY@</AccessKeyId><SecretAccessKey>@SECRET@</SecretAccessKey>\
     <SessionToken>@SECRET@</SessionToken><Expiration>@EXPIRATION@</Expiration></Credentials>\
     <AssumedRoleUser><AssumedRoleId>AROAMEASURED:session</AssumedRoleId>\
     <Arn>arn:aws:sts::123456789012:assumed-role/app/session</Arn></AssumedRoleUser>\
@@ -62,6 +62,7 @@ fn serve(stream: TcpStream, own: &AtomicU64) -> Option<()> {
         let seconds = body.split('&').find_map(|pair| pair.strip_prefix("DurationSeconds=")?.parse().ok());
         let expires = Utc::now() + TimeDelta::seconds(seconds.unwrap_or(900));
         let answer = ANSWER
+            .replace("@KEY@", &"MEASURED".repeat(2))
             .replace("@SECRET@", &"measured".repeat(5))
             .replace("@EXPIRATION@", &expires.format("%Y-%m-%dT%H:%M:%SZ").to_string());
         let head =

@@ -64,6 +64,11 @@ impl Desktop {
         None
     }
 
+    /// Tells whether this process, or one that started it, is the test inside a session.
+    pub fn is_here() -> bool {
+        std::env::var_os(FOLDER).is_some()
+    }
+
     /// Returns the address of the bus, as `DBUS_SESSION_BUS_ADDRESS` has it for this process.
     pub fn address(&self) -> String {
         address(&self.folder)

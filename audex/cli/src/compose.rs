@@ -16,6 +16,7 @@ use audex_providers::{
     aws::{AwsConfig, AwsProvider, BaseSource, SessionTags},
     local::{LocalProvider, LocalProviderConfig},
 };
+use audex_policy::Provider;
 use axess_audit::log::LogError;
 use std::{ffi::OsString, sync::Arc};
 
@@ -37,15 +38,22 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Opens trail and records, and puts right what crashed sessions left.
+    /// Opens trail and records, with those who mint for the `wanted` providers, and puts right what crashed sessions left.
     ///
     /// Starts threads: signals are held before.
     ///
     /// # Errors
     ///
     /// [`Exit::LocalState`], [`Exit::Tampered`] or [`Exit::Config`].
-    pub fn open(invocation: &Invocation, config: &Config, args: &SessionArgs) -> Result<Self, Failure> {
+    pub fn open(
+        invocation: &Invocation,
+        config: &Config,
+        args: &SessionArgs,
+        wanted: &[Provider],
+    ) -> Result<Self, Failure> {
         let settings = &config.settings;
+        let providers = wanted.iter().map(|&wanted| provider(invocation, settings, args, wanted));
+        let providers = providers.collect::<Result<Vec<_>, _>>()?;
         let paths = invocation.paths()?;
         let sessions = SessionFolder::open(&paths.data).map_err(|error| of_sessions(&error))?;
         let (clock, rng) = (Arc::clone(&invocation.clock), Arc::clone(&invocation.rng));
@@ -58,7 +66,7 @@ impl Broker {
         }
         let issuer = Issuer {
             rules: rules(settings),
-            providers: providers(invocation, settings, args)?,
+            providers,
             trail: Arc::clone(&trail) as Arc<dyn Trail>,
             ledger: RateLedger::new(&paths.data),
             sessions,
@@ -84,24 +92,26 @@ pub fn rules(settings: &Settings) -> IssueRules {
     }
 }
 
-/// Returns who mints. Nobody is talked to.
+/// Returns who mints for a provider.
+///
+/// Nobody is talked to.
 ///
 /// # Errors
 ///
-/// [`Exit::Config`] for a setting that no provider takes.
-pub fn providers(
+/// [`Exit::Config`] for a setting that the provider does not take.
+pub fn provider(
     invocation: &Invocation,
     settings: &Settings,
     args: &SessionArgs,
-) -> Result<Vec<Arc<dyn CredentialProvider>>, Failure> {
-    let aws = AwsProvider::new(aws(invocation, settings, args), Arc::clone(&invocation.clock))
-        .map_err(|error| Failure::new(Exit::Config, format!("aws: {error}")))?;
-    let local = local(invocation, settings)?;
-    let mut providers: Vec<Arc<dyn CredentialProvider>> = vec![Arc::new(aws), Arc::new(local)];
-    for provider in UnavailableProvider::all() {
-        providers.push(Arc::new(provider));
-    }
-    Ok(providers)
+    provider: Provider,
+) -> Result<Arc<dyn CredentialProvider>, Failure> {
+    Ok(match provider {
+        Provider::Aws => Arc::new(aws(invocation, settings, args)?),
+        Provider::Local => Arc::new(local(invocation, settings)?),
+        Provider::Gcp => Arc::new(UnavailableProvider::gcp()),
+        Provider::Azure => Arc::new(UnavailableProvider::azure()),
+        Provider::Vault => Arc::new(UnavailableProvider::vault()),
+    })
 }
 
 /// Returns the local issuer as it is configured.
@@ -117,26 +127,37 @@ pub fn local(invocation: &Invocation, settings: &Settings) -> Result<LocalProvid
     Ok(LocalProvider::new(config, Arc::clone(&invocation.clock), Arc::clone(&invocation.rng)))
 }
 
-fn aws(invocation: &Invocation, settings: &Settings, args: &SessionArgs) -> AwsConfig {
+/// Returns AWS as it is configured.
+///
+/// # Errors
+///
+/// [`Exit::Config`].
+pub fn aws(
+    invocation: &Invocation,
+    settings: &Settings,
+    args: &SessionArgs,
+) -> Result<AwsProvider, Failure> {
     let aws = &settings.aws;
-    let text = |(name, value): (&OsString, &OsString)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()));
+    let text =
+        |(name, value): (&OsString, &OsString)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()));
     let base = BaseSource::new(invocation.surroundings.env().iter().filter_map(text).collect());
     let base = match &aws.profile {
         Some(profile) => base.with_profile(profile),
         None => base,
     };
-    AwsConfig {
+    let config = AwsConfig {
         role_arn: aws.role_arn.clone(),
         region: args.region.clone().or_else(|| aws.region.clone()),
         endpoint_url: aws.endpoint_url.clone(),
         external_id: aws.external_id.clone(),
-        managed_policy_arns: aws.managed_policies.clone(),
         web_identity_token_file: aws.web_identity_token_file.clone(),
         revoker_role_arn: aws.revoker_role_arn.clone(),
         session_tags: if aws.session_tags { SessionTags::default() } else { SessionTags::Off },
         source_identity: aws.source_identity,
         ..AwsConfig::new(base)
-    }
+    };
+    AwsProvider::new(config, Arc::clone(&invocation.clock))
+        .map_err(|error| Failure::new(Exit::Config, format!("aws: {error}")))
 }
 
 /// Returns the failure of an issue.

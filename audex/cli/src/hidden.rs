@@ -56,7 +56,7 @@ fn close(abandoned: &Abandoned, clock: Arc<dyn Clock>, rng: Arc<dyn SecureRng>) 
         return;
     };
     let now = clock.now();
-    if let Ok(trail) = LogTrail::open(&data.join("audit"), &data.join("keys"), clock, rng) {
+    if let Ok(trail) = LogTrail::open(&abandoned.audit_dir, &data.join("keys"), clock, rng) {
         let _ = reconcile_one(&sessions, &trail, id, now);
         let _ = trail.close();
     }

@@ -76,7 +76,7 @@ pub async fn run_command(
         Ok(started) => started,
         Err(failure) => {
             let ending = Ending { reason: Some(failure.message.clone()), ..Ending::default() };
-            broker.issuer.end(lease, SessionStatus::Failed, ending).map_err(|error| of_issue(&error))?;
+            broker.issuer.end(lease, SessionStatus::Failed, ending).await.map_err(|error| of_issue(&error))?;
             return Err(failure);
         }
     };
@@ -84,7 +84,7 @@ pub async fn run_command(
     let mut lease = lease;
     let ended = watch.until_the_end(&mut keeper, &mut lease, &delivered, &folder).await;
     delivered.stop();
-    let finished = finish(invocation, broker, lease, ended, watch.reason());
+    let finished = finish(invocation, broker, lease, ended, watch.reason()).await;
     // The folder goes whatever became of the record, and whoever of the two still can removes it.
     let parted = keeper.finish().await;
     if let (Err(_), Err(error)) = (parted, folder.remove()) {
@@ -144,6 +144,7 @@ async fn start(
         private_folder: folder.path().to_owned(),
         session_id: lease.session_id().to_string(),
         data_dir: invocation.paths()?.data,
+        audit_dir: broker.trail.log().path().to_owned(),
         program: KeeperOrder::THIS_PROGRAM.into(),
     };
     let keeper = Keeper::start(order, Arc::clone(&invocation.clock), signals).await;
@@ -162,7 +163,7 @@ fn of_keeper(error: &KeeperError) -> Failure {
 }
 
 /// Records how it ended.
-fn finish(
+async fn finish(
     invocation: &Invocation,
     broker: &Broker,
     lease: Lease,
@@ -185,7 +186,7 @@ fn finish(
     if let Some(reason) = ending.reason.as_ref().filter(|_| status != SessionStatus::Completed) {
         invocation.output.note(format_args!("session {} {}: {reason}", lease.session_id().short(), lower(status)));
     }
-    let record = broker.issuer.end(lease, status, ending).map_err(|error| of_issue(&error));
+    let record = broker.issuer.end(lease, status, ending).await.map_err(|error| of_issue(&error));
     match (ended, record) {
         (Ok(_), Ok(record)) => Ok(Finished { record: Some(record), code }),
         (Err(error), _) => Err(of_keeper(&error)),

@@ -92,7 +92,9 @@ pub enum ApprovalState {
     Consumed,
 }
 
-/// One request's approval. It is about one digest: a request that differs in anything is another.
+/// One request's approval.
+///
+/// It is about one digest: a request that differs in anything is another.
 ///
 /// ```
 /// use audex_core::approval::{Approval, Vote};
@@ -122,7 +124,9 @@ pub struct Approval {
     state: ApprovalState,
 }
 
-/// Proves that a request was approved. It can be used for one issue.
+/// Proves that a request was approved.
+///
+/// It can be used for one issue.
 ///
 /// ```compile_fail
 /// fn twice(approved: audex_core::approval::Approved) -> [audex_core::approval::Approved; 2] {
@@ -172,7 +176,9 @@ pub enum ApprovalFault {
 }
 
 impl Approval {
-    /// Makes an approval that waits for votes. At least one is required.
+    /// Makes an approval that waits for votes.
+    ///
+    /// At least one is required.
     pub fn new(
         digest: [u8; 32],
         requester: impl Into<String>,
@@ -207,7 +213,9 @@ impl Approval {
         now >= self.expires_at
     }
 
-    /// Counts a vote. One refusal decides.
+    /// Counts a vote.
+    ///
+    /// One refusal decides.
     ///
     /// # Errors
     ///

@@ -77,7 +77,9 @@ impl<'de> Deserialize<'de> for Dollars {
     }
 }
 
-/// Watches one session's spend. Each verdict other than `Within` is given once.
+/// Watches one session's spend.
+///
+/// Each verdict other than `Within` is given once.
 ///
 /// ```
 /// use audex_core::budget::{Budget, Dollars, Verdict};
@@ -119,7 +121,9 @@ impl Budget {
         self.limit
     }
 
-    /// Takes what was spent altogether. A report that is lower than one before changes nothing.
+    /// Takes what was spent altogether.
+    ///
+    /// A report that is lower than one before changes nothing.
     pub fn spent(&mut self, spent: Dollars) -> Verdict {
         let verdict = if spent.0 > self.limit.0 {
             Verdict::Exceeded

@@ -59,8 +59,9 @@ impl LeaseTimes {
         self.deadline
     }
 
-    /// Returns the lifetime to ask for at a time: what is left of the session, in whole seconds, as far as the provider
-    /// gives it.
+    /// Returns the lifetime to ask for at a time.
+    ///
+    /// It is what is left of the session, in whole seconds, as far as the provider gives it.
     pub fn lifetime(&self, now: DateTime<Utc>) -> TimeDelta {
         let left = self.deadline - now;
         let whole = TimeDelta::seconds(left.num_seconds() + i64::from(left.subsec_nanos() > 0));

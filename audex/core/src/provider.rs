@@ -26,16 +26,26 @@ pub trait CredentialProvider: Send + Sync + fmt::Debug {
     /// A refusal that says what would work, when the provider cannot be told exactly this.
     fn shape(&self, grant: &Grant, target: Option<&str>, sources: &[IpNet]) -> Result<Shape, Refusal>;
 
-    /// Mints. The caller checks the answer against the order.
+    /// Mints.
+    ///
+    /// The caller checks the answer against the order.
     fn mint<'a>(&'a self, order: &'a MintOrder) -> ProviderFuture<'a, Minted>;
 
     /// Ends what was minted for a session as far as the provider can.
     fn revoke<'a>(&'a self, order: &'a RevokeOrder) -> ProviderFuture<'a, Revocation>;
 
+    /// Ends what was minted for a session that is over, where that costs nothing; nothing unless a provider has such a way.
+    fn retire<'a>(&'a self, order: &'a RevokeOrder) -> ProviderFuture<'a, Revocation> {
+        let _ = order;
+        Box::pin(std::future::ready(Ok(Revocation::default())))
+    }
+
     /// Tells whether minting would work, and as whom.
     fn check(&self) -> ProviderFuture<'_, Health>;
 
-    /// Returns what the provider's accounting knows to be spent since a time, where there is such a thing. It is late.
+    /// Returns what the provider's accounting knows to be spent since a time, where there is such a thing.
+    ///
+    /// It is late.
     fn spend(&self, since: DateTime<Utc>) -> ProviderFuture<'_, Option<Dollars>> {
         let _ = since;
         Box::pin(std::future::ready(Ok(None)))

@@ -25,7 +25,9 @@ pub enum ReconcileError {
     Trail(#[from] TrailError),
 }
 
-/// Ends, in records and trail, each session that is active and whose process is gone. Returns their records.
+/// Ends, in records and trail, each session that is active and whose process is gone.
+///
+/// Returns their records.
 ///
 /// Looks only at sessions that are not known to be over. A session of `export` has no process: it lasts until its deadline.
 ///

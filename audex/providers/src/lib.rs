@@ -5,7 +5,6 @@
 //! | AWS | [`aws::AwsProvider`] |
 //! | the broker's own tokens | [`local::LocalProvider`] |
 //! | what is not there yet | [`UnavailableProvider`] |
-//! | finding one by name | [`Providers`] |
 //!
 //! What comes from the environment is handed in: nothing here reads the variables of the process.
 //!
@@ -14,8 +13,6 @@
 
 pub mod aws;
 pub mod local;
-mod registry;
 mod unavailable;
 
-pub use registry::Providers;
 pub use unavailable::UnavailableProvider;

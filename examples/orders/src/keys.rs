@@ -1,11 +1,13 @@
+use axess_clock::{Clock, SystemClock};
+use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use std::{fmt, time::Duration};
-use tokio::{sync::Mutex, time::Instant};
+use tokio::sync::Mutex;
 
 /// How old the keys may be before they are read again: an issuer that takes one back is believed that soon.
-const MAX_AGE: Duration = Duration::from_secs(300);
+const MAX_AGE: TimeDelta = TimeDelta::minutes(5);
 /// How far reads are apart that strangers can cause, with tokens that name a key nobody has.
-const BETWEEN_READS: Duration = Duration::from_secs(5);
+const BETWEEN_READS: TimeDelta = TimeDelta::seconds(5);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The public keys of the issuer, from a URL or a file.
@@ -18,7 +20,7 @@ pub(crate) struct Keys {
 #[derive(Default)]
 struct Cached {
     set: Option<JwkSet>,
-    read_at: Option<Instant>,
+    read_at: Option<DateTime<Utc>>,
 }
 
 /// Says that there are no keys, and so nothing can be decided.
@@ -36,7 +38,9 @@ impl Keys {
     /// Finds a key; looks again when there is none of that name, since the issuer may have a new one.
     pub(crate) async fn find(&self, id: &str) -> Result<Option<Jwk>, NoKeys> {
         let mut cached = self.cached.lock().await;
-        let age = cached.read_at.map(|at| at.elapsed());
+        let now = SystemClock.now();
+        // A clock that was set back does not keep old keys for longer.
+        let age = cached.read_at.map(|at| (now - at).abs());
         let found = cached.set.as_ref().and_then(|set| set.find(id)).cloned();
         let is_due = match (age, &found) {
             (None, _) => true,
@@ -46,7 +50,7 @@ impl Keys {
         if !is_due {
             return if cached.set.is_some() { Ok(found) } else { Err(NoKeys) };
         }
-        cached.read_at = Some(Instant::now());
+        cached.read_at = Some(now);
         // While the issuer cannot be asked, what it said last holds: its tokens are short-lived.
         if let Some(set) = self.read().await {
             cached.set = Some(set);

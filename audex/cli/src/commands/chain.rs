@@ -103,7 +103,10 @@ pub(super) fn run(invocation: &Invocation, args: ChainArgs) -> Outcome {
     if args.session.dry_run {
         return plans(invocation, &config, &args, &checked);
     }
-    let broker = Broker::open(invocation, &config, &args.session)?;
+    let mut wanted: Vec<Provider> = checked.iter().map(|step| step.request.request.provider()).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let broker = Broker::open(invocation, &config, &args.session, &wanted)?;
     for step in &checked {
         broker.issuer.plan(&step.request).map_err(|error| named(of_issue(&error), &step.name))?;
     }
@@ -156,7 +159,7 @@ fn plans(invocation: &Invocation, config: &Config, args: &ChainArgs, steps: &[Ch
         let plan = plan.map_err(|failure| named(failure, &step.name))?;
         code = code.max(dry_run::code(&plan));
         if invocation.output.is_json() {
-            documents.push(json!({ "step": step.name, "plan": dry_run::document(&step.request, &plan) }));
+            documents.push(json!({ "step": step.name, "plan": dry_run::document(invocation, &step.request, &plan) }));
         } else {
             invocation.output.line(format_args!("step {}", step.name))?;
             dry_run::text(invocation, &step.request, &plan)?;

@@ -1,21 +1,23 @@
 //! `tryaudex clean`: nothing is kept for longer than it is needed.
 
-use super::{Invocation, Since};
+use super::{Invocation, Since, run::SessionArgs, runtime};
 use crate::{
-    compose::{of_sessions, of_trail},
-    config::Paths,
+    compose::{aws, of_sessions, of_trail},
+    config::{Paths, Settings},
     exit::{Exit, Failure, Outcome, SUCCESS},
     output::printable,
     private_folder::{FolderPlaces, leftover},
 };
 use audex_core::{
+    Fate,
     audit::LogTrail,
     reconcile,
-    session::{SessionFolder, SessionId, SessionStoreError},
+    session::{SessionFolder, SessionId, SessionRecord, SessionStoreError},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use std::{
+    collections::BTreeSet,
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -60,6 +62,7 @@ struct Removed {
     folders: Vec<PathBuf>,
     files: Vec<PathBuf>,
     audit_segments: u64,
+    denials: Vec<String>,
 }
 
 pub(super) fn run(invocation: &Invocation, args: &CleanArgs) -> Outcome {
@@ -72,6 +75,7 @@ pub(super) fn run(invocation: &Invocation, args: &CleanArgs) -> Outcome {
         if !args.dry_run {
             trail(invocation, &paths, &log, &sessions, config.settings.audit.retention_days, &mut removed)?;
         }
+        denials(invocation, &config.settings, &sessions, &mut removed)?;
         let before = args.older_than.before(invocation.now());
         records(invocation, args, &sessions, before, &mut removed)?;
         folders(&paths, &sessions, &mut removed)?;
@@ -113,6 +117,41 @@ fn trail(
         }
     }
     trail.close().map_err(|error| of_trail(&error))
+}
+
+/// Removes the denials that revoked sessions left at AWS, once what they deny has expired.
+///
+/// Nobody is asked unless a record says that there is one.
+fn denials(
+    invocation: &Invocation,
+    settings: &Settings,
+    sessions: &SessionFolder,
+    removed: &mut Removed,
+) -> Result<(), Failure> {
+    let (records, _) = sessions.recent(usize::MAX).map_err(|error| of_sessions(&error))?;
+    let is_denied = |record: &&SessionRecord| {
+        let is_expired = record.provider_expiry().is_some_and(|expiry| expiry <= invocation.now());
+        is_expired && record.credentials.iter().any(|one| matches!(one.fate, Some(Fate::Denied { .. })))
+    };
+    let targets: BTreeSet<Option<String>> =
+        records.iter().filter(is_denied).map(|record| record.target.clone()).collect();
+    if targets.is_empty() || settings.aws.revoker_role_arn.is_none() {
+        return Ok(());
+    }
+    if removed.dry_run {
+        invocation.output.note("denials of revoked sessions at AWS are not looked for in a dry run");
+        return Ok(());
+    }
+    let aws = aws(invocation, settings, &SessionArgs::default())?;
+    let runtime = runtime()?;
+    for target in targets {
+        match runtime.block_on(aws.remove_expired_denies(target.as_deref())) {
+            Ok(names) => removed.denials.extend(names),
+            // What is denied has expired: it does no harm, and is tried again.
+            Err(error) => invocation.output.warn(format_args!("denials are left at AWS: {error}")),
+        }
+    }
+    Ok(())
 }
 
 fn records(
@@ -213,9 +252,12 @@ fn told(invocation: &Invocation, removed: &Removed) -> Outcome {
         output.line(printable(&path.display().to_string()))?;
     }
     let done = if removed.dry_run { "would be removed" } else { "removed" };
-    let Removed { ended, records, folders, files, audit_segments, .. } = removed;
+    let Removed { ended, records, folders, files, audit_segments, denials, .. } = removed;
     if !ended.is_empty() {
         output.line(format_args!("{} sessions whose process was gone ended", ended.len()))?;
+    }
+    for denial in denials {
+        output.line(format_args!("the denial {} at AWS removed", printable(denial)))?;
     }
     output.line(format_args!(
         "{} records, {} folders, {} files, {audit_segments} audit segments {done}",

@@ -2,11 +2,13 @@
 
 use super::{Invocation, run::SessionArgs};
 use crate::{
-    compose::{of_issue, providers, rules},
+    compose::{of_issue, provider, rules},
     config::Settings,
+    environment::{EmptyPlaces, for_child},
     exit::{Exit, Failure, Outcome, SUCCESS},
+    output::printable,
 };
-use audex_core::{IssueError, IssueRequest, Plan, plan};
+use audex_core::{IssueRequest, Plan, plan};
 use serde_json::{Value, json};
 
 /// Prints the plan of a request.
@@ -18,7 +20,7 @@ pub(super) fn show(
 ) -> Outcome {
     let plan = plan_of(invocation, settings, session, request)?;
     if invocation.output.is_json() {
-        invocation.output.json(&document(request, &plan))?;
+        invocation.output.json(&document(invocation, request, &plan))?;
     } else {
         text(invocation, request, &plan)?;
     }
@@ -33,9 +35,7 @@ pub(super) fn plan_of(
     request: &IssueRequest,
 ) -> Result<Plan, Failure> {
     let kind = request.request.provider();
-    let providers = providers(invocation, settings, session)?;
-    let provider = providers.iter().find(|provider| provider.provider() == kind);
-    let provider = provider.ok_or_else(|| of_issue(&IssueError::NoProvider(kind)))?;
+    let provider = provider(invocation, settings, session, kind)?;
     plan(&rules(settings), provider.as_ref(), request, invocation.now()).map_err(|denial| of_issue(&denial.into()))
 }
 
@@ -45,7 +45,7 @@ pub(super) const fn code(plan: &Plan) -> u8 {
 }
 
 /// Returns a plan as JSON.
-pub(super) fn document(request: &IssueRequest, plan: &Plan) -> Value {
+pub(super) fn document(invocation: &Invocation, request: &IssueRequest, plan: &Plan) -> Value {
     // A document that is JSON is shown as what it is.
     let policy: Value = serde_json::from_str(&plan.shape.document).unwrap_or_else(|_| plan.shape.document.clone().into());
     json!({
@@ -62,7 +62,16 @@ pub(super) fn document(request: &IssueRequest, plan: &Plan) -> Value {
         }),
         "findings": plan.findings,
         "notes": plan.shape.notes,
+        "environment_without": taken(invocation),
     })
+}
+
+/// Returns the names of the variables that the command would not inherit.
+fn taken(invocation: &Invocation) -> Vec<String> {
+    let ambient = invocation.surroundings.env().iter().map(|(name, value)| (name.clone(), value.clone()));
+    // Where the empty places are makes no difference to what is taken out.
+    let environment = for_child(ambient, &EmptyPlaces::below("/".as_ref()));
+    environment.taken().iter().map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
 /// Prints a plan in words.
@@ -92,6 +101,10 @@ pub(super) fn text(invocation: &Invocation, request: &IssueRequest, plan: &Plan)
     }
     for finding in &plan.findings {
         output.line(format_args!("warning    {}: {}", finding.subject, finding.message))?;
+    }
+    let taken = taken(invocation);
+    if !taken.is_empty() {
+        output.line(format_args!("without    {}", printable(&taken.join(", "))))?;
     }
     output.line(format_args!("policy     {}", plan.shape.document))
 }

@@ -108,7 +108,7 @@ fn print(
     form: ExportForm,
     to: Option<&Path>,
 ) -> Outcome {
-    let broker = Broker::open(invocation, config, session)?;
+    let broker = Broker::open(invocation, config, session, &[request.request.provider()])?;
     let printed = super::runtime()?.block_on(async {
         let lease = tokio::select! {
             lease = issue(&broker, request) => lease?,
@@ -123,7 +123,7 @@ fn print(
         });
         if let Err(failure) = written {
             let ending = Ending { reason: Some(failure.message.clone()), ..Ending::default() };
-            broker.issuer.end(lease, SessionStatus::Failed, ending).map_err(|error| of_issue(&error))?;
+            broker.issuer.end(lease, SessionStatus::Failed, ending).await.map_err(|error| of_issue(&error))?;
             return Err(failure);
         }
         let record = broker.issuer.hand_over(lease).map_err(|error| of_issue(&error))?;

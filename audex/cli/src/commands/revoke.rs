@@ -10,8 +10,9 @@ use crate::{
 };
 use audex_core::{
     Fate, Revocation,
-    session::{SessionGuard, SessionId, SessionRecord},
+    session::{SessionFolder, SessionGuard, SessionId, SessionRecord},
 };
+use audex_policy::Provider;
 use clap::Args;
 use serde_json::json;
 use std::time::Duration;
@@ -46,8 +47,13 @@ pub struct RevokeArgs {
 /// Runs it.
 pub(super) fn run(invocation: &Invocation, args: RevokeArgs) -> Outcome {
     let config = invocation.config()?;
-    let broker = Broker::open(invocation, &config, &SessionArgs::default())?;
-    let ids = chosen(invocation, &broker, &args)?;
+    let sessions = SessionFolder::open(&invocation.paths()?.data).map_err(|error| of_sessions(&error))?;
+    let ids = chosen(invocation, &sessions, &args)?;
+    let mut wanted: Vec<Provider> =
+        ids.iter().filter_map(|id| Some(sessions.load(*id).ok()?.provider)).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let broker = Broker::open(invocation, &config, &SessionArgs::default(), &wanted)?;
     let mut revoked = Vec::new();
     let outcome = super::runtime()?.block_on(async {
         for id in ids {
@@ -60,8 +66,11 @@ pub(super) fn run(invocation: &Invocation, args: RevokeArgs) -> Outcome {
     outcome.map(|()| if revoked.iter().all(|(_, revocation)| revocation.is_complete()) { SUCCESS } else { Exit::CheckFailed.code() })
 }
 
-fn chosen(invocation: &Invocation, broker: &Broker, args: &RevokeArgs) -> Result<Vec<SessionId>, Failure> {
-    let sessions = &broker.issuer.sessions;
+fn chosen(
+    invocation: &Invocation,
+    sessions: &SessionFolder,
+    args: &RevokeArgs,
+) -> Result<Vec<SessionId>, Failure> {
     if !args.all {
         let found = args.sessions.iter().map(|prefix| sessions.find(prefix));
         return found.collect::<Result<_, _>>().map_err(|error| of_sessions(&error));

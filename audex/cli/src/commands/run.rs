@@ -27,31 +27,33 @@ use std::{
     os::fd::OwnedFd,
 };
 
+/// The heading of the session's arguments in the help.
+const SESSION: &str = "The session";
+
 /// What a session takes beside what it asks for.
 ///
 /// ```
 /// assert!(audex_cli::commands::run::SessionArgs::default().ttl.is_none());
 /// ```
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "The session")]
 pub struct SessionArgs {
     /// How long it may live, as in 90s, 15m or 1h30m [default: the profile's, else $AUDEX_TTL, else default_ttl, else 15m]
-    #[arg(long, short, value_name = "TTL")]
+    #[arg(help_heading = SESSION, long, short, value_name = "TTL")]
     pub ttl: Option<Ttl>,
     /// AWS role to assume [default: $AUDEX_ROLE_ARN, else aws.role_arn]
-    #[arg(long, value_name = "ARN")]
+    #[arg(help_heading = SESSION, long, value_name = "ARN")]
     pub role_arn: Option<String>,
     /// Audience of a token of the local issuer [default: local.audience]
-    #[arg(long, value_name = "AUDIENCE", conflicts_with = "role_arn")]
+    #[arg(help_heading = SESSION, long, value_name = "AUDIENCE", conflicts_with = "role_arn")]
     pub audience: Option<String>,
     /// AWS region [default: $AUDEX_REGION, else aws.region]
-    #[arg(long, value_name = "REGION")]
+    #[arg(help_heading = SESSION, long, value_name = "REGION")]
     pub region: Option<String>,
     /// Spend in US dollars that ends the session; advisory, because providers account late [default: budget.limit_usd]
-    #[arg(long, value_name = "USD")]
+    #[arg(help_heading = SESSION, long, value_name = "USD")]
     pub budget: Option<Dollars>,
     /// Print what would be granted, who would have to approve and what the provider would be told; ask nobody
-    #[arg(long)]
+    #[arg(help_heading = SESSION, long)]
     pub dry_run: bool,
 }
 
@@ -153,7 +155,7 @@ pub(super) fn run(invocation: &Invocation, args: RunArgs) -> Outcome {
         return Err(Failure::new(Exit::Usage, "there is no command to run")
             .with_help("write it after --, as in tryaudex run --allow s3:GetObject -- aws s3 ls"));
     }
-    let broker = Broker::open(invocation, &config, session)?;
+    let broker = Broker::open(invocation, &config, session, &[request.request.provider()])?;
     let command = SessionCommand { words: args.command, check_budget_every: settings.budget.check_every };
     let stdout = invocation.output.is_json().then(Aside::begin).transpose()?;
     let finished = super::runtime()?.block_on(run_command(invocation, &broker, &signals, &request, command));

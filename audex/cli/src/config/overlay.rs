@@ -27,7 +27,7 @@ pub struct Variable {
 
 impl Variable {
     /// Lists every one.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         read("AUDEX_CONFIG", "the configuration file, as --config"),
         read("AUDEX_PROVIDER", "who mints, as --provider"),
         read("AUDEX_ROLE_ARN", "the AWS role to assume, as aws.role_arn"),
@@ -41,8 +41,9 @@ impl Variable {
         read("XDG_RUNTIME_DIR", "where the private folders of running sessions are"),
         set("AUDEX_TOKEN", "the token of the local issuer"),
         set("AUDEX_TOKEN_FILE", "the file that holds it"),
-        set("AUDEX_SESSION_ID", "the session the command runs in"),
-        set("AUDEX_DEADLINE", "when the session ends"),
+        set("AUDEX_TOKEN_PROCESS", "the command that prints it"),
+        set("AUDEX_TOKEN_URL", "the address that answers with it"),
+        set("AUDEX_TOKEN_URL_AUTHORIZATION_FILE", "the file of the secret to ask there with"),
     ];
 }
 

@@ -63,16 +63,12 @@ fn aws(table: Section<'_>, none: AwsSettings) -> AwsSettings {
         region: table.name("region"),
         endpoint_url: address(&table, "endpoint_url"),
         external_id: table.name("external_id"),
-        managed_policies: table.names("managed_policies"),
         web_identity_token_file: file(&table, "web_identity_token_file"),
         profile: table.name("profile"),
         revoker_role_arn: arn("revoker_role_arn"),
         session_tags: table.flag("session_tags").unwrap_or(none.session_tags),
         source_identity: table.flag("source_identity").unwrap_or(none.source_identity),
     };
-    if settings.managed_policies.len() > audex_policy::compile::aws::MAX_MANAGED {
-        table.missing("managed_policies", "AWS takes 10 at most");
-    }
     if settings.profile.is_some() && settings.web_identity_token_file.is_some() {
         table.missing("profile", "this and web_identity_token_file are two ways to ask; write one of them");
     }

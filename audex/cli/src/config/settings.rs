@@ -65,8 +65,6 @@ pub struct AwsSettings {
     pub endpoint_url: Option<String>,
     /// What the role's owner gave us to say.
     pub external_id: Option<String>,
-    /// Managed policies that limit the session as well, by their ARNs; at most ten.
-    pub managed_policies: Vec<String>,
     /// The file of a workload's token, to assume the role with instead of keys.
     pub web_identity_token_file: Option<PathBuf>,
     /// The profile in the files of the AWS CLI whose keys are used to ask.

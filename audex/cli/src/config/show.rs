@@ -49,7 +49,6 @@ fn values(settings: &Settings) -> Vec<(String, Value)> {
         ("aws.endpoint_url", json!(aws.endpoint_url)),
         // It keeps others from using the role through us, but it is no secret to the one who configured it.
         ("aws.external_id", json!(aws.external_id)),
-        ("aws.managed_policies", json!(aws.managed_policies)),
         ("aws.web_identity_token_file", json!(aws.web_identity_token_file)),
         ("aws.profile", json!(aws.profile)),
         ("aws.revoker_role_arn", json!(aws.revoker_role_arn)),

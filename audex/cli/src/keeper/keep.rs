@@ -58,7 +58,7 @@ const OUTLIVED: [Signal; 13] = [
 ///
 /// ```
 /// use audex_cli::keeper::Abandoned;
-/// let abandoned = Abandoned { session_id: "1".to_owned(), data_dir: "/data".into(), ended: None };
+/// let abandoned = Abandoned { session_id: "1".to_owned(), data_dir: "/data".into(), audit_dir: "/log".into(), ended: None };
 /// assert!(abandoned.ended.is_none(), "there never was a command");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Abandoned {
     pub session_id: String,
     /// Where its record is.
     pub data_dir: PathBuf,
+    /// Where the audit log is.
+    pub audit_dir: PathBuf,
     /// How the command ended; none if it never started.
     pub ended: Option<Ended>,
 }
@@ -117,7 +119,12 @@ async fn keep_session(folder: &Path, clock: Arc<dyn Clock>) -> Result<Option<Aba
         Ok(Ok(_)) | Err(_) => return Err(KeeperError::NotKept("no order came".to_owned())),
     };
     let mut abandoned =
-        Abandoned { session_id: order.session_id.clone(), data_dir: order.data_dir(), ended: None };
+        Abandoned {
+            session_id: order.session_id.clone(),
+            data_dir: order.data_dir(),
+            audit_dir: order.audit_dir(),
+            ended: None,
+        };
     let started = start(order, &mut link);
     if let Some((kept, terms)) = started {
         let mut session = Session { kept, link, wrapper, waking: 0 };

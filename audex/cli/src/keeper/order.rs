@@ -23,6 +23,7 @@ use std::{
 ///     private_folder: "/run/user/1000/audex/1".into(),
 ///     session_id: "1".to_owned(),
 ///     data_dir: "/home/me/.local/share/audex".into(),
+///     audit_dir: "/home/me/.local/share/audex/audit".into(),
 ///     program: KeeperOrder::THIS_PROGRAM.into(),
 /// };
 /// assert!(!format!("{order:?}").contains("s3cret"));
@@ -42,6 +43,8 @@ pub struct KeeperOrder {
     pub session_id: String,
     /// Where the session records are.
     pub data_dir: PathBuf,
+    /// Where the audit log is.
+    pub audit_dir: PathBuf,
     /// The program that is started as keeper, with the arguments `__keeper` and the private folder.
     pub program: PathBuf,
 }

@@ -53,6 +53,7 @@ pub(super) struct Order {
     pub(super) group: i32,
     pub(super) session_id: String,
     pub(super) data_dir: Text,
+    pub(super) audit_dir: Text,
 }
 
 impl Order {
@@ -67,11 +68,16 @@ impl Order {
             group,
             session_id: order.session_id.clone(),
             data_dir: Text(order.data_dir.clone().into_os_string()),
+            audit_dir: Text(order.audit_dir.clone().into_os_string()),
         }
     }
 
     pub(super) fn data_dir(&self) -> PathBuf {
         PathBuf::from(&self.data_dir.0)
+    }
+
+    pub(super) fn audit_dir(&self) -> PathBuf {
+        PathBuf::from(&self.audit_dir.0)
     }
 }
 

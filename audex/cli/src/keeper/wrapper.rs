@@ -194,7 +194,7 @@ impl Keeper {
         self.end(Cause::Stopped(why));
     }
 
-    /// Parts from the keeper, which removes the private folder and exits. Called when the end has been recorded.
+    /// Parts from the keeper, once the end is recorded; it removes the private folder and exits.
     ///
     /// A keeper that is dropped instead thinks its wrapper was killed, and ends and records what there is.
     ///

@@ -85,6 +85,13 @@ fn clients_start_us_to_get_a_document() {
 }
 
 #[test]
+fn clients_start_a_process_of_the_session() {
+    let Some(account) = cloud::shared("clients_start_a_process_of_the_session") else { return };
+    let home = cloud::home(&account);
+    assert_eq!(home.printed(&format!("run {LIST_ALPHA} --deliver process"), BOTH), granted("custom-process"));
+}
+
+#[test]
 fn a_role_that_does_not_trust_us_is_explained() {
     let Some(account) = cloud::shared("a_role_that_does_not_trust_us_is_explained") else { return };
     let home = cloud::home(&account);

@@ -22,4 +22,6 @@ mod killed;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
+mod revoked;
+#[cfg(test)]
 mod service;

@@ -108,3 +108,22 @@ fn a_token_ends_with_its_session() {
     };
     wait_until("the token is refused", || status().trim() == "401 401 401");
 }
+
+/// The commands of the example's README, typed as they are there: only the ports are others.
+#[test]
+fn the_readme_of_the_service_is_right() {
+    let readme = include_str!("../../../../examples/orders/README.md");
+    let mut home = Home::new();
+    let Some(service) = Service::start(&home) else { return };
+    home.set("NO_PROXY", "127.0.0.1");
+    let (_, rest) = readme.split_once("```sh\n").unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tryaudex"), home.path().join("bin/tryaudex")).unwrap();
+    let script = block.replace("http://127.0.0.1:3004", &service.url);
+    let output = home.program("sh").args(["-ec", &script]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let promised: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("# {")).collect();
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let given: Vec<&str> = answers.lines().filter_map(|line| line.strip_prefix('{')).collect();
+    assert_eq!((given.len(), given), (3, promised));
+}

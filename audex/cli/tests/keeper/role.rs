@@ -84,6 +84,7 @@ fn order(command: Vec<OsString>, clock: &dyn Clock) -> KeeperOrder {
         private_folder: folder("FOLDER"),
         session_id: "one".to_owned(),
         data_dir: folder("DATA"),
+        audit_dir: folder("DATA"),
         program: said("PROGRAM").unwrap_or(KeeperOrder::THIS_PROGRAM.into()).into(),
     }
 }

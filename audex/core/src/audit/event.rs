@@ -9,7 +9,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// What happened to a session. No event holds a secret.
+/// What happened to a session.
+///
+/// No event holds a secret.
 ///
 /// In JSON each is an object with `event_type` and the fields of its variant, beside those of the envelope.
 ///

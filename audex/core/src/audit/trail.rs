@@ -15,7 +15,9 @@ use std::{
     sync::Arc,
 };
 
-/// Where evidence goes. When this returns, the event is kept.
+/// Where evidence goes.
+///
+/// When this returns, the event is kept.
 pub trait Trail: Send + Sync + fmt::Debug {
     /// Records an event.
     ///

@@ -7,7 +7,9 @@ const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 /// The longest public id.
 const MAX_ID: usize = 256;
 
-/// Says how an answer differs from the order. Such a credential is not handed over.
+/// Says how an answer differs from the order.
+///
+/// Such a credential is not handed over.
 ///
 /// ```
 /// use audex_core::Mismatch;

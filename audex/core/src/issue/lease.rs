@@ -77,19 +77,26 @@ impl Issuer {
         Ok(())
     }
 
-    /// Records how a session ended, and lets go of it.
+    /// Has the provider retire the credential, records how the session ended, and lets go of it.
     ///
     /// # Errors
     ///
     /// [`IssueError`] when that cannot be recorded; it is over all the same, and found by
     /// [`reconcile`](crate::reconcile()) later.
-    pub fn end(
+    pub async fn end(
         &self,
         lease: Lease,
         status: SessionStatus,
         ending: Ending,
     ) -> Result<SessionRecord, IssueError> {
         let Lease { mut record, guard, .. } = lease;
+        if let (Some(order), Ok(provider)) =
+            (self.revoke_order(&record, self.clock.now()), self.provider(record.provider))
+        {
+            // A credential that is not retired expires.
+            let retired = provider.retire(&order).await.unwrap_or_default();
+            record.take_fates(&retired);
+        }
         self.finish(&mut record, &guard, status, ending)?;
         self.sessions.release(guard)?;
         Ok(record)

@@ -6,7 +6,9 @@ use crate::{
 use audex_policy::Request;
 use sha2::{Digest, Sha256};
 
-/// What somebody asks for. Every way in builds one, and none of them holds a rule.
+/// What somebody asks for.
+///
+/// Every way in builds one, and none of them holds a rule.
 ///
 /// ```
 /// use audex_core::{IssueRequest, Requester, session::{Delivery, EntryPoint}};

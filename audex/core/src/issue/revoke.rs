@@ -30,10 +30,7 @@ impl Issuer {
             fates: revocation.fates.clone(),
         };
         self.trail.record(who, event)?;
-        for credential in &mut record.credentials {
-            let fate = revocation.fates.iter().find(|(id, _)| *id == credential.id);
-            credential.fate = fate.map(|(_, fate)| fate.clone()).or(credential.fate.take());
-        }
+        record.take_fates(&revocation);
         let Some(guard) = guard else { return Ok((record, revocation)) };
         if record.status.is_over() {
             self.sessions.save(&guard, &record)?;
@@ -57,20 +54,23 @@ impl Issuer {
         Ok(record)
     }
 
+    /// Returns the order to end what of a session still works, if anything does.
+    pub(super) fn revoke_order(&self, record: &SessionRecord, now: DateTime<Utc>) -> Option<RevokeOrder> {
+        let alive = || record.credentials.iter().filter(|credential| now < credential.expires_at);
+        Some(RevokeOrder {
+            session_id: record.session_id,
+            target: record.target.clone(),
+            credential_ids: alive().map(|credential| credential.id.clone()).collect(),
+            expires_at: alive().map(|credential| credential.expires_at).max()?,
+        })
+    }
+
     async fn revoke_credentials(&self, record: &SessionRecord, now: DateTime<Utc>) -> Revocation {
         let (alive, expired): (Vec<_>, Vec<_>) =
             record.credentials.iter().partition(|credential| now < credential.expires_at);
         let mut fates: Vec<(String, Fate)> =
             expired.into_iter().map(|credential| (credential.id.clone(), Fate::Dead)).collect();
-        let Some(expires_at) = alive.iter().map(|credential| credential.expires_at).max() else {
-            return Revocation { fates };
-        };
-        let order = RevokeOrder {
-            session_id: record.session_id,
-            target: record.target.clone(),
-            credential_ids: alive.iter().map(|credential| credential.id.clone()).collect(),
-            expires_at,
-        };
+        let Some(order) = self.revoke_order(record, now) else { return Revocation { fates } };
         let revoked = match self.provider(record.provider) {
             Ok(provider) => provider.revoke(&order).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),

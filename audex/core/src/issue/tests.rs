@@ -155,7 +155,7 @@ fn a_session_from_its_request_to_its_end() {
     assert_eq!(bench.issuer.sessions.live().unwrap(), [lease.session_id()]);
     bench.clock.advance(Duration::from_secs(7));
     let ending = Ending { exit_code: Some(0), ..Ending::default() };
-    let record = bench.issuer.end(lease, SessionStatus::Completed, ending).unwrap();
+    let record = block_on(bench.issuer.end(lease, SessionStatus::Completed, ending)).unwrap();
     assert_eq!(bench.issuer.sessions.load(record.session_id).unwrap(), record);
     assert!(bench.issuer.sessions.live().unwrap().is_empty());
     assert_eq!(bench.event_names(), ["SessionCreated", "CredentialsIssued", "SessionEnded"]);

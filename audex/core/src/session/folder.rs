@@ -1,13 +1,15 @@
-use super::{ParseSessionIdError, SCHEMA_VERSION, SessionId, SessionRecord};
+mod files;
+#[cfg(test)]
+mod tests;
+
+use super::{ParseSessionIdError, SessionId, SessionRecord};
+use files::{failed, ids_in, is_still_at, read, read_limited, write_synced};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
-
-/// The longest record that is read, in bytes.
-const MAX_RECORD: u64 = 256 * 1_024;
 
 /// How many characters of an id a person has to type.
 const MIN_PREFIX: usize = 4;
@@ -283,7 +285,9 @@ impl SessionFolder {
         Ok(records.filter(|record| !record.status.is_over()).collect())
     }
 
-    /// Asks whoever keeps a session to end it. They look several times a second.
+    /// Asks whoever keeps a session to end it.
+    ///
+    /// They look several times a second.
     ///
     /// # Errors
     ///
@@ -304,7 +308,9 @@ impl SessionFolder {
         }
     }
 
-    /// Removes the record of a session that is over. Returns whether it did.
+    /// Removes the record of a session that is over.
+    ///
+    /// Returns whether it did.
     ///
     /// # Errors
     ///
@@ -341,70 +347,3 @@ impl SessionGuard {
         self.id
     }
 }
-
-fn is_still_at(file: &File, path: &Path) -> bool {
-    let there = fs::metadata(path);
-    matches!((file.metadata(), there), (Ok(ours), Ok(there)) if ours.dev() == there.dev() && ours.ino() == there.ino())
-}
-
-/// Returns the ids that files of a folder are named after.
-fn ids_in(folder: &Path, suffix: &str) -> Result<Vec<SessionId>, SessionStoreError> {
-    let entries = fs::read_dir(folder).map_err(failed("list", folder))?;
-    let mut ids = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(failed("list", folder))?.file_name();
-        let id = name
-            .to_str()
-            .and_then(|name| name.strip_suffix(suffix))
-            .and_then(|name| name.parse::<SessionId>().ok());
-        ids.extend(id);
-    }
-    Ok(ids)
-}
-
-fn read(path: &Path) -> Result<Option<SessionRecord>, SessionStoreError> {
-    let unreadable = |why: String| SessionStoreError::Unreadable { path: path.to_owned(), why };
-    let text = match read_limited(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error.to_string())),
-    };
-    #[derive(serde::Deserialize)]
-    struct Versioned {
-        schema_version: u32,
-    }
-    let versioned: Versioned =
-        serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
-    if versioned.schema_version > SCHEMA_VERSION {
-        let why = format!(
-            "it has version {}, and this program reads up to {SCHEMA_VERSION}: use the newer program",
-            versioned.schema_version
-        );
-        return Err(unreadable(why));
-    }
-    serde_json::from_slice(&text).map(Some).map_err(|error| unreadable(error.to_string()))
-}
-
-fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_RECORD + 1).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_RECORD {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than any record"));
-    }
-    Ok(bytes)
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_data()
-}
-
-fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SessionStoreError {
-    let path = path.to_owned();
-    move |source| SessionStoreError::Io { what, path, source }
-}
-
-#[cfg(test)]
-mod tests;

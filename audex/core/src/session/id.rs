@@ -27,7 +27,9 @@ pub struct SessionId(Uuid);
 pub struct ParseSessionIdError;
 
 impl SessionId {
-    /// Makes a new one. It is random from its first character on, so that its beginning tells sessions apart.
+    /// Makes a new one.
+    ///
+    /// It is random from its first character on, so that its beginning tells sessions apart.
     pub fn generate(rng: &(impl SecureRng + ?Sized)) -> Self {
         Self(uuid::Builder::from_random_bytes(random_array(rng)).into_uuid())
     }

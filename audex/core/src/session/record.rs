@@ -1,10 +1,12 @@
 use super::{SessionId, SessionStatus};
-use crate::{Fate, Requester, Ttl, budget::Dollars};
+use crate::{Fate, Requester, Revocation, Ttl, budget::Dollars};
 use audex_policy::{Grant, Provider};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// The version of what is written. A reader takes this one and those before it.
+/// The version of what is written.
+///
+/// A reader takes this one and those before it.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// How a credential reaches whoever uses it.
@@ -173,6 +175,15 @@ impl SessionRecord {
     /// Returns when the last credential stops working at the provider, if one was minted.
     pub fn provider_expiry(&self) -> Option<DateTime<Utc>> {
         self.credentials.iter().map(|credential| credential.expires_at).max()
+    }
+
+    /// Takes over what became of its credentials.
+    pub fn take_fates(&mut self, revocation: &Revocation) {
+        for credential in &mut self.credentials {
+            if let Some((_, fate)) = revocation.fates.iter().find(|(id, _)| *id == credential.id) {
+                credential.fate = Some(fate.clone());
+            }
+        }
     }
 
     /// Adds a credential.

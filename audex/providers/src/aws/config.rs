@@ -45,9 +45,6 @@ pub struct AwsConfig {
     /// A file with a token of an identity provider that the role trusts: it takes the place of base credentials. The
     /// file is read for each mint.
     pub web_identity_token_file: Option<PathBuf>,
-    /// Managed policies that go with the session policy, at most ten. What they allow is allowed **as well**, within the
-    /// role: they are for denials that do not fit into a session policy.
-    pub managed_policy_arns: Vec<String>,
     /// Whether sessions are tagged; not with a web identity, whose token brings the tags.
     pub session_tags: SessionTags,
     /// Whether `SourceIdentity` is set; not with a web identity. Default: yes.
@@ -81,9 +78,6 @@ pub enum AwsConfigError {
     /// The external id is malformed.
     #[error("external_id: use 2 to 1224 letters, digits and +=,.@:/-_")]
     ExternalId,
-    /// Too many managed policies.
-    #[error("managed_policy_arns: name at most 10")]
-    ManagedPolicies,
 }
 
 impl AwsConfig {
@@ -95,7 +89,6 @@ impl AwsConfig {
             endpoint_url: None,
             external_id: None,
             web_identity_token_file: None,
-            managed_policy_arns: Vec::new(),
             session_tags: SessionTags::default(),
             source_identity: true,
             chained: false,
@@ -128,16 +121,19 @@ impl AwsConfig {
         if !self.external_id.as_ref().is_none_or(is_id) {
             return Err(AwsConfigError::ExternalId);
         }
-        if self.managed_policy_arns.len() > audex_policy::compile::aws::MAX_MANAGED {
-            return Err(AwsConfigError::ManagedPolicies);
-        }
         Ok(())
     }
 
     /// Returns the region that STS is asked in.
     pub(super) fn region(&self) -> String {
-        let environment = self.base.environment();
         let role = self.role_arn.as_deref().and_then(RoleArn::parse);
+        let main = || endpoints::main_region(role.map_or("aws", |role| role.partition)).to_owned();
+        self.named_region().unwrap_or_else(main)
+    }
+
+    /// Returns the region that somebody named, which the command's own calls go to as well.
+    pub(super) fn named_region(&self) -> Option<String> {
+        let environment = self.base.environment();
         self.region
             .as_ref()
             .or_else(|| environment.get("AWS_REGION"))
@@ -145,7 +141,6 @@ impl AwsConfig {
             .filter(|region| !region.is_empty())
             .cloned()
             .or_else(|| self.base.region_of_profile())
-            .unwrap_or_else(|| endpoints::main_region(role.map_or("aws", |role| role.partition)).to_owned())
     }
 
     /// Tells whether minting needs no base credentials.

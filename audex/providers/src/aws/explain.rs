@@ -197,15 +197,13 @@ fn denied(attempt: Attempt<'_>, message: &str) -> Words {
         let text = format!("we may not tag the session when we {what}");
         return words(
             text,
-            &["allow sts:TagSession to us in the role's trust policy", "or set session_tags = \"off\""],
+            &["allow sts:TagSession to us in the role's trust policy", "or turn session_tags off"],
         );
     }
     if message.contains("sts:SetSourceIdentity") {
         let text = format!("we may not set the source identity when we {what}");
-        let hints = [
-            "allow sts:SetSourceIdentity to us in the role's trust policy",
-            "or set source_identity = false",
-        ];
+        let hints =
+            ["allow sts:SetSourceIdentity to us in the role's trust policy", "or turn source_identity off"];
         return words(text, &hints);
     }
     let text = format!("AWS does not allow us to {what}");
@@ -239,8 +237,7 @@ fn rejected(attempt: Attempt<'_>, said: &Said) -> Words {
     let words = |text: &str, hint: &str| (ProviderFault::Rejected, text.to_owned(), vec![hint.to_owned()]);
     match said.code.as_str() {
         "PackedPolicyTooLarge" => {
-            let hint =
-                "ask for less in one session, name fewer managed policies, or set session_tags = \"off\"";
+            let hint = "ask for less in one session, or turn session_tags off";
             words("the policy and the tags are too large for AWS once they are packed", hint)
         }
         "MalformedPolicyDocument" => words(
@@ -256,7 +253,7 @@ fn rejected(attempt: Attempt<'_>, said: &Said) -> Words {
         {
             words(
                 "our own credentials are a role's session, and AWS gives an hour at most",
-                "set chained = true, or ask for --ttl 1h",
+                "ask for --ttl 1h",
             )
         }
         "RegionDisabledException" => words(

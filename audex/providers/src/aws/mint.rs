@@ -1,5 +1,5 @@
 use super::{
-    Inner, SESSION_TOKEN, SessionTags,
+    Inner, REGION, SESSION_TOKEN, SessionTags,
     answer::{self, Assumed},
     call::Call,
     endpoints::{Endpoint, RoleArn, Service},
@@ -26,7 +26,6 @@ pub(super) struct Assume<'a> {
     pub(super) role_arn: &'a str,
     pub(super) name: &'a str,
     pub(super) policy: Option<&'a str>,
-    pub(super) managed: &'a [String],
     pub(super) lifetime: TimeDelta,
     pub(super) tags: Vec<(&'static str, String)>,
     pub(super) are_tags_transitive: bool,
@@ -45,7 +44,6 @@ impl<'a> Assume<'a> {
             role_arn,
             name: OWN_NAME,
             policy,
-            managed: &[],
             lifetime: SHORTEST,
             tags: Vec::new(),
             are_tags_transitive: false,
@@ -65,9 +63,6 @@ impl<'a> Assume<'a> {
         add("DurationSeconds".into(), &seconds.to_string());
         if let Some(policy) = self.policy {
             add("Policy".into(), policy);
-        }
-        for (at, arn) in self.managed.iter().enumerate() {
-            add(format!("PolicyArns.member.{}.arn", at + 1), arn);
         }
         for (at, (key, value)) in self.tags.iter().enumerate() {
             add(format!("Tags.member.{}.Key", at + 1), key);
@@ -91,14 +86,13 @@ pub(super) async fn mint(inner: &Inner, order: &MintOrder) -> Result<Minted, Pro
     let config = &inner.config;
     let target = order.shape.target.as_deref().ok_or_else(|| {
         ProviderError::new(ProviderFault::Rejected, "no role is named")
-            .with_hint("set role_arn, or name one with --role")
+            .with_hint("name one with --role-arn, AUDEX_ROLE_ARN or aws.role_arn")
     })?;
     let name = names::session_name(order.session_id, &order.requester);
     let mut assume = Assume {
         role_arn: target,
         name: &name,
         policy: Some(&order.shape.document),
-        managed: &config.managed_policy_arns,
         lifetime: order.lifetime,
         tags: Vec::new(),
         are_tags_transitive: config.session_tags == SessionTags::Transitive,
@@ -128,6 +122,11 @@ pub(super) async fn mint(inner: &Inner, order: &MintOrder) -> Result<Minted, Pro
         .with_part(super::ACCESS_KEY_ID, assumed.access_key_id.as_str().into())
         .with_part(super::SECRET_ACCESS_KEY, assumed.secret_access_key)
         .with_part(SESSION_TOKEN, assumed.session_token);
+    // No secret, but the command's calls belong there, and the file that says so is out of its reach.
+    let credential = match config.named_region() {
+        Some(region) => credential.with_part(REGION, region.into()),
+        None => credential,
+    };
     Ok(Minted { credential, account: Some(assumed.account), subject: Some(assumed.arn) })
 }
 

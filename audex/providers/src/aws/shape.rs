@@ -22,20 +22,18 @@ pub(super) fn shape(
     let target = target.or(config.role_arn.as_deref());
     let mut notes = Vec::new();
     match target.map(|arn| (arn, RoleArn::parse(arn))) {
-        None => notes.push("no role is named, so nothing can be minted (role_arn, or --role)".to_owned()),
+        None => {
+            notes.push("no role is named, so nothing can be minted (--role-arn, or aws.role_arn)".to_owned())
+        }
         Some((arn, None)) => {
             let reason = RefusalReason::NotExpressible(format!("`{arn}` is no ARN of a role"));
             return Err(Refusal { reason, instead: vec!["write arn:aws:iam::ACCOUNT:role/NAME".to_owned()] });
         }
-        Some((_, Some(role))) => policy.check_managed(&config.managed_policy_arns, role.account)?,
+        Some((_, Some(_))) => {}
     }
     if !policy.left_out.is_empty() {
         let left_out = &policy.left_out;
         notes.push(format!("there was no room for denials that touch nothing allowed: {left_out}"));
-    }
-    if !config.managed_policy_arns.is_empty() {
-        let arns = config.managed_policy_arns.join(", ");
-        notes.push(format!("what the role has and {arns} allows is allowed as well"));
     }
     if !sources.is_empty() {
         let what = "what AWS services do on the session's behalf, and what comes through a VPC endpoint";

@@ -1,3 +1,6 @@
+#[cfg(feature = "keyring")]
+mod in_keyring;
+
 use super::keys::{AuditKeys, AuditMacKey, AuditPublicKey, AuditSigningKey, ParseKeyError};
 use axess_rng::SecureRng;
 use std::{
@@ -60,6 +63,23 @@ pub enum KeyError {
         /// The missing file.
         path: PathBuf,
     },
+    /// The keyring cannot be used, and the keys of the folder are in it, or were to be put there.
+    #[error("the keys of {} are kept in the operating system's keyring, which cannot be used", path.display())]
+    Keyring {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Neither the folder nor the keyring has the secret keys, though there once were some.
+    #[error("neither {} nor the keyring (`{name}` of `axess-audit`) has the secret keys of this folder; open the keyring that has them, or restore them", path.display())]
+    Lost {
+        /// The folder.
+        path: PathBuf,
+        /// The name of the entry.
+        name: String,
+    },
     /// `checkpoint.pub` is not the public key of `signing.key`.
     #[error("{} is not the public key of the signing key beside it", path.display())]
     Mismatch {
@@ -101,9 +121,11 @@ impl AuditKeys {
 
     fn establish(dir: &Path, draw: Option<Draw<'_>>) -> Result<Self, KeyError> {
         let folder = Folder { dir, draw };
-        let mac = folder.secret(MAC_FILE, SIGNING_FILE, AuditMacKey::from_bytes, AuditMacKey::expose)?;
+        // Also where the secret ones are in a keyring, there is the public one.
+        let later = [SIGNING_FILE, PUBLIC_FILE];
+        let mac = folder.secret(MAC_FILE, &later, AuditMacKey::from_bytes, AuditMacKey::expose)?;
         let signing =
-            folder.secret(SIGNING_FILE, PUBLIC_FILE, AuditSigningKey::from_bytes, AuditSigningKey::expose)?;
+            folder.secret(SIGNING_FILE, &[PUBLIC_FILE], AuditSigningKey::from_bytes, AuditSigningKey::expose)?;
         let path = dir.join(PUBLIC_FILE);
         let public = signing.public_key();
         if draw.is_some() && !exists(&path)? {
@@ -148,11 +170,11 @@ struct Folder<'a> {
 }
 
 impl Folder<'_> {
-    /// Reads a secret key, or makes it unless the file that is made after it is there already.
+    /// Reads a secret key, or makes it unless one of the files that are made after it is there already.
     fn secret<K: FromStr<Err = ParseKeyError>>(
         &self,
         name: &str,
-        later: &str,
+        later: &[&str],
         make: impl FnOnce([u8; 32]) -> K,
         expose: impl FnOnce(&K) -> Zeroizing<String>,
     ) -> Result<K, KeyError> {
@@ -160,9 +182,11 @@ impl Folder<'_> {
         if !exists(&path)?
             && let Some(draw) = self.draw
         {
-            // Another process may have made both between the two looks.
-            if exists(&self.dir.join(later))? && !exists(&path)? {
-                return Err(KeyError::Gone { path });
+            for later in later {
+                // Another process may have made both between the two looks.
+                if exists(&self.dir.join(later))? && !exists(&path)? {
+                    return Err(KeyError::Gone { path });
+                }
             }
             let mut bytes = Zeroizing::new([0; 32]);
             draw(bytes.as_mut_slice());

@@ -97,7 +97,7 @@ pub enum FileKeyStoreError {
 impl FileLocalIdpKeyStore {
     /// Opens a folder, and makes it first if it is not there.
     ///
-    /// Waits while another process writes.
+    /// Waits while another process writes, two minutes at most.
     ///
     /// # Errors
     ///

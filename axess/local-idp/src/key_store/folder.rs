@@ -2,10 +2,12 @@
 
 use super::{KeyRingBytes, MAX_RING_BYTES, file::FileKeyStoreError};
 use std::{
-    fs::{self, DirBuilder, File, Metadata, OpenOptions},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 use zeroize::Zeroizing;
 
@@ -15,6 +17,9 @@ pub(super) const RING: &str = "keys.json";
 pub(super) const IN_KEYRING: &str = "keys.keyring";
 const NEW: &str = "keys.new";
 const LOCK: &str = "keys.lock";
+/// How often, [`BETWEEN_LOOKS`] apart, the lock is looked at before it is given up: two minutes in all.
+const LOOKS: u32 = 24_000;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
@@ -24,7 +29,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder, and makes it first if it is not there. Waits while another process writes.
+    /// Opens the folder, and makes it first if it is not there. Waits as [`Folder::lock`] does.
     pub(super) fn open(path: &Path) -> Result<Self, FileKeyStoreError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error("making", path))?;
         let path = path.canonicalize().map_err(io_error("finding", path))?;
@@ -94,7 +99,7 @@ impl Folder {
         folder.sync_all().map_err(io_error("syncing", &self.path))
     }
 
-    /// Waits until no other process writes; ends with the file that is returned.
+    /// Waits until no other process writes, at most two minutes; ends with the file that is returned.
     pub(super) fn lock(&self) -> Result<File, FileKeyStoreError> {
         self.check_folder()?;
         let path = self.path.join(LOCK);
@@ -103,8 +108,15 @@ impl Folder {
         let file = file.map_err(io_error("opening", &path))?;
         let meta = file.metadata().map_err(io_error("reading", &path))?;
         self.check(&path, &meta, meta.is_file())?;
-        file.lock().map_err(io_error("locking", &path))?;
-        Ok(file)
+        for _ in 0..LOOKS {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN_LOOKS),
+                Err(TryLockError::Error(source)) => return Err(io_error("locking", &path)(source)),
+            }
+        }
+        // Whoever has it waits for a keyring that does not answer, or was stopped.
+        Err(io_error("locking", &path)(io::ErrorKind::TimedOut.into()))
     }
 
     /// Makes an empty `keys.new`, in place of one that a dead writer left. Takes the lock to be held.

@@ -86,7 +86,8 @@ impl KeyringLocalIdpKeyStore {
     /// Opens a keyring, with a folder that is made first if it is not there.
     ///
     /// A ring that is in a file of that folder is moved into the keyring: written there, read again, and only then removed
-    /// from the folder. The keyring is not asked for anything else. Blocks, and waits while another process writes.
+    /// from the folder. The keyring is not asked for anything else. Blocks, and waits while another process writes,
+    /// two minutes at most.
     ///
     /// # Errors
     ///
@@ -201,6 +202,10 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|error| {
         let kind = match &error {
             KeyringKeyStoreError::Folder(error) => error.kind(),
+            KeyringKeyStoreError::Keyring(KeyringError::Slow(_)) => StoreErrorKind::Timeout,
+            KeyringKeyStoreError::Keyring(KeyringError::Unavailable(_) | KeyringError::Locked(_)) => {
+                StoreErrorKind::Unavailable
+            }
             KeyringKeyStoreError::Keyring(_) | KeyringKeyStoreError::Gone { .. } => StoreErrorKind::Backend,
             KeyringKeyStoreError::TooLong => StoreErrorKind::Corrupt,
             KeyringKeyStoreError::Both { .. } | KeyringKeyStoreError::Name { .. } => StoreErrorKind::Misuse,

@@ -7,6 +7,9 @@ mod files;
 #[cfg(feature = "testing")]
 mod fixture;
 #[cfg(test)]
+#[cfg(all(unix, feature = "keyring"))]
+mod keyring;
+#[cfg(test)]
 #[cfg(feature = "http")]
 mod peers;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use axess_clock::{Clock, MockClock};
 use axess_local_idp::{
-    Expiry, FileLocalIdpKeyStore, LocalIdp, LocalIdpConfig, MintClaims, Rotation, SigningAlgorithm,
+    Expiry, FileLocalIdpKeyStore, LocalIdp, LocalIdpConfig, LocalIdpKeyStore, MintClaims, Rotation, SigningAlgorithm,
 };
 use axess_rng::SystemRng;
 use chrono::TimeDelta;
@@ -19,17 +19,26 @@ const FOLDER: &str = "AXESS_LOCAL_IDP_FOLDER";
 const PROCESSES: usize = 4;
 const KILLS: usize = 30;
 
-async fn issuer(folder: &Path, clock: &MockClock) -> LocalIdp {
+pub(crate) async fn issuer(folder: &Path, clock: &MockClock) -> LocalIdp {
     let config = LocalIdpConfig {
         algorithm: SigningAlgorithm::EdDsa,
         ..LocalIdpConfig::new("https://id.example.com".parse().unwrap())
     };
-    let store = Arc::new(FileLocalIdpKeyStore::open(folder).unwrap());
-    LocalIdp::from_key_store(config, store, Arc::new(clock.clone()), Arc::new(SystemRng)).await.unwrap()
+    LocalIdp::from_key_store(config, store(folder), Arc::new(clock.clone()), Arc::new(SystemRng)).await.unwrap()
+}
+
+/// Opens a keyring inside a desktop, else a file.
+fn store(folder: &Path) -> Arc<dyn LocalIdpKeyStore> {
+    #[cfg(feature = "keyring")]
+    if axess_peers::Desktop::is_here() {
+        let keyring = axess_keyring::Keyring::secret_service();
+        return Arc::new(axess_local_idp::KeyringLocalIdpKeyStore::open(folder, keyring).unwrap());
+    }
+    Arc::new(FileLocalIdpKeyStore::open(folder).unwrap())
 }
 
 /// Rotates, and lets the time go on until the new key has signed and the one before it is gone.
-async fn turn(idp: &LocalIdp, clock: &MockClock) -> String {
+pub(crate) async fn turn(idp: &LocalIdp, clock: &MockClock) -> String {
     let newest = idp.keys().await.unwrap().last().unwrap().active_from;
     clock.set(newest.max(clock.now()) + TimeDelta::hours(3));
     let rotation = idp.rotate().await.unwrap();
@@ -65,13 +74,13 @@ async fn worker() {
     }
 }
 
-struct Worker {
+pub(crate) struct Worker {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Worker {
-    fn start(task: &str, folder: &Path) -> Self {
+    pub(crate) fn start(task: &str, folder: &Path) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "processes::worker", "--nocapture"]).env(TASK, task).env(FOLDER, folder);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
@@ -80,7 +89,7 @@ impl Worker {
     }
 
     /// Returns the next key the worker said it has made for good.
-    fn key(&mut self) -> Option<String> {
+    pub(crate) fn key(&mut self) -> Option<String> {
         let mut lines = self.lines.by_ref().map_while(Result::ok);
         lines.find_map(|line| line.strip_prefix("key ").map(str::to_owned))
     }
@@ -98,7 +107,7 @@ impl Drop for Worker {
     }
 }
 
-fn all_say(task: &str, folder: &Path) -> Vec<String> {
+pub(crate) fn all_say(task: &str, folder: &Path) -> Vec<String> {
     let mut workers: Vec<_> = (0..PROCESSES).map(|_| Worker::start(task, folder)).collect();
     workers.iter_mut().map(|worker| worker.key().unwrap()).collect()
 }

@@ -211,12 +211,9 @@ fn sessions(invocation: &Invocation, paths: &Paths) -> Check {
 /// Asks the provider.
 fn provider(invocation: &Invocation, settings: &Settings) -> Check {
     let name = settings.provider();
-    let providers = match compose::providers(invocation, settings, &SessionArgs::default()) {
-        Ok(providers) => providers,
+    let provider = match compose::provider(invocation, settings, &SessionArgs::default(), name) {
+        Ok(provider) => provider,
         Err(failure) => return Check::failed("provider", failure),
-    };
-    let Some(provider) = providers.into_iter().find(|one| one.provider() == name) else {
-        return Check::new("provider", State::Wrong, format!("nobody mints for {name}"));
     };
     let runtime = match crate::commands::runtime() {
         Ok(runtime) => runtime,

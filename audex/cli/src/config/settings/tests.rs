@@ -10,7 +10,6 @@ role_arn = "arn:aws:iam::123456789012:role/dev"
 region = "eu-west-1"
 endpoint_url = "http://127.0.0.1:4566"
 external_id = "x-1"
-managed_policies = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
 web_identity_token_file = "/run/token"
 revoker_role_arn = "arn:aws:iam::123456789012:role/revoker"
 session_tags = false

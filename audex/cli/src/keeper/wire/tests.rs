@@ -15,6 +15,7 @@ fn order(env: Vec<(Text, Text)>) -> ToKeeper {
         group: 0,
         session_id: "one".to_owned(),
         data_dir: Text("/data".into()),
+        audit_dir: Text("/log".into()),
     }))
 }
 

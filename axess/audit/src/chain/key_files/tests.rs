@@ -84,12 +84,15 @@ fn a_crash_while_keys_are_made_is_made_good() {
 
 #[test]
 fn a_lost_key_is_not_made_anew() {
-    for name in [MAC_FILE, SIGNING_FILE] {
+    for names in [[MAC_FILE].as_slice(), &[SIGNING_FILE], &[MAC_FILE, SIGNING_FILE]] {
         let folder = tempfile::tempdir().unwrap();
         let _ = AuditKeys::load_or_create(folder.path(), &SystemRng).unwrap();
-        fs::remove_file(folder.path().join(name)).unwrap();
+        for name in names {
+            fs::remove_file(folder.path().join(name)).unwrap();
+        }
         let error = AuditKeys::load_or_create(folder.path(), &SystemRng).unwrap_err();
-        assert!(matches!(&error, KeyError::Gone { path } if path.ends_with(name)), "{error}");
+        assert!(matches!(&error, KeyError::Gone { path } if path.ends_with(names[0])), "{error}");
+        assert!(!folder.path().join(names[0]).exists(), "made on the way to the error");
     }
 }
 

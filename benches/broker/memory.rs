@@ -1,7 +1,7 @@
 //! How much memory programs have while their command runs.
 
 use crate::{Fault, arguments::Arguments, peers::Peer, site::Site, stub::Stub};
-use std::{collections::BTreeMap, fs, process::Command, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 /// The command that a session is around. It is not counted.
 const COMMAND: &str = "sleep";
@@ -12,9 +12,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
     pub(crate) what: String,
-    /// How many processes it was, without the command.
+    /// How many processes there were at once, without the command.
     pub(crate) processes: usize,
-    /// The most that each had at a time, in KiB, together.
+    /// The most that those of one moment had had by then, in KiB, together.
     pub(crate) peak: u64,
 }
 
@@ -41,15 +41,11 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Memory>, Fault> {
 /// Looks at a program and all that it starts, until it ends.
 fn watch(what: String, mut command: Command) -> Result<Memory, Fault> {
     let mut child = command.spawn()?;
-    let mut peaks: BTreeMap<u32, u64> = BTreeMap::new();
+    let (mut processes, mut peak) = (0, 0);
     let status = loop {
-        for id in tree(child.id()) {
-            if let Some(peak) = peak(id) {
-                // The peak begins anew when a process becomes another program.
-                let known = peaks.entry(id).or_default();
-                *known = peak.max(*known);
-            }
-        }
+        let now: Vec<u64> = tree(child.id()).into_iter().filter_map(peak_of).collect();
+        processes = now.len().max(processes);
+        peak = now.iter().sum::<u64>().max(peak);
         if let Some(status) = child.try_wait()? {
             break status;
         }
@@ -58,7 +54,7 @@ fn watch(what: String, mut command: Command) -> Result<Memory, Fault> {
     if !status.success() {
         return Err(format!("{what} failed ({status})").into());
     }
-    Ok(Memory { what, processes: peaks.len(), peak: peaks.values().sum() })
+    Ok(Memory { what, processes, peak })
 }
 
 /// A process and its descendants.
@@ -70,7 +66,7 @@ fn tree(id: u32) -> Vec<u32> {
 }
 
 /// The most memory that a process had as the program that it is, in KiB; nothing for the command.
-fn peak(id: u32) -> Option<u64> {
+fn peak_of(id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name).map(str::trim));
     if field("Name:")? == COMMAND {

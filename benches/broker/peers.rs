@@ -2,7 +2,21 @@
 
 use crate::site::Site;
 use axess_peers::{find_program, tools_folder};
-use std::process::Command;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
+
+/// The interpreter itself: what stands in the path may be a script that looks for it each time.
+static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+    let output =
+        Command::new(find_program("python3")?).args(["-c", "import sys; print(sys.executable)"]).output();
+    String::from_utf8(output.ok()?.stdout)
+        .ok()
+        .map(|path| PathBuf::from(path.trim()))
+        .filter(|path| path.is_file())
+});
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +32,7 @@ impl Peer {
     pub(crate) fn all() -> Vec<Self> {
         let module =
             |name: &str| tools_folder().is_some_and(|tools| tools.join("brokers").join(name).is_dir());
-        if find_program("python3").is_none() {
+        if PYTHON.is_none() {
             return Vec::new();
         }
         let known = [(Self::ExportCredentials, "aws_export_credentials"), (Self::Awsume, "awsume")];
@@ -34,8 +48,7 @@ impl Peer {
 
     /// The command that assumes the role of the profile `app`, and has it used by another.
     pub(crate) fn command(self, site: &Site, used_by: &[&str]) -> Command {
-        let python = find_program("python3").unwrap_or_else(|| "python3".into());
-        let mut command = site.program(&python);
+        let mut command = site.program(PYTHON.as_deref().unwrap_or(Path::new("python3")));
         // It may keep its compiled modules, as it would where it is installed.
         command.envs(tools_folder().map(|tools| ("PYTHONPATH", tools.join("brokers"))));
         match self {

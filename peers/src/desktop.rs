@@ -158,7 +158,8 @@ impl Session {
         command.args(["--exact", test, "--nocapture"]);
         command.env(FOLDER, &self.folder).env("DBUS_SESSION_BUS_ADDRESS", address(&self.folder));
         let output = command.output().map_err(|error| error.to_string())?;
-        let said = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
+        let said =
+            [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
         // A name that is no test of this program passes as well, having run nothing.
         let passed = output.status.success() && said.contains("test result: ok. 1 passed");
         if passed { Ok(()) } else { Err(format!("the test inside failed:\n{said}")) }
@@ -220,7 +221,12 @@ fn start_keyring(folder: &Path) -> Result<Process, String> {
     fs::write(folder.join("keyring.pid"), started.pid().to_string()).map_err(|error| error.to_string())?;
     let is_unlocked = || {
         let mut send = Command::new("dbus-send");
-        send.args(["--print-reply", &format!("--dest={KEYRING}"), LOGIN, "org.freedesktop.DBus.Properties.Get"]);
+        send.args([
+            "--print-reply",
+            &format!("--dest={KEYRING}"),
+            LOGIN,
+            "org.freedesktop.DBus.Properties.Get",
+        ]);
         send.args(["string:org.freedesktop.Secret.Collection", "string:Locked"]);
         ask(&mut send, folder).is_ok_and(|answer| answer.contains("boolean false"))
     };

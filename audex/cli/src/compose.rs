@@ -4,19 +4,21 @@ use crate::{
     commands::{Invocation, run::SessionArgs},
     config::{Config, Settings},
     exit::{Exit, Failure},
+    key_store::{self, KeyStore},
     private_folder::FolderPlaces,
 };
 use audex_core::{
-    CredentialProvider, IssueError, IssueRules, Issuer, RateLedger, reconcile,
+    CredentialProvider, IssueError, IssueRules, Issuer, RateLedger,
     audit::{LogTrail, Trail, TrailError},
+    reconcile,
     session::{SessionFolder, SessionStoreError},
 };
+use audex_policy::Provider;
 use audex_providers::{
     UnavailableProvider,
     aws::{AwsConfig, AwsProvider, BaseSource, SessionTags},
     local::{LocalProvider, LocalProviderConfig},
 };
-use audex_policy::Provider;
 use axess_audit::log::LogError;
 use std::{ffi::OsString, sync::Arc};
 
@@ -56,10 +58,7 @@ impl Broker {
         let providers = providers.collect::<Result<Vec<_>, _>>()?;
         let paths = invocation.paths()?;
         let sessions = SessionFolder::open(&paths.data).map_err(|error| of_sessions(&error))?;
-        let (clock, rng) = (Arc::clone(&invocation.clock), Arc::clone(&invocation.rng));
-        let folder = settings.audit.folder(&paths);
-        let trail = LogTrail::open(&folder, &paths.keys(), clock, rng).map_err(|error| of_trail(&error))?;
-        let trail = Arc::new(trail);
+        let trail = Arc::new(KeyStore::open_trail(invocation, settings)?);
         if let Err(error) = reconcile(&sessions, &*trail, invocation.now()) {
             // It is about others' sessions, and tried again each time.
             invocation.output.warn(format_args!("sessions that crashed cannot be closed: {error}"));
@@ -124,7 +123,8 @@ pub fn local(invocation: &Invocation, settings: &Settings) -> Result<LocalProvid
     config.issuer.clone_from(&settings.local.issuer);
     config.audience.clone_from(&settings.local.audience);
     config.verifiers_introspect = settings.local.verifiers_introspect;
-    Ok(LocalProvider::new(config, Arc::clone(&invocation.clock), Arc::clone(&invocation.rng)))
+    let provider = LocalProvider::new(config, Arc::clone(&invocation.clock), Arc::clone(&invocation.rng));
+    Ok(settings.key_store.provide(invocation, provider))
 }
 
 /// Returns AWS as it is configured.
@@ -132,11 +132,7 @@ pub fn local(invocation: &Invocation, settings: &Settings) -> Result<LocalProvid
 /// # Errors
 ///
 /// [`Exit::Config`].
-pub fn aws(
-    invocation: &Invocation,
-    settings: &Settings,
-    args: &SessionArgs,
-) -> Result<AwsProvider, Failure> {
+pub fn aws(invocation: &Invocation, settings: &Settings, args: &SessionArgs) -> Result<AwsProvider, Failure> {
     let aws = &settings.aws;
     let text =
         |(name, value): (&OsString, &OsString)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()));
@@ -168,7 +164,9 @@ pub fn of_issue(error: &IssueError) -> Failure {
         IssueError::ApprovalNeeded(_) | IssueError::OtherApproval => failure(Exit::ApprovalNeeded)
             .with_help("approvals are given on a team server; without one, ask for what is not sensitive"),
         IssueError::Limited(limited) => match limited.retry_after {
-            Some(after) => failure(Exit::RateLimited).with_help(format!("ask again in {} s", after.num_seconds())),
+            Some(after) => {
+                failure(Exit::RateLimited).with_help(format!("ask again in {} s", after.num_seconds()))
+            }
             None => failure(Exit::RateLimited).with_help("ask again when one of them has ended"),
         },
         IssueError::NoProvider(_) => failure(Exit::Config),
@@ -184,8 +182,9 @@ pub fn of_issue(error: &IssueError) -> Failure {
 /// Returns the failure of session records.
 pub fn of_sessions(error: &SessionStoreError) -> Failure {
     match error {
-        SessionStoreError::Io { .. } => Failure::of(Exit::LocalState, error)
-            .with_help("nothing is issued that cannot be recorded: see that the disk has room and the folder is yours"),
+        SessionStoreError::Io { .. } => Failure::of(Exit::LocalState, error).with_help(
+            "nothing is issued that cannot be recorded: see that the disk has room and the folder is yours",
+        ),
         SessionStoreError::Unreadable { .. } => Failure::of(Exit::LocalState, error),
         SessionStoreError::Unknown(_) => {
             Failure::of(Exit::Usage, error).with_help("tryaudex sessions lists those there are")
@@ -201,10 +200,17 @@ pub fn of_sessions(error: &SessionStoreError) -> Failure {
 /// Returns the failure of the trail.
 pub fn of_trail(error: &TrailError) -> Failure {
     match error {
-        TrailError::Log(LogError::Damaged { .. } | LogError::ForeignKey { .. }) => Failure::of(Exit::Tampered, error)
-            .with_help("tryaudex audit verify names what is wrong; nothing is issued until that is settled"),
-        _ => Failure::of(Exit::LocalState, error)
-            .with_help("nothing is issued that cannot be recorded: see that the disk has room and the folder is yours"),
+        TrailError::Log(LogError::Damaged { .. } | LogError::ForeignKey { .. }) => {
+            Failure::of(Exit::Tampered, error).with_help(
+                "tryaudex audit verify names what is wrong; nothing is issued until that is settled",
+            )
+        }
+        TrailError::Keys(keys) if key_store::help(keys).is_some() => {
+            with_help(Failure::of(Exit::LocalState, error), key_store::help(keys).into_iter().collect())
+        }
+        _ => Failure::of(Exit::LocalState, error).with_help(
+            "nothing is issued that cannot be recorded: see that the disk has room and the folder is yours",
+        ),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod environment;
 pub mod exit;
 pub mod hidden;
 pub mod keeper;
+pub mod key_store;
 pub mod output;
 pub mod private_folder;
 pub mod session;

@@ -17,7 +17,8 @@ use audex_core::{
 use audex_policy::{Grant, Provider, Refusal};
 use axess_clock::Clock;
 use axess_local_idp::{
-    FileLocalIdpKeyStore, IssuerUrl, JwkSet, LocalIdp, LocalIdpConfig, LocalVerifier, TokenType,
+    FileLocalIdpKeyStore, IssuerUrl, JwkSet, LocalIdp, LocalIdpConfig, LocalIdpKeyStore, LocalVerifier,
+    TokenType,
 };
 use axess_rng::SecureRng;
 use chrono::TimeDelta;
@@ -78,6 +79,8 @@ pub struct LocalProvider {
     clock: Arc<dyn Clock>,
     rng: Arc<dyn SecureRng>,
     idp: Arc<OnceCell<LocalIdp>>,
+    #[cfg(feature = "keyring")]
+    keyring: Option<axess_keyring::Keyring>,
 }
 
 impl LocalProviderConfig {
@@ -92,7 +95,21 @@ impl LocalProviderConfig {
 impl LocalProvider {
     /// Makes a provider.
     pub fn new(config: LocalProviderConfig, clock: Arc<dyn Clock>, rng: Arc<dyn SecureRng>) -> Self {
-        Self { config: Arc::new(config), clock, rng, idp: Arc::new(OnceCell::new()) }
+        Self {
+            config: Arc::new(config),
+            clock,
+            rng,
+            idp: Arc::new(OnceCell::new()),
+            #[cfg(feature = "keyring")]
+            keyring: None,
+        }
+    }
+
+    /// Keeps the keys in a keyring instead of the folder; those that are in the folder are moved when they are used next.
+    #[cfg(feature = "keyring")]
+    #[must_use]
+    pub fn with_keyring(self, keyring: axess_keyring::Keyring) -> Self {
+        Self { keyring: Some(keyring), idp: Arc::new(OnceCell::new()), ..self }
     }
 
     /// Returns the configuration.
@@ -135,9 +152,9 @@ impl LocalProvider {
     }
 
     async fn open(&self) -> Result<LocalIdp, ProviderError> {
-        let folder = self.config.folder.clone();
+        let (folder, place) = (self.config.folder.clone(), self.clone());
         let opened = tokio::task::spawn_blocking(move || {
-            let keys = FileLocalIdpKeyStore::open(&folder).map_err(|error| Box::new(error) as BoxError)?;
+            let keys = place.open_keys()?;
             let revoked = FileRevocationStore::open(folder.join("revoked"))
                 .map_err(|error| Box::new(error) as BoxError)?;
             Ok::<_, BoxError>((keys, revoked))
@@ -147,7 +164,7 @@ impl LocalProvider {
         let config =
             LocalIdpConfig { max_lifetime: MAX_LIFETIME, ..LocalIdpConfig::new(self.config.issuer.clone()) };
         let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
-        let idp = LocalIdp::from_key_store(config, Arc::new(keys), clock, rng)
+        let idp = LocalIdp::from_key_store(config, keys, clock, rng)
             .await
             .map_err(|error| self.unusable(error))?
             .with_revocations(Arc::new(revoked));
@@ -161,12 +178,25 @@ impl LocalProvider {
         Ok(idp)
     }
 
+    fn open_keys(&self) -> Result<Arc<dyn LocalIdpKeyStore>, BoxError> {
+        let folder = &self.config.folder;
+        #[cfg(feature = "keyring")]
+        if let Some(keyring) = &self.keyring {
+            return Ok(Arc::new(axess_local_idp::KeyringLocalIdpKeyStore::open(folder, keyring.clone())?));
+        }
+        Ok(Arc::new(FileLocalIdpKeyStore::open(folder)?))
+    }
+
     fn unusable(&self, source: impl Into<BoxError>) -> ProviderError {
         let folder = self.config.folder.display();
+        let hint = format!("see that {folder} is a folder of your own with mode 0700, on a disk with room");
+        #[cfg(feature = "keyring")]
+        let hint = match self.keyring {
+            Some(_) => format!("{hint}, and that the keyring is unlocked"),
+            None => hint,
+        };
         ProviderError::new(ProviderFault::Unreachable, format!("the issuer in {folder} cannot be used"))
-            .with_hint(format!(
-                "see that {folder} is a folder of your own with mode 0700, on a disk with room"
-            ))
+            .with_hint(hint)
             .with_source(source)
     }
 }

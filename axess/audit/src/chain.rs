@@ -56,7 +56,9 @@ pub use key_files::{KeyError, MAX_PREVIOUS_MACS};
 pub use keys::{AuditKeys, AuditMacKey, AuditPublicKey, AuditSigningKey, KeyId, ParseKeyError};
 pub use link::{Link, LogId, ParseLogIdError, commitment, genesis, seal};
 pub use pseudonym::pseudonym;
+pub(crate) use verify::{CHECKPOINTS_FILE, LOG_FILE, SEGMENT_DIGITS, SEGMENT_SUFFIX, segment_name};
 pub use verify::{
     ChainReport, Finding, FindingKind, MAX_CHAINS, TornTail, Verifier, VerifyError, VerifyOptions,
     VerifyReport, extract_folder, verify_folder,
 };
+pub(crate) use wire::chain_name;

@@ -215,6 +215,12 @@ pub mod local_idp {
     pub use axess_local_idp::*;
 }
 
+/// The operating system's keyring, as a place for the keys of the issuer and of the audit log.
+#[cfg(feature = "keyring")]
+pub mod keyring {
+    pub use axess_keyring::*;
+}
+
 /// Sealing of what is stored.
 pub mod envelope {
     pub use axess_core::envelope::*;

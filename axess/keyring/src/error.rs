@@ -3,7 +3,9 @@ use std::time::Duration;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Says why the keyring could not be used. No error holds a value.
+/// Says why the keyring could not be used.
+///
+/// No error holds a value.
 ///
 /// ```
 /// use axess_keyring::KeyringError;
@@ -53,7 +55,9 @@ impl KeyringError {
             Error::PlatformFailure(cause) => Self::Failed(cause),
             Error::TooLong(..) => Self::TooLong { bytes },
             Error::Ambiguous(_) => Self::Ambiguous { service: service.to_owned(), name: name.to_owned() },
-            Error::BadEncoding(_) | Error::BadDataFormat(..) => Self::Failed("the value is not in its form".into()),
+            Error::BadEncoding(_) | Error::BadDataFormat(..) => {
+                Self::Failed("the value is not in its form".into())
+            }
             Error::NoEntry => Self::Failed("there is no such entry".into()),
             other => Self::Failed(other.to_string().into()),
         }

@@ -116,11 +116,15 @@ impl Keyring {
         let (service, name) = (service.to_owned(), name.to_owned());
         let asked = move || {
             let store = connect().map_err(|error| match error {
-                Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => KeyringError::Unavailable(cause),
+                Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => {
+                    KeyringError::Unavailable(cause)
+                }
                 other => KeyringError::Unavailable(other.to_string().into()),
             })?;
             let entry = store.build(&service, &name, None);
-            entry.and_then(|entry| work(&entry)).map_err(|error| KeyringError::of(error, &service, &name, bytes))
+            entry
+                .and_then(|entry| work(&entry))
+                .map_err(|error| KeyringError::of(error, &service, &name, bytes))
         };
         let spawned = thread::Builder::new().name("keyring".to_owned()).spawn(move || {
             // Nobody may be waiting any more.
@@ -130,7 +134,9 @@ impl Keyring {
         match waiting.recv_timeout(self.patience) {
             Ok(outcome) => outcome,
             Err(mpsc::RecvTimeoutError::Timeout) => Err(KeyringError::Slow(self.patience)),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(KeyringError::Failed("its store panicked".into())),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                Err(KeyringError::Failed("its store panicked".into()))
+            }
         }
     }
 }
@@ -180,7 +186,8 @@ mod tests {
         assert!(matches!(named(Error::PlatformFailure("gone".into())), KeyringError::Failed(_)));
         assert!(matches!(named(Error::TooLong("secret".into(), 3)), KeyringError::TooLong { bytes: 5 }));
         assert!(matches!(named(Error::Ambiguous(Vec::new())), KeyringError::Ambiguous { .. }));
-        let error = failing(Error::BadEncoding(b"secret words".to_vec())).read("service", "name").unwrap_err();
+        let error =
+            failing(Error::BadEncoding(b"secret words".to_vec())).read("service", "name").unwrap_err();
         // The bytes of "secret", as a list would show them.
         assert!(!format!("{error:?}").contains("115, 101"), "{error:?}");
         let nowhere = Keyring {

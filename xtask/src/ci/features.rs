@@ -1,19 +1,21 @@
-//! The facade compiles without features, and with each feature alone.
+//! What others build compiles without features, and with each feature alone: the facade, and the program.
 
 use crate::{Outcome, workspace::Workspace};
 
-const FACADE: &str = "axess";
+const BUILT_BY_OTHERS: [&str; 2] = ["axess", "audex-cli"];
 
 pub(super) fn run(workspace: &Workspace) -> Outcome {
-    let facade = workspace.package(FACADE).ok_or_else(|| format!("there is no package `{FACADE}`"))?;
-    for set in sets(facade.features.keys()) {
-        let mut args = vec!["clippy", "-p", FACADE, "--no-default-features"];
-        if let Some(feature) = set {
-            args.extend(["--features", feature]);
+    for name in BUILT_BY_OTHERS {
+        let package = workspace.package(name).ok_or_else(|| format!("there is no package `{name}`"))?;
+        for set in sets(package.features.keys()) {
+            let mut args = vec!["clippy", "-p", name, "--no-default-features"];
+            if let Some(feature) = set {
+                args.extend(["--features", feature]);
+            }
+            // Clippy rather than check: an import that only one feature uses is a warning, and here an error.
+            args.extend(["--", "-D", "warnings"]);
+            super::cargo(workspace, &args)?;
         }
-        // Clippy rather than check: an import that only one feature uses is a warning, and here an error.
-        args.extend(["--", "-D", "warnings"]);
-        super::cargo(workspace, &args)?;
     }
     Ok(())
 }

@@ -5,13 +5,12 @@ use crate::{
     compose::{aws, of_sessions, of_trail},
     config::{Paths, Settings},
     exit::{Exit, Failure, Outcome, SUCCESS},
+    key_store::KeyStore,
     output::printable,
     private_folder::{FolderPlaces, leftover},
 };
 use audex_core::{
-    Fate,
-    audit::LogTrail,
-    reconcile,
+    Fate, reconcile,
     session::{SessionFolder, SessionId, SessionRecord, SessionStoreError},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,7 +20,6 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 /// How long counts of requests are kept at least: no window is longer.
@@ -73,7 +71,7 @@ pub(super) fn run(invocation: &Invocation, args: &CleanArgs) -> Outcome {
         let sessions = SessionFolder::open(&paths.data).map_err(|error| of_sessions(&error))?;
         let log = config.settings.audit.folder(&paths);
         if !args.dry_run {
-            trail(invocation, &paths, &log, &sessions, config.settings.audit.retention_days, &mut removed)?;
+            trail(invocation, &config.settings, &log, &sessions, &mut removed)?;
         }
         denials(invocation, &config.settings, &sessions, &mut removed)?;
         let before = args.older_than.before(invocation.now());
@@ -87,18 +85,17 @@ pub(super) fn run(invocation: &Invocation, args: &CleanArgs) -> Outcome {
 /// Ends sessions whose process is gone, and what of the log is older than it is to be kept.
 fn trail(
     invocation: &Invocation,
-    paths: &Paths,
+    settings: &Settings,
     log: &Path,
     sessions: &SessionFolder,
-    retention_days: Option<u32>,
     removed: &mut Removed,
 ) -> Result<(), Failure> {
+    let retention_days = settings.audit.retention_days;
     let is_idle = sessions.live().map_err(|error| of_sessions(&error))?.is_empty();
     if is_idle && (retention_days.is_none() || !log.join("log.json").exists()) {
         return Ok(());
     }
-    let (clock, rng) = (Arc::clone(&invocation.clock), Arc::clone(&invocation.rng));
-    let trail = LogTrail::open(log, &paths.keys(), clock, rng).map_err(|error| of_trail(&error))?;
+    let trail = KeyStore::open_trail(invocation, settings)?;
     let ended = reconcile(sessions, &trail, invocation.now());
     removed.ended = ended
         .map_err(|error| Failure::of(Exit::LocalState, &error))?

@@ -6,6 +6,7 @@ use super::{
         AuditSettings, AwsSettings, BudgetSettings, LocalSettings, PolicySettings, ProfileDefaults, Settings,
     },
 };
+use crate::key_store::KeyStore;
 use audex_core::{
     Ttl,
     approval::ApprovalRules,
@@ -40,6 +41,7 @@ pub(super) fn settings(root: Section<'_>) -> Settings {
         allowed_cidrs: networks(root.section("network")),
         budget: budget(root.section("budget"), none.budget),
         audit: audit(root.section("audit")),
+        key_store: key_store(root.section("credentials")),
         profiles,
         profile_defaults,
     };
@@ -205,6 +207,12 @@ fn audit(table: Section<'_>) -> AuditSettings {
     };
     table.end();
     settings
+}
+
+fn key_store(table: Section<'_>) -> KeyStore {
+    let store = table.parsed("store").unwrap_or_default();
+    table.end();
+    store
 }
 
 fn profiles(root: &Section<'_>) -> (Profiles, BTreeMap<String, ProfileDefaults>) {

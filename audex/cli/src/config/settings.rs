@@ -3,6 +3,7 @@ use super::{
     fault::ConfigFault,
     read,
 };
+use crate::key_store::KeyStore;
 use audex_core::{Ttl, approval::ApprovalRules, budget::Dollars, rate::RateRule, roles::RoleMap};
 use audex_policy::{Ceiling, Profiles, Provider, Rules};
 use axess_local_idp::IssuerUrl;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub budget: BudgetSettings,
     /// `[audit]`.
     pub audit: AuditSettings,
+    /// Where keys are kept (`credentials.store`).
+    pub key_store: KeyStore,
     /// `[profiles.NAME]`.
     pub profiles: Profiles,
     /// What profiles say beside what they allow.
@@ -210,6 +213,7 @@ impl Default for Settings {
             allowed_cidrs: Vec::new(),
             budget: BudgetSettings::default(),
             audit: AuditSettings::default(),
+            key_store: KeyStore::default(),
             profiles: Profiles::default(),
             profile_defaults: BTreeMap::new(),
         }

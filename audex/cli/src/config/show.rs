@@ -71,6 +71,7 @@ fn values(settings: &Settings) -> Vec<(String, Value)> {
         ("budget.check_every", json!(format!("{}s", budget.check_every.as_secs()))),
         ("audit.path", json!(audit.path)),
         ("audit.retention_days", json!(audit.retention_days)),
+        ("credentials.store", json!(settings.key_store.name())),
     ];
     let mut values: Vec<(String, Value)> =
         fixed.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

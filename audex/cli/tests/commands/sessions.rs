@@ -25,7 +25,7 @@ fn a_session_is_listed_and_shown_by_a_part_of_its_id() {
     assert!(answer.out.contains(&id[..8]) && answer.out.contains("Completed"), "{answer:?}");
     let answer = home.run(&["sessions", "show", &id[..5]]);
     assert_eq!(answer.code, 0);
-    for part in [&id, "orders:Read=eu/*", "Completed", "works at the provider until"] {
+    for part in [&id, "orders:Read=eu/*", "Completed", "works until"] {
         assert!(answer.out.contains(part), "{part}: {answer:?}");
     }
     let (code, shown) = home.json(&["sessions", "show", &id]);

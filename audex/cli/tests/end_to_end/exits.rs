@@ -71,7 +71,7 @@ fn what_cannot_be_done_says_why_and_starts_nothing() {
             "orders:*",
         ),
         // No role is configured, and no key is there.
-        ("", "run --provider aws --allow s3:ListBucket -- touch started", 86, "--role-arn"),
+        ("", "run --provider aws --allow s3:ListBucket -- touch started", 84, "--role-arn"),
     ];
     for (config, args, expected, word) in table {
         let home = Home::with_config(config);

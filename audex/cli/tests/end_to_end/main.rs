@@ -18,6 +18,9 @@ mod home;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+#[cfg(feature = "keyring")]
+mod keyring;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod refresh;

@@ -1,4 +1,5 @@
 //! What the README and the guide tell people to type, typed.
+#![cfg(test)]
 
 use axess_peers::{AwsAccount, Kind, Server, skip};
 use std::{

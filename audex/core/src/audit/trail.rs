@@ -90,7 +90,20 @@ impl LogTrail {
         clock: Arc<dyn Clock>,
         rng: Arc<dyn SecureRng>,
     ) -> Result<Self, TrailError> {
-        let keys = AuditKeys::load_or_create(keys, &*rng)?;
+        Self::with_keys(folder, AuditKeys::load_or_create(keys, &*rng)?, clock, rng)
+    }
+
+    /// Opens the log in `folder` with keys that somebody else keeps.
+    ///
+    /// # Errors
+    ///
+    /// [`TrailError`].
+    pub fn with_keys(
+        folder: &Path,
+        keys: AuditKeys,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn SecureRng>,
+    ) -> Result<Self, TrailError> {
         let log = AuditLog::open(AuditLogConfig::new(folder), keys, Arc::clone(&clock), Arc::clone(&rng))?;
         Ok(Self { log, clock, rng })
     }

@@ -1,5 +1,5 @@
 use crate::fixture::{base, config, provider};
-use audex_core::{ProviderFault, budget::Dollars};
+use audex_core::{CredentialProvider, ProviderFault, budget::Dollars};
 use audex_providers::aws::AwsConfig;
 use axess_clock::{Clock, SystemClock};
 use axess_peers::{Kind, Server, skip};
@@ -34,10 +34,10 @@ async fn the_account_says_what_it_spent() {
         .error_for_status()
         .unwrap();
     let admin = provider(AwsConfig { base: base(account.admin()), ..config(&account) });
-    let today = SystemClock.now().date_naive();
-    assert_eq!(admin.spend(today).await.unwrap(), Dollars::from_cents(1_241));
-    let tomorrow = today.succ_opt().unwrap();
-    assert_eq!(admin.spend(tomorrow).await.unwrap(), Dollars::from_cents(0), "nothing yet");
+    let today = SystemClock.now();
+    assert_eq!(admin.spend(today).await.unwrap(), Some(Dollars::from_cents(1_241)));
+    let tomorrow = today + chrono::TimeDelta::days(1);
+    assert_eq!(admin.spend(tomorrow).await.unwrap(), Some(Dollars::from_cents(0)), "nothing yet");
     let refused = provider(config(&account)).spend(today).await.unwrap_err();
     assert_eq!(refused.fault, ProviderFault::Denied, "{refused:?}");
     server.stop().unwrap();

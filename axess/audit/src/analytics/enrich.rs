@@ -32,7 +32,8 @@ pub type EnrichmentFuture<'a> = Pin<Box<dyn Future<Output = Enrichment> + Send +
 
 /// Adds what the deployment knows to an event.
 ///
-/// A closure from an event to an [`Enrichment`] is one. It is asked once per event, on a thread of its own, for a limited time. It may block, and may panic.
+/// A closure from an event to an [`Enrichment`] is one. It is asked once per event, on a thread of its own, for a limited time. It may
+/// block, and may panic. When it takes too long, the other events of the same batch go without, and wait for nothing.
 ///
 /// ```
 /// use axess_audit::analytics::{Enrichment, EventEnrichment, RichAuthnEvent, Tag};
@@ -199,7 +200,16 @@ pub(super) struct Enricher {
 struct Question {
     event: Arc<RichAuthnEvent>,
     runtime: Handle,
-    answer: oneshot::Sender<Option<Enrichment>>,
+    answer: oneshot::Sender<Result<Enrichment, Unanswered>>,
+}
+
+/// Why nothing is known about an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// The enrichment took too long, or others of it hang: it will hardly know the next event's answer sooner.
+    Slow,
+    /// It panicked at this event.
+    Panicked,
 }
 
 impl Enricher {
@@ -207,18 +217,18 @@ impl Enricher {
         Self { enrichment, limit, thread: Mutex::default(), alive: Arc::default() }
     }
 
-    /// Returns what is known about an event; `None` when the enrichment panics, takes too long, or others of it hang.
-    pub(super) async fn ask(&self, event: &Arc<RichAuthnEvent>) -> Option<Enrichment> {
+    /// Returns what is known about an event.
+    pub(super) async fn ask(&self, event: &Arc<RichAuthnEvent>) -> Result<Enrichment, Unanswered> {
         let (answer, answered) = oneshot::channel();
         let question = Question { event: Arc::clone(event), runtime: Handle::current(), answer };
-        self.send(question)?;
+        self.send(question).ok_or(Unanswered::Slow)?;
         match tokio::time::timeout(self.limit, answered).await {
-            Ok(answer) => answer.ok().flatten().map(Enrichment::bounded),
+            Ok(answer) => answer.unwrap_or(Err(Unanswered::Panicked)).map(Enrichment::bounded),
             Err(_) => {
                 tracing::warn!(event_id = %event.event_id, "the enrichment of an event took too long");
                 // The thread ends when its question does; the next one gets another.
                 self.lock().take();
-                None
+                Err(Unanswered::Slow)
             }
         }
     }
@@ -265,11 +275,11 @@ fn answer(enrichment: &dyn EventEnrichment, question: Question, limit: Duration)
     let asked = AssertUnwindSafe(async { tokio::time::timeout(limit, enrichment.enrich(&event)).await });
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(asked.catch_unwind())));
     let known = match outcome {
-        Ok(Ok(Ok(known))) => Some(known),
-        Ok(Ok(Err(_))) => None,
+        Ok(Ok(Ok(known))) => Ok(known),
+        Ok(Ok(Err(_))) => Err(Unanswered::Slow),
         Ok(Err(_)) | Err(_) => {
             tracing::warn!(event_id = %event.event_id, "the enrichment of an event panicked");
-            None
+            Err(Unanswered::Panicked)
         }
     };
     // Nobody waits any more when it took too long.

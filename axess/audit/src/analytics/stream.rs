@@ -1,4 +1,7 @@
-use super::{EventEnrichment, RichAuthnEvent, enrich::Enricher};
+use super::{
+    EventEnrichment, RichAuthnEvent,
+    enrich::{Enricher, Unanswered},
+};
 use crate::{
     AuditRecord,
     sink::{EventSink, SinkError, SinkFuture},
@@ -72,12 +75,13 @@ impl AnalyticsStream {
     }
 
     async fn send(&self, batch: &[AuditRecord]) -> Result<(), SinkError> {
+        let mut enricher = self.enricher.as_ref();
         for (index, record) in batch.iter().enumerate() {
             let event_id = record.event_id();
             if self.under_way(|under_way| under_way.sent.contains(&event_id)) {
                 continue;
             }
-            let rich = self.rich(record).await;
+            let rich = self.rich(record, &mut enricher).await;
             match self.sink.dispatch(rich).await {
                 Ok(()) => self.under_way(|under_way| under_way.is_sent(event_id)),
                 Err(SinkError::Refused { reason, .. }) => {
@@ -92,15 +96,19 @@ impl AnalyticsStream {
         Ok(())
     }
 
-    async fn rich(&self, record: &AuditRecord) -> RichAuthnEvent {
+    /// Enriches an event; an enricher that takes too long is not asked again.
+    async fn rich(&self, record: &AuditRecord, enricher: &mut Option<&Enricher>) -> RichAuthnEvent {
         let event_id = record.event_id();
         if let Some(rich) = self.under_way(|under_way| under_way.enriched.get(&event_id).cloned()) {
             return rich;
         }
         let mut rich = Arc::new(RichAuthnEvent::of(record, self.clock.now()));
-        if let Some(enricher) = &self.enricher {
-            let enrichment = enricher.ask(&rich).await;
-            Arc::make_mut(&mut rich).enrichment = enrichment;
+        if let Some(asked) = enricher {
+            let enrichment = asked.ask(&rich).await;
+            if enrichment == Err(Unanswered::Slow) {
+                *enricher = None;
+            }
+            Arc::make_mut(&mut rich).enrichment = enrichment.ok();
         }
         let rich = Arc::unwrap_or_clone(rich);
         self.under_way(|under_way| under_way.is_enriched(rich.clone()));

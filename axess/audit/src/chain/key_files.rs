@@ -124,8 +124,12 @@ impl AuditKeys {
         // Also where the secret ones are in a keyring, there is the public one.
         let later = [SIGNING_FILE, PUBLIC_FILE];
         let mac = folder.secret(MAC_FILE, &later, AuditMacKey::from_bytes, AuditMacKey::expose)?;
-        let signing =
-            folder.secret(SIGNING_FILE, &[PUBLIC_FILE], AuditSigningKey::from_bytes, AuditSigningKey::expose)?;
+        let signing = folder.secret(
+            SIGNING_FILE,
+            &[PUBLIC_FILE],
+            AuditSigningKey::from_bytes,
+            AuditSigningKey::expose,
+        )?;
         let path = dir.join(PUBLIC_FILE);
         let public = signing.public_key();
         if draw.is_some() && !exists(&path)? {

@@ -10,6 +10,7 @@ mod report;
 mod vouch;
 
 pub use extract::extract_folder;
+pub(crate) use folder::{CHECKPOINTS_FILE, LOG_FILE, SEGMENT_DIGITS, SEGMENT_SUFFIX, segment_name};
 pub use folder::{VerifyError, VerifyOptions, verify_folder};
 pub use report::{ChainReport, Finding, FindingKind, TornTail, VerifyReport};
 

@@ -2,13 +2,13 @@
 
 use super::{
     LogError, disk,
-    entry::{ChainKey, key_of, name_of},
+    entry::{ChainKey, key_of},
     folder::Folder,
     lines::{Lines, Piece},
 };
 use crate::chain::{
-    AuditPublicKey, AuditSigningKey, Checkpoint, CheckpointReason, Heads, Link, LogId, MAX_CHECKPOINT_BYTES,
-    SignedCheckpoint,
+    AuditPublicKey, AuditSigningKey, CHECKPOINTS_FILE, Checkpoint, CheckpointReason, Heads, Link, LogId,
+    MAX_CHECKPOINT_BYTES, SignedCheckpoint, chain_name,
 };
 use axess_core::store::AuditScope;
 use chrono::{DateTime, Utc};
@@ -19,8 +19,6 @@ use std::{
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
-
-pub(super) const CHECKPOINTS_FILE: &str = "checkpoints.jsonl";
 
 /// The last checkpoint of one chain, or of the whole log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,11 +116,11 @@ impl Book {
     /// Fails when the log does not hold what was promised of it.
     pub(super) fn check(&self, heads: &Heads) -> Result<(), LogError> {
         for (key, signed) in &self.chains {
-            let scope = scope_of(*key);
+            let scope = AuditScope::of(*key);
             let head = heads.head(scope);
             let kept = head.is_some_and(|head| head.seq > signed.link.seq || head == signed.link);
             if !kept {
-                let chain = name_of(*key);
+                let chain = chain_name(scope);
                 let (seq, number) = (signed.link.seq, signed.number);
                 let what = format!(
                     "checkpoint {number} promises entry {seq} of the chain {chain}, the log ends that chain at {}",
@@ -226,10 +224,6 @@ impl Book {
         let own = signed.key == self.key.id();
         (!own || signed.verify(&[self.key])).then_some(own)
     }
-}
-
-pub(super) fn scope_of(key: ChainKey) -> AuditScope {
-    AuditScope::of(key)
 }
 
 fn any_checkpoint(lines: &mut Lines<'_>, path: &Path) -> Result<bool, LogError> {

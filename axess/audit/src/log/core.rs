@@ -118,11 +118,10 @@ impl Core {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Takes no more entries; says whether this is the first call.
-    pub(super) fn begin_close(&self) -> bool {
-        let first = !self.closed.swap(true, Ordering::AcqRel);
+    /// Takes no more entries.
+    pub(super) fn begin_close(&self) {
+        self.closed.store(true, Ordering::Release);
         self.queue.close();
-        first
     }
 
     /// Forces to the disk what was written without that.

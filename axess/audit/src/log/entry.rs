@@ -113,11 +113,6 @@ pub(super) fn key_of(scope: AuditScope) -> ChainKey {
     }
 }
 
-/// Returns how a chain is called in messages, as in its lines.
-pub(super) fn name_of(key: ChainKey) -> String {
-    key.map_or_else(|| "system".to_owned(), |id| id.to_string())
-}
-
 impl NewEntry {
     /// Makes an entry of an event; its chain is that of its tenant.
     ///

@@ -1,7 +1,7 @@
 //! The folder of a log: its names, its lock, and how far readers may read.
 
 use super::{LogError, disk};
-use crate::chain::LogId;
+use crate::chain::{LOG_FILE, LogId, SEGMENT_DIGITS, SEGMENT_SUFFIX, segment_name};
 use axess_rng::{SecureRng, random_array};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,7 @@ use std::{
 };
 use uuid::Uuid;
 
-const LOG_FILE: &str = "log.json";
 const LOCK_FILE: &str = "lock";
-const SEGMENT_SUFFIX: &str = ".jsonl";
-const SEGMENT_DIGITS: usize = 12;
 /// One copy of the mark, with its line feed.
 const MARK_BYTES: usize = 63;
 /// How often a mark is read that is being written.
@@ -105,7 +102,7 @@ impl Folder {
     }
 
     pub(super) fn segment_path(&self, number: u64) -> PathBuf {
-        self.path.join(format!("{number:0SEGMENT_DIGITS$}{SEGMENT_SUFFIX}"))
+        self.path.join(segment_name(number))
     }
 
     /// Returns the numbers of the segments, ascending.

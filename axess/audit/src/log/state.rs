@@ -6,12 +6,12 @@ use super::{
     cache::Saved,
     core::Core,
     disk,
-    entry::{LogPosition, NewEntry, key_of, name_of},
+    entry::{LogPosition, NewEntry},
     folder::Mark,
     recent::Recent,
     segment::{self, ScanEnd, Segment},
 };
-use crate::chain::{AuditKeys, Entry, Heads, Link, genesis};
+use crate::chain::{AuditKeys, Entry, Heads, Link, chain_name, genesis};
 use std::{os::unix::fs::MetadataExt, path::Path};
 
 /// How many bytes a handle reads of what others appended before it looks for kept heads.
@@ -124,7 +124,7 @@ fn check_seen(heads: &Heads, seen: &Heads, path: &Path) -> Result<(), LogError> 
     match lost {
         None => Ok(()),
         Some((scope, was)) => {
-            let chain = name_of(key_of(scope));
+            let chain = chain_name(scope);
             Err(LogError::damaged(
                 path,
                 format!("entry {} of the chain {chain} was there and is gone", was.seq),
@@ -159,7 +159,7 @@ fn follow(
         heads.advance(scope, entry.link());
         return Ok(());
     };
-    let (seq, chain) = (entry.seq(), name_of(key_of(scope)));
+    let (seq, chain) = (entry.seq(), chain_name(scope));
     Err(LogError::damaged(path, format!("entry {seq} of the chain {chain} {fault}")))
 }
 

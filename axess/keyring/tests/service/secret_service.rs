@@ -40,7 +40,9 @@ fn values_outlive_the_keyring_that_took_them() {
 
 #[test]
 fn a_locked_keyring_is_said_to_be_locked() {
-    let Some(desktop) = Desktop::enter("secret_service::a_locked_keyring_is_said_to_be_locked") else { return };
+    let Some(desktop) = Desktop::enter("secret_service::a_locked_keyring_is_said_to_be_locked") else {
+        return;
+    };
     let keyring = Keyring::secret_service().with_patience(Duration::from_secs(10));
     keyring.write(SERVICE, "name", b"value", ()).unwrap();
     desktop.lock_keyring().unwrap();
@@ -80,7 +82,9 @@ fn without_a_session_bus_the_error_says_what_is_needed() {
             let mut command = std::process::Command::new(&program);
             command.args(["--exact", "secret_service::without_a_session_bus_the_error_says_what_is_needed"]);
             command.env_remove("DBUS_SESSION_BUS_ADDRESS").env("AXESS_TEST_NO_BUS", "1");
-            command.env("XDG_RUNTIME_DIR", "/nonexistent").envs(address.map(|address| ("DBUS_SESSION_BUS_ADDRESS", address)));
+            command
+                .env("XDG_RUNTIME_DIR", "/nonexistent")
+                .envs(address.map(|address| ("DBUS_SESSION_BUS_ADDRESS", address)));
             let output = command.output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         }

@@ -44,6 +44,7 @@ impl Folder {
         Ok(folder)
     }
 
+    #[cfg(feature = "keyring")]
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -60,7 +60,9 @@ pub enum KeyringKeyStoreError {
     #[error("the keys are in the operating system's keyring, which cannot be used")]
     Keyring(#[from] KeyringError),
     /// The ring is gone: another keyring may be open than the one it is in.
-    #[error("the keyring has no entry `{name}` of `{SERVICE}`, in which the keys are; open the keyring that has it, or restore it")]
+    #[error(
+        "the keyring has no entry `{name}` of `{SERVICE}`, in which the keys are; open the keyring that has it, or restore it"
+    )]
     Gone {
         /// The name of the entry.
         name: String,

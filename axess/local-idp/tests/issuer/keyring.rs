@@ -94,7 +94,8 @@ async fn a_move_that_fails_leaves_the_file() {
     assert!(file.replace(None, &bytes("ring")).await.unwrap());
     let store = keyring_core::mock::Store::new().unwrap();
     let name = folder.canonicalize().unwrap();
-    let entry = keyring_core::api::CredentialStoreApi::build(&*store, SERVICE, name.to_str().unwrap(), None).unwrap();
+    let entry =
+        keyring_core::api::CredentialStoreApi::build(&*store, SERVICE, name.to_str().unwrap(), None).unwrap();
     let mock: &keyring_core::mock::Cred = entry.as_any().downcast_ref().unwrap();
     mock.set_error(keyring_core::Error::NoStorageAccess("locked".into()));
     let keyring = Keyring::new(store);
@@ -120,7 +121,9 @@ async fn a_ring_that_vanishes_is_not_made_again_in_silence_and_one_nobody_knew_i
     fs::rename(&folder, &moved).unwrap();
     assert_eq!(text(open(&moved, &keyring).load().await.unwrap()).unwrap(), "ring");
     let elsewhere = open(&moved, &mock());
-    for error in [elsewhere.load().await.unwrap_err(), elsewhere.replace(None, &bytes("new")).await.unwrap_err()] {
+    for error in
+        [elsewhere.load().await.unwrap_err(), elsewhere.replace(None, &bytes("new")).await.unwrap_err()]
+    {
         assert!(causes(&error).contains(&format!("has no entry `{name}`")), "{}", causes(&error));
     }
 }
@@ -128,7 +131,15 @@ async fn a_ring_that_vanishes_is_not_made_again_in_silence_and_one_nobody_knew_i
 fn put(path: &Path, content: &[u8]) {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600).open(path).unwrap().write_all(content).unwrap();
+    options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .unwrap()
+        .write_all(content)
+        .unwrap();
 }
 
 #[tokio::test]
@@ -144,7 +155,12 @@ async fn the_largest_ring_fits() {
     };
     let propagation = config.propagation;
     let store = Arc::new(open(&folder, &Keyring::secret_service()));
-    let idp = LocalIdp::from_key_store(config, Arc::clone(&store) as _, Arc::new(clock.clone()), Arc::new(SystemRng));
+    let idp = LocalIdp::from_key_store(
+        config,
+        Arc::clone(&store) as _,
+        Arc::new(clock.clone()),
+        Arc::new(SystemRng),
+    );
     let idp = idp.await.unwrap();
     let error = loop {
         clock.set(axess_clock::Clock::now(&clock) + propagation + TimeDelta::seconds(1));
@@ -164,7 +180,9 @@ async fn the_largest_ring_fits() {
 
 #[tokio::test]
 async fn racing_processes_agree_through_the_keyring() {
-    let Some(_desktop) = Desktop::enter("keyring::racing_processes_agree_through_the_keyring") else { return };
+    let Some(_desktop) = Desktop::enter("keyring::racing_processes_agree_through_the_keyring") else {
+        return;
+    };
     for _ in 0..3 {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("keys");
@@ -180,7 +198,9 @@ async fn racing_processes_agree_through_the_keyring() {
 
 #[tokio::test]
 async fn a_keyring_that_dies_in_a_rotation_loses_nothing() {
-    let Some(desktop) = Desktop::enter("keyring::a_keyring_that_dies_in_a_rotation_loses_nothing") else { return };
+    let Some(desktop) = Desktop::enter("keyring::a_keyring_that_dies_in_a_rotation_loses_nothing") else {
+        return;
+    };
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("keys");
     for round in 0..8_u64 {
@@ -204,7 +224,9 @@ async fn a_keyring_that_dies_in_a_rotation_loses_nothing() {
 
 #[tokio::test]
 async fn a_keyring_that_is_locked_or_gone_says_so_and_keeps_the_ring() {
-    let Some(desktop) = Desktop::enter("keyring::a_keyring_that_is_locked_or_gone_says_so_and_keeps_the_ring") else {
+    let Some(desktop) =
+        Desktop::enter("keyring::a_keyring_that_is_locked_or_gone_says_so_and_keeps_the_ring")
+    else {
         return;
     };
     let parent = tempfile::tempdir().unwrap();

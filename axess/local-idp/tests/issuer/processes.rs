@@ -2,7 +2,8 @@
 
 use axess_clock::{Clock, MockClock};
 use axess_local_idp::{
-    Expiry, FileLocalIdpKeyStore, LocalIdp, LocalIdpConfig, LocalIdpKeyStore, MintClaims, Rotation, SigningAlgorithm,
+    Expiry, FileLocalIdpKeyStore, LocalIdp, LocalIdpConfig, LocalIdpKeyStore, MintClaims, Rotation,
+    SigningAlgorithm,
 };
 use axess_rng::SystemRng;
 use chrono::TimeDelta;
@@ -24,7 +25,9 @@ pub(crate) async fn issuer(folder: &Path, clock: &MockClock) -> LocalIdp {
         algorithm: SigningAlgorithm::EdDsa,
         ..LocalIdpConfig::new("https://id.example.com".parse().unwrap())
     };
-    LocalIdp::from_key_store(config, store(folder), Arc::new(clock.clone()), Arc::new(SystemRng)).await.unwrap()
+    LocalIdp::from_key_store(config, store(folder), Arc::new(clock.clone()), Arc::new(SystemRng))
+        .await
+        .unwrap()
 }
 
 /// Opens a keyring inside a desktop, else a file.

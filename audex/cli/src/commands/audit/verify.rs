@@ -5,11 +5,11 @@ use crate::{
     commands::Invocation,
     config::Paths,
     exit::{Exit, Failure, Outcome, SUCCESS},
+    key_store::{self, trail_keys},
     output::{Style, printable},
 };
 use axess_audit::chain::{
-    AuditKeys, AuditPublicKey, KeyError, SignedCheckpoint, VerifyError, VerifyOptions, VerifyReport,
-    verify_folder,
+    AuditPublicKey, KeyError, SignedCheckpoint, VerifyError, VerifyOptions, VerifyReport, verify_folder,
 };
 use clap::Args;
 use std::{
@@ -84,12 +84,13 @@ pub(super) fn run(invocation: &Invocation, args: &VerifyArgs) -> Outcome {
 /// Returns what is trusted; none where there are no keys.
 fn options(args: &VerifyArgs, paths: &Paths) -> Result<Option<VerifyOptions>, Failure> {
     let unusable = |error: KeyError| {
-        let exit = if matches!(error, KeyError::Io { .. } | KeyError::Exposed { .. }) {
-            Exit::LocalState
-        } else {
-            Exit::Tampered
-        };
-        Failure::of(exit, &error)
+        let exit =
+            if matches!(error, KeyError::Io { .. } | KeyError::Exposed { .. } | KeyError::Keyring { .. }) {
+                Exit::LocalState
+            } else {
+                Exit::Tampered
+            };
+        key_store::help(&error).into_iter().fold(Failure::of(exit, &error), Failure::with_help)
     };
     let mut options = VerifyOptions::default();
     for path in &args.checkpoint {
@@ -100,8 +101,7 @@ fn options(args: &VerifyArgs, paths: &Paths) -> Result<Option<VerifyOptions>, Fa
             options.keys.push(AuditPublicKey::from_file(path).map_err(unusable)?);
         }
         // The MACs cover also what no checkpoint attests yet, where we have their keys.
-        options.macs =
-            AuditKeys::load(&paths.keys()).map(|keys| keys.macs().cloned().collect()).unwrap_or_default();
+        options.macs = trail_keys(paths).map(|keys| keys.macs().cloned().collect()).unwrap_or_default();
         return Ok(Some(options));
     }
     let has_any =
@@ -109,7 +109,7 @@ fn options(args: &VerifyArgs, paths: &Paths) -> Result<Option<VerifyOptions>, Fa
     if !has_any {
         return Ok(None);
     }
-    let keys = AuditKeys::load(&paths.keys()).map_err(unusable)?;
+    let keys = trail_keys(paths).map_err(unusable)?;
     options.keys = vec![keys.signing.public_key()];
     options.macs = keys.macs().cloned().collect();
     Ok(Some(options))

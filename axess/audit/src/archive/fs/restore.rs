@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     archive::ArchiveError,
-    chain::{AuditPublicKey, Heads, Link, LogId, SignedCheckpoint},
+    chain::{AuditPublicKey, CHECKPOINTS_FILE, Heads, LOG_FILE, Link, LogId, SignedCheckpoint},
 };
 use axess_core::store::AuditScope;
 use bytes::Bytes;
@@ -71,7 +71,7 @@ pub fn restore_chain(
         id: LogId,
     }
     let root = Root(archive.to_owned());
-    let name = log.join("log.json");
+    let name = log.join(LOG_FILE);
     let description = fs::read(&name).map_err(|error| at(&name, error))?;
     let Named { id } =
         serde_json::from_slice(&description).map_err(|_| damaged(&name, "it does not name a log"))?;
@@ -97,7 +97,7 @@ pub fn restore_chain(
     more.into_iter().try_for_each(|line| out.take(line.slice(..line.trim_ascii_end().len())))?;
     take_segments(&mut out, log)?;
     let mut report = out.end()?;
-    write_new(&to.join("log.json"), &description)?;
+    write_new(&to.join(LOG_FILE), &description)?;
     report.checkpoints = copy_checkpoints(scope, log, to, out.last)?;
     Ok(report)
 }
@@ -195,7 +195,7 @@ fn copy_checkpoints(
     to: &Path,
     last: Option<Link>,
 ) -> Result<u64, ArchiveError> {
-    let (from, to) = (log.join("checkpoints.jsonl"), to.join("checkpoints.jsonl"));
+    let (from, to) = (log.join(CHECKPOINTS_FILE), to.join(CHECKPOINTS_FILE));
     let mut out = BufWriter::new(create_new(&to)?);
     let mut copied = 0;
     let lines = BufReader::new(File::open(&from).map_err(|error| at(&from, error))?).split(b'\n');

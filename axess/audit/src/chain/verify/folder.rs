@@ -20,8 +20,8 @@ use std::{
 
 pub(crate) const LOG_FILE: &str = "log.json";
 pub(crate) const CHECKPOINTS_FILE: &str = "checkpoints.jsonl";
-const SEGMENT_SUFFIX: &str = ".jsonl";
-const SEGMENT_DIGITS: usize = 12;
+pub(crate) const SEGMENT_SUFFIX: &str = ".jsonl";
+pub(crate) const SEGMENT_DIGITS: usize = 12;
 const MAX_LOG_FILE_BYTES: u64 = 4_096;
 
 /// How many checkpoints are read ahead of their entries; those that were signed together are read together.

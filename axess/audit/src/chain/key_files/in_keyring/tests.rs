@@ -43,8 +43,9 @@ fn files_are_moved_with_the_older_keys() {
     let (folder, keyring) = (tempfile::tempdir().unwrap(), mock());
     let dir = folder.path();
     let _ = AuditKeys::load_or_create(dir, &SystemRng).unwrap();
-    let older: Vec<String> =
-        (0..MAX_PREVIOUS_MACS).map(|at| AuditMacKey::from_bytes([at as u8; 32]).expose().to_string()).collect();
+    let older: Vec<String> = (0..MAX_PREVIOUS_MACS)
+        .map(|at| AuditMacKey::from_bytes([at as u8; 32]).expose().to_string())
+        .collect();
     super::super::create(&dir.join(PREVIOUS_FILE), 0o600).unwrap();
     fs::write(dir.join(PREVIOUS_FILE), older.join("\n")).unwrap();
     let before = AuditKeys::load(dir).unwrap();
@@ -111,7 +112,10 @@ fn a_move_that_fails_leaves_the_files() {
     let KeyError::Keyring { source, .. } = &error else { panic!("{error:?}") };
     assert!(matches!(source.downcast_ref(), Some(KeyringError::Locked(_))), "{error:?}");
     assert_eq!(text(&AuditKeys::load(dir).unwrap()), text(&before));
-    assert!(AuditKeys::load_or_create_in_keyring(dir, &keyring, &SystemRng).unwrap().1, "the next time it works");
+    assert!(
+        AuditKeys::load_or_create_in_keyring(dir, &keyring, &SystemRng).unwrap().1,
+        "the next time it works"
+    );
 }
 
 #[test]
@@ -169,7 +173,8 @@ fn racing_processes_use_the_same_keys() {
 
 #[test]
 fn a_real_keyring_takes_every_key_and_may_be_locked_or_gone() {
-    let test = "chain::key_files::in_keyring::tests::a_real_keyring_takes_every_key_and_may_be_locked_or_gone";
+    let test =
+        "chain::key_files::in_keyring::tests::a_real_keyring_takes_every_key_and_may_be_locked_or_gone";
     let Some(desktop) = axess_peers::Desktop::enter(test) else { return };
     let (folder, keyring) = (tempfile::tempdir().unwrap(), Keyring::secret_service());
     let made = AuditKeys::load_or_create(folder.path(), &SystemRng).unwrap();

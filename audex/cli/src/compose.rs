@@ -5,7 +5,7 @@ use crate::{
     config::{Config, Settings},
     exit::{Exit, Failure},
     key_store::{self, KeyStore},
-    private_folder::FolderPlaces,
+    private_folder::{FolderPlaces, leftover},
 };
 use audex_core::{
     CredentialProvider, IssueError, IssueRules, Issuer, RateLedger,
@@ -73,6 +73,12 @@ impl Broker {
             rng: Arc::clone(&invocation.rng),
         };
         let folders = FolderPlaces::new(paths.runtime.clone(), paths.data);
+        // What is left of a session whose wrapper and keeper were both killed holds its credential.
+        for folder in leftover(&folders, |id| issuer.sessions.is_held(id)).unwrap_or_default() {
+            if let Err(error) = folder.remove() {
+                invocation.output.warn(format_args!("what a session left cannot be removed: {error}"));
+            }
+        }
         Ok(Self { issuer, trail, folders })
     }
 }

@@ -52,7 +52,8 @@ pub fn start(arguments: &[OsString], clock: Arc<dyn Clock>, rng: Arc<dyn SecureR
 /// holds it.
 fn close(abandoned: &Abandoned, clock: Arc<dyn Clock>, rng: Arc<dyn SecureRng>) {
     let data = &abandoned.data_dir;
-    let (Ok(id), Ok(sessions)) = (abandoned.session_id.parse::<SessionId>(), SessionFolder::open(data)) else {
+    let (Ok(id), Ok(sessions)) = (abandoned.session_id.parse::<SessionId>(), SessionFolder::open(data))
+    else {
         return;
     };
     let now = clock.now();

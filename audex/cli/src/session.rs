@@ -76,7 +76,11 @@ pub async fn run_command(
         Ok(started) => started,
         Err(failure) => {
             let ending = Ending { reason: Some(failure.message.clone()), ..Ending::default() };
-            broker.issuer.end(lease, SessionStatus::Failed, ending).await.map_err(|error| of_issue(&error))?;
+            broker
+                .issuer
+                .end(lease, SessionStatus::Failed, ending)
+                .await
+                .map_err(|error| of_issue(&error))?;
             return Err(failure);
         }
     };
@@ -117,12 +121,20 @@ fn announce(invocation: &Invocation, lease: &Lease) {
     let time = |time: chrono::DateTime<chrono::Utc>| time.format("%H:%M:%SZ").to_string();
     let expiry = lease.credential().expires_at();
     let until = if expiry > record.deadline {
-        format!("ends at {}; the provider accepts the credential until {}", time(record.deadline), time(expiry))
+        format!(
+            "ends at {}; the provider accepts the credential until {}",
+            time(record.deadline),
+            time(expiry)
+        )
     } else {
         format!("ends at {}", time(record.deadline))
     };
     let what = plan.grant.allow();
-    invocation.output.note(format_args!("session {} ({}): {what}; {until}", record.session_id.short(), record.ttl));
+    invocation.output.note(format_args!(
+        "session {} ({}): {what}; {until}",
+        record.session_id.short(),
+        record.ttl
+    ));
 }
 
 async fn start(
@@ -181,10 +193,16 @@ async fn finish(
     if let Ok(Ended { left, .. }) = &ended
         && !left.is_empty()
     {
-        invocation.output.warn(format_args!("these processes could not be ended and still hold the credential: {left:?}"));
+        invocation
+            .output
+            .warn(format_args!("these processes could not be ended and still hold the credential: {left:?}"));
     }
     if let Some(reason) = ending.reason.as_ref().filter(|_| status != SessionStatus::Completed) {
-        invocation.output.note(format_args!("session {} {}: {reason}", lease.session_id().short(), lower(status)));
+        invocation.output.note(format_args!(
+            "session {} {}: {reason}",
+            lease.session_id().short(),
+            lower(status)
+        ));
     }
     let record = broker.issuer.end(lease, status, ending).await.map_err(|error| of_issue(&error));
     match (ended, record) {
@@ -216,12 +234,16 @@ fn verdict(ended: &Ended) -> (SessionStatus, u8, Ending) {
         Cause::Stopped(StopReason::Revoked) => {
             (SessionStatus::Revoked, Exit::Revoked.code(), ending(Some("it was revoked")))
         }
-        Cause::Stopped(StopReason::Budget) => {
-            (SessionStatus::BudgetExceeded, Exit::BudgetExceeded.code(), ending(Some("the budget was exceeded")))
-        }
-        Cause::Stopped(StopReason::Provider) => {
-            (SessionStatus::Failed, Exit::Provider.code(), ending(Some("the provider gave no further credential")))
-        }
+        Cause::Stopped(StopReason::Budget) => (
+            SessionStatus::BudgetExceeded,
+            Exit::BudgetExceeded.code(),
+            ending(Some("the budget was exceeded")),
+        ),
+        Cause::Stopped(StopReason::Provider) => (
+            SessionStatus::Failed,
+            Exit::Provider.code(),
+            ending(Some("the provider gave no further credential")),
+        ),
     }
 }
 

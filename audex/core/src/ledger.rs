@@ -6,14 +6,21 @@ use crate::{
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The largest ledger that is read, in bytes.
 const MAX_LEDGER: u64 = 4 * 1_024 * 1_024;
+
+/// How often it is looked whether the lock is free.
+const LOCK_LOOKS: usize = 5_000;
+
+/// How long apart.
+const LOCK_WAIT: Duration = Duration::from_millis(2);
 
 /// Counts what was let through, in a file for each identity, under a lock that all processes of the machine take.
 ///
@@ -95,7 +102,7 @@ impl RateLedger {
             .mode(0o600)
             .open(&path)
             .map_err(io)?;
-        file.lock().map_err(io)?;
+        lock(&file).map_err(io)?;
         let mut requests = read(&mut file).map_err(io)?.ok_or_else(|| LedgerError::Damaged(path.clone()))?;
         let begin_of_window = now - rate::longest_window(rules);
         requests.retain(|&at| at > begin_of_window);
@@ -116,6 +123,18 @@ impl RateLedger {
 /// Returns the name of an identity's file: it can hold anything, so it is not the identity.
 fn name_of(identity: &str) -> String {
     Sha256::digest(identity.as_bytes()).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Waits for the lock, which others hold for the time of a write.
+fn lock(file: &File) -> io::Result<()> {
+    for _ in 0..LOCK_LOOKS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_WAIT),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Ok(()) => return Ok(()),
+        }
+    }
+    Err(io::ErrorKind::TimedOut.into())
 }
 
 fn read(file: &mut File) -> io::Result<Option<Vec<DateTime<Utc>>>> {

@@ -36,6 +36,8 @@ pub const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 pub const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 /// The name of the region that calls go to; no secret.
 pub const REGION: &str = "AWS_REGION";
+/// The name that older programs have for it.
+pub const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 /// The name of the session token.
 pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 

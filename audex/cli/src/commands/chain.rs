@@ -20,7 +20,12 @@ use audex_policy::Provider;
 use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
-use std::{ffi::OsString, fs::File, io::Read, path::{Path, PathBuf}};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 /// The largest file of steps, in bytes.
 const MAX_FILE: u64 = 256 * 1_024;
@@ -38,10 +43,12 @@ const MAX_STEPS: usize = 100;
 /// # Ok::<(), clap::Error>(())
 /// ```
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "FILE holds a table [[steps]] for each step: name, command = [\"aws\", \"s3\", \"ls\"], and what it asks \
+#[command(
+    after_help = "FILE holds a table [[steps]] for each step: name, command = [\"aws\", \"s3\", \"ls\"], and what it asks \
                         for: allow, resource, profile, provider, ttl, role_arn. What a step leaves out is as on the command \
                         line. All steps are checked before the first is run. The chain ends at the first step that fails, with its \
-                        exit code.")]
+                        exit code."
+)]
 pub struct ChainArgs {
     /// File of the steps, in TOML
     #[arg(value_name = "FILE")]
@@ -126,7 +133,9 @@ pub(super) fn run(invocation: &Invocation, args: ChainArgs) -> Outcome {
             }
             Err(error) => {
                 let error = named(error, &step.name);
-                rows.push(json!({ "step": step.name, "exit_code": error.exit.code(), "error": error.message }));
+                rows.push(
+                    json!({ "step": step.name, "exit_code": error.exit.code(), "error": error.message }),
+                );
                 let code = error.exit.code();
                 if args.keep_going {
                     invocation.output.warn(&error);
@@ -159,7 +168,9 @@ fn plans(invocation: &Invocation, config: &Config, args: &ChainArgs, steps: &[Ch
         let plan = plan.map_err(|failure| named(failure, &step.name))?;
         code = code.max(dry_run::code(&plan));
         if invocation.output.is_json() {
-            documents.push(json!({ "step": step.name, "plan": dry_run::document(invocation, &step.request, &plan) }));
+            documents.push(
+                json!({ "step": step.name, "plan": dry_run::document(invocation, &step.request, &plan) }),
+            );
         } else {
             invocation.output.line(format_args!("step {}", step.name))?;
             dry_run::text(invocation, &step.request, &plan)?;

@@ -188,13 +188,8 @@ fn records(
 /// Removes private folders of sessions that nobody keeps.
 fn folders(paths: &Paths, sessions: &SessionFolder, removed: &mut Removed) -> Result<(), Failure> {
     let places = FolderPlaces::new(paths.runtime.clone(), paths.data.clone());
-    // Asked for each folder when it is looked at; what cannot be told is kept.
-    let is_kept = |id: SessionId| match sessions.live() {
-        Ok(live) if !live.contains(&id) => false,
-        _ => !matches!(sessions.take(id), Ok(Some(_))),
-    };
     let unusable = |error| Failure::of(Exit::LocalState, &error);
-    for folder in leftover(&places, is_kept).map_err(unusable)? {
+    for folder in leftover(&places, |id| sessions.is_held(id)).map_err(unusable)? {
         removed.folders.push(folder.path().to_owned());
         if !removed.dry_run {
             folder.remove().map_err(unusable)?;

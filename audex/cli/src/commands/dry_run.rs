@@ -36,7 +36,8 @@ pub(super) fn plan_of(
 ) -> Result<Plan, Failure> {
     let kind = request.request.provider();
     let provider = provider(invocation, settings, session, kind)?;
-    plan(&rules(settings), provider.as_ref(), request, invocation.now()).map_err(|denial| of_issue(&denial.into()))
+    plan(&rules(settings), provider.as_ref(), request, invocation.now())
+        .map_err(|denial| of_issue(&denial.into()))
 }
 
 /// Returns the code to leave with: whether it could be issued as it is.
@@ -47,7 +48,8 @@ pub(super) const fn code(plan: &Plan) -> u8 {
 /// Returns a plan as JSON.
 pub(super) fn document(invocation: &Invocation, request: &IssueRequest, plan: &Plan) -> Value {
     // A document that is JSON is shown as what it is.
-    let policy: Value = serde_json::from_str(&plan.shape.document).unwrap_or_else(|_| plan.shape.document.clone().into());
+    let policy: Value =
+        serde_json::from_str(&plan.shape.document).unwrap_or_else(|_| plan.shape.document.clone().into());
     json!({
         "provider": request.request.provider(),
         "target": plan.shape.target,
@@ -90,7 +92,8 @@ pub(super) fn text(invocation: &Invocation, request: &IssueRequest, plan: &Plan)
     output.line(format_args!("lifetime   {}", plan.ttl))?;
     let lifetime = plan.shape.lifetime(plan.ttl.delta());
     if lifetime != plan.ttl.delta() {
-        output.line(format_args!("           the provider's credential lives {} s", lifetime.num_seconds()))?;
+        output
+            .line(format_args!("           the provider's credential lives {} s", lifetime.num_seconds()))?;
     }
     match &plan.approval {
         Some(needed) => output.line(format_args!("approval   {needed}"))?,

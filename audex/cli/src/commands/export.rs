@@ -56,8 +56,10 @@ pub enum ExportForm {
 /// # Ok::<(), clap::Error>(())
 /// ```
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Nothing ends what was exported but the provider, at the expiry it gives: there is no command whose end \
-                        could be waited for. `tryaudex revoke` says what can be done before.")]
+#[command(
+    after_help = "Nothing ends what was exported but the provider, at the expiry it gives: there is no command whose end \
+                        could be waited for. `tryaudex revoke` says what can be done before."
+)]
 pub struct ExportArgs {
     /// What is asked for.
     #[command(flatten)]
@@ -123,7 +125,11 @@ fn print(
         });
         if let Err(failure) = written {
             let ending = Ending { reason: Some(failure.message.clone()), ..Ending::default() };
-            broker.issuer.end(lease, SessionStatus::Failed, ending).await.map_err(|error| of_issue(&error))?;
+            broker
+                .issuer
+                .end(lease, SessionStatus::Failed, ending)
+                .await
+                .map_err(|error| of_issue(&error))?;
             return Err(failure);
         }
         let record = broker.issuer.hand_over(lease).map_err(|error| of_issue(&error))?;
@@ -141,9 +147,12 @@ async fn issue(broker: &Broker, request: &IssueRequest) -> Result<audex_core::Le
     let shortest = *plan.shape.lifetimes.start();
     if plan.ttl.delta() < shortest {
         let (ttl, minutes) = (plan.ttl, shortest.num_minutes());
-        let message = format!("the provider gives no credential for {ttl}, and nothing could end an exported one sooner");
-        return Err(Failure::new(Exit::Denied, message)
-            .with_help(format!("ask for --ttl {minutes}m, or use tryaudex run, which ends its command in time")));
+        let message = format!(
+            "the provider gives no credential for {ttl}, and nothing could end an exported one sooner"
+        );
+        return Err(Failure::new(Exit::Denied, message).with_help(format!(
+            "ask for --ttl {minutes}m, or use tryaudex run, which ends its command in time"
+        )));
     }
     broker.issuer.issue(request, None).await.map_err(|error| of_issue(&error))
 }
@@ -168,7 +177,9 @@ fn written(credential: &Credential, form: ExportForm) -> Result<Zeroizing<Vec<u8
     for (name, value) in variables.iter() {
         let value = value.expose();
         let _ = match form {
-            ExportForm::Fish => writeln!(text, "set -x {name} '{}'", value.replace('\\', "\\\\").replace('\'', "\\'")),
+            ExportForm::Fish => {
+                writeln!(text, "set -x {name} '{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+            }
             ExportForm::Dotenv => writeln!(text, "{name}={value}"),
             _ => writeln!(text, "export {name}='{}'", value.replace('\'', "'\\''")),
         };
@@ -179,10 +190,12 @@ fn written(credential: &Credential, form: ExportForm) -> Result<Zeroizing<Vec<u8
 /// Writes a file that is not there yet, for its owner alone.
 fn write_new(path: &Path, text: &[u8]) -> Result<(), Failure> {
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let written = opened.and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()).inspect_err(|_| {
-        // A part of a credential is no use to anybody.
-        let _ = std::fs::remove_file(path);
-    }));
+    let written = opened.and_then(|mut file| {
+        file.write_all(text).and_then(|()| file.sync_all()).inspect_err(|_| {
+            // A part of a credential is no use to anybody.
+            let _ = std::fs::remove_file(path);
+        })
+    });
     written.map_err(|error| {
         Failure::new(Exit::LocalState, format!("cannot write {}: {error}", path.display()))
             .with_help("name a file that is not there yet, in a folder of your own")

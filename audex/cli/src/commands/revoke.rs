@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     compose::{Broker, of_issue, of_sessions},
-    exit::{Failure, Outcome, SUCCESS, Exit},
+    exit::{Exit, Failure, Outcome, SUCCESS},
 };
 use audex_core::{
     Fate, Revocation,
@@ -30,8 +30,10 @@ const LOOKS: (u32, Duration) = (50, Duration::from_millis(200));
 /// # Ok::<(), clap::Error>(())
 /// ```
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "For each credential it is said whether it is dead, denied everything, or works on, until when and why. The \
-                        exit code is 0 only when nothing works on.")]
+#[command(
+    after_help = "For each credential it is said whether it is dead, denied everything, or works on, until when and why. The \
+                        exit code is 0 only when nothing works on."
+)]
 pub struct RevokeArgs {
     /// Sessions, by their ids or the first characters of them (at least 4)
     #[arg(value_name = "SESSION", required_unless_present = "all")]
@@ -63,7 +65,13 @@ pub(super) fn run(invocation: &Invocation, args: RevokeArgs) -> Outcome {
     });
     close(invocation, &broker);
     show(invocation, &revoked)?;
-    outcome.map(|()| if revoked.iter().all(|(_, revocation)| revocation.is_complete()) { SUCCESS } else { Exit::CheckFailed.code() })
+    outcome.map(|()| {
+        if revoked.iter().all(|(_, revocation)| revocation.is_complete()) {
+            SUCCESS
+        } else {
+            Exit::CheckFailed.code()
+        }
+    })
 }
 
 fn chosen(
@@ -81,7 +89,11 @@ fn chosen(
         invocation.output.warn(format_args!("{} is passed over: {why}", path.display()));
     }
     let works = |record: &SessionRecord| record.provider_expiry().is_some_and(|expiry| now < expiry);
-    Ok(records.iter().filter(|record| !record.status.is_over() || works(record)).map(|record| record.session_id).collect())
+    Ok(records
+        .iter()
+        .filter(|record| !record.status.is_over() || works(record))
+        .map(|record| record.session_id)
+        .collect())
 }
 
 async fn revoke(

@@ -119,8 +119,10 @@ impl SessionArgs {
             [("--role-arn", &self.role_arn, Provider::Aws), ("--audience", &self.audience, Provider::Local)]
         {
             if value.is_some() && request.provider() != provider {
-                let message = format!("{flag} is for {provider}, and the request is to {}", request.provider());
-                return Err(Failure::new(Exit::Usage, message).with_help(format!("add --provider {provider}, or leave it out")));
+                let message =
+                    format!("{flag} is for {provider}, and the request is to {}", request.provider());
+                return Err(Failure::new(Exit::Usage, message)
+                    .with_help(format!("add --provider {provider}, or leave it out")));
             }
         }
         Ok(IssueRequest {
@@ -144,7 +146,8 @@ pub(super) fn run(invocation: &Invocation, args: RunArgs) -> Outcome {
     let (asked, session, settings) = (&args.request, &args.session, &config.settings);
     let is_document = args.deliver == Delivery::Process && args.command.is_empty();
     let entry_point = if is_document { EntryPoint::Export } else { EntryPoint::Run };
-    let request = session.issue_request(invocation, settings, asked, entry_point, args.deliver, &args.command)?;
+    let request =
+        session.issue_request(invocation, settings, asked, entry_point, args.deliver, &args.command)?;
     if session.dry_run {
         return dry_run::show(invocation, settings, session, &request);
     }
@@ -192,7 +195,9 @@ impl Aside {
             dup2_stdout(io::stderr())?;
             Ok::<_, nix::Error>(Self(stdout))
         };
-        begin().map_err(|error| Failure::new(Exit::LocalState, format!("standard output cannot be set aside: {error}")))
+        begin().map_err(|error| {
+            Failure::new(Exit::LocalState, format!("standard output cannot be set aside: {error}"))
+        })
     }
 
     fn end(&self) -> Result<(), Failure> {

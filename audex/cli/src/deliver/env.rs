@@ -3,7 +3,7 @@
 use super::{Variables, regions};
 use audex_core::Credential;
 
-/// Returns the parts of a credential as variables; a region has both names that SDKs read.
+/// Returns the parts of a credential as variables; a region is among them.
 ///
 /// ```
 /// use audex_core::Credential;

@@ -118,13 +118,12 @@ async fn keep_session(folder: &Path, clock: Arc<dyn Clock>) -> Result<Option<Aba
         Ok(Err(error)) => return Err(KeeperError::System { doing: "read its order", source: error }),
         Ok(Ok(_)) | Err(_) => return Err(KeeperError::NotKept("no order came".to_owned())),
     };
-    let mut abandoned =
-        Abandoned {
-            session_id: order.session_id.clone(),
-            data_dir: order.data_dir(),
-            audit_dir: order.audit_dir(),
-            ended: None,
-        };
+    let mut abandoned = Abandoned {
+        session_id: order.session_id.clone(),
+        data_dir: order.data_dir(),
+        audit_dir: order.audit_dir(),
+        ended: None,
+    };
     let started = start(order, &mut link);
     if let Some((kept, terms)) = started {
         let mut session = Session { kept, link, wrapper, waking: 0 };

@@ -48,7 +48,10 @@ impl Delivered {
             Delivery::Process => {
                 let endpoint = serve().await?;
                 let program = invocation.surroundings.program.as_deref().ok_or_else(|| {
-                    Failure::new(Exit::LocalState, "the path of this program is not known, and the command would have to ask it")
+                    Failure::new(
+                        Exit::LocalState,
+                        "the path of this program is not known, and the command would have to ask it",
+                    )
                 })?;
                 let variables = process::configure(folder, program, endpoint.address(), credential);
                 (variables.map_err(|error| failure(&error))?, Some(endpoint))
@@ -74,7 +77,11 @@ impl Delivered {
     }
 
     /// Hands over a successor.
-    pub(super) fn replace(&self, credential: &Credential, folder: &PrivateFolder) -> Result<(), DeliverError> {
+    pub(super) fn replace(
+        &self,
+        credential: &Credential,
+        folder: &PrivateFolder,
+    ) -> Result<(), DeliverError> {
         if self.delivery == Delivery::File {
             file::write(folder, credential)?;
         }

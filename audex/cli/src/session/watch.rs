@@ -43,7 +43,12 @@ struct Spending {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(invocation: &'a Invocation, broker: &'a Broker, lease: &Lease, every: Duration) -> Self {
+    pub(super) fn new(
+        invocation: &'a Invocation,
+        broker: &'a Broker,
+        lease: &Lease,
+        every: Duration,
+    ) -> Self {
         let since = lease.record().created_at;
         let every = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
         let budget = lease.record().budget_usd.map(|limit| Spending {
@@ -114,16 +119,18 @@ impl<'a> Watch<'a> {
             return;
         }
         let refreshed = self.broker.issuer.refresh(lease).await.map_err(|error| error.to_string());
-        let replaced = refreshed.and_then(|()| {
-            delivered.replace(lease.credential(), folder).map_err(|error| error.to_string())
-        });
+        let replaced = refreshed
+            .and_then(|()| delivered.replace(lease.credential(), folder).map_err(|error| error.to_string()));
         match replaced {
             Ok(()) => self.retry = None,
             Err(why) => {
                 let wait = self.retry.map_or(RETRY.0, |(_, wait)| (wait * 2).min(RETRY.1));
                 self.retry = Some((now + wait, wait));
                 let output = &self.invocation.output;
-                output.warn(format_args!("no further credential yet (tried again in {} s): {why}", wait.num_seconds()));
+                output.warn(format_args!(
+                    "no further credential yet (tried again in {} s): {why}",
+                    wait.num_seconds()
+                ));
             }
         }
     }
@@ -169,7 +176,9 @@ impl<'a> Watch<'a> {
                 (BrokerEvent::BudgetExceeded { session_id, spent_usd, limit_usd }, Some(StopReason::Budget))
             }
         };
-        let told = format!("{spent_usd} of {limit_usd} US dollars are spent, as far as the provider's accounting knows");
+        let told = format!(
+            "{spent_usd} of {limit_usd} US dollars are spent, as far as the provider's accounting knows"
+        );
         self.invocation.output.warn(&told);
         if let Err(error) = self.broker.issuer.note(lease, event) {
             self.invocation.output.warn(format_args!("that cannot be recorded: {error}"));

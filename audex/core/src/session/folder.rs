@@ -285,6 +285,14 @@ impl SessionFolder {
         Ok(records.filter(|record| !record.status.is_over()).collect())
     }
 
+    /// Tells whether a process that lives has hold of a session. What cannot be told is held.
+    pub fn is_held(&self, id: SessionId) -> bool {
+        match File::open(self.live_path(id)) {
+            Ok(file) => file.try_lock().is_err(),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
     /// Asks whoever keeps a session to end it.
     ///
     /// They look several times a second.

@@ -1,5 +1,5 @@
 use super::{
-    Inner, REGION, SESSION_TOKEN, SessionTags,
+    DEFAULT_REGION, Inner, REGION, SESSION_TOKEN, SessionTags,
     answer::{self, Assumed},
     call::Call,
     endpoints::{Endpoint, RoleArn, Service},
@@ -124,7 +124,10 @@ pub(super) async fn mint(inner: &Inner, order: &MintOrder) -> Result<Minted, Pro
         .with_part(SESSION_TOKEN, assumed.session_token);
     // No secret, but the command's calls belong there, and the file that says so is out of its reach.
     let credential = match config.named_region() {
-        Some(region) => credential.with_part(REGION, region.into()),
+        Some(region) => {
+            let both = credential.with_part(REGION, region.as_str().into());
+            both.with_part(DEFAULT_REGION, region.into())
+        }
         None => credential,
     };
     Ok(Minted { credential, account: Some(assumed.account), subject: Some(assumed.arn) })

@@ -6,10 +6,11 @@ use axess_rng::{SecureRng, random_array};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, ErrorKind},
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 use uuid::Uuid;
 
@@ -18,6 +19,9 @@ const LOCK_FILE: &str = "lock";
 const MARK_BYTES: usize = 63;
 /// How often a mark is read that is being written.
 const MARK_ATTEMPTS: usize = 1_000;
+/// How many times, and how long apart, it is looked whether the lock is free: others hold it for a flush or two.
+const LOCK_WAITS: [(usize, Duration); 3] =
+    [(200, Duration::from_micros(100)), (200, Duration::from_millis(1)), (1_000, Duration::from_millis(20))];
 const VERSION: u32 = 1;
 /// What is put in place, beside the segments, without its extension.
 const OURS: [&str; 2] = ["log", "heads"];
@@ -75,13 +79,19 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Waits until no other handle, here or in another process, holds the lock.
+    /// Waits until no other handle, here or in another process, holds the lock; about 20 seconds.
     pub(super) fn lock(&self) -> Result<Locked<'_>, LogError> {
+        let mut waits = LOCK_WAITS.into_iter().flat_map(|(count, wait)| std::iter::repeat_n(wait, count));
         loop {
-            match self.lock.lock() {
+            let error = match self.lock.try_lock() {
                 Ok(()) => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(LogError::io("lock", &self.lock_path)(error)),
+                Err(TryLockError::WouldBlock) => ErrorKind::TimedOut.into(),
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => error,
+                Err(TryLockError::Error(error)) => return Err(LogError::io("lock", &self.lock_path)(error)),
+            };
+            match waits.next() {
+                Some(wait) => std::thread::sleep(wait),
+                None => return Err(LogError::io("lock", &self.lock_path)(error)),
             }
         }
         let locked = Locked(&self.lock);

@@ -55,7 +55,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "[request [CASE...] | stores [BACKEND...] [--rounds N] [--durable]]",
+        usage: "[request [CASE...] | stores [BACKEND...] [--durable] | authz | audit | broker] [--rounds N]",
         about: "measure requests and stored sessions",
         run: bench::run,
     },

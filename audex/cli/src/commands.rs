@@ -1,5 +1,6 @@
 //! The commands, one file each, and what starts them.
 
+mod aside;
 pub mod audit;
 pub mod chain;
 pub mod clean;

@@ -1,7 +1,7 @@
 //! The composition root: from settings to what issues.
 
 use crate::{
-    commands::{Invocation, run::SessionArgs},
+    commands::{Invocation, run::SessionArgs, runtime},
     config::{Config, Settings},
     exit::{Exit, Failure},
     key_store::{self, KeyStore},
@@ -59,10 +59,11 @@ impl Broker {
         let paths = invocation.paths()?;
         let sessions = SessionFolder::open(&paths.data).map_err(|error| of_sessions(&error))?;
         let trail = Arc::new(KeyStore::open_trail(invocation, settings)?);
-        if let Err(error) = reconcile(&sessions, &*trail, invocation.now()) {
+        let ended = reconcile(&sessions, &*trail, invocation.now()).unwrap_or_else(|error| {
             // It is about others' sessions, and tried again each time.
             invocation.output.warn(format_args!("sessions that crashed cannot be closed: {error}"));
-        }
+            Vec::new()
+        });
         let issuer = Issuer {
             rules: rules(settings),
             providers,
@@ -72,6 +73,14 @@ impl Broker {
             clock: Arc::clone(&invocation.clock),
             rng: Arc::clone(&invocation.rng),
         };
+        // What they held is retired, as at an end that went well, by those who mint here.
+        if !ended.is_empty() {
+            runtime()?.block_on(async {
+                for mut record in ended {
+                    issuer.retire(&mut record).await;
+                }
+            });
+        }
         let folders = FolderPlaces::new(paths.runtime.clone(), paths.data);
         // What is left of a session whose wrapper and keeper were both killed holds its credential.
         for folder in leftover(&folders, |id| issuer.sessions.is_held(id)).unwrap_or_default() {

@@ -37,6 +37,8 @@ pub struct Finished {
     pub record: Option<SessionRecord>,
     /// The code to leave with.
     pub code: u8,
+    /// Whether the user gave up before there was a command.
+    pub is_interrupted: bool,
 }
 
 /// What runs in a session.
@@ -70,17 +72,21 @@ pub async fn run_command(
         lease = broker.issuer.issue(request, None) => lease.map_err(|error| of_issue(&error))?,
         signal = signals.interruption() => return interrupted(broker, invocation, signal),
     };
+    if let Some(reason) = broker.issuer.sessions.asked_to_end(lease.session_id()) {
+        let ending = Ending { reason: Some(reason), ..Ending::default() };
+        let ended = broker.issuer.end(lease, SessionStatus::Revoked, ending).await;
+        let record = ended.map_err(|error| of_issue(&error))?;
+        return Ok(Finished { record: Some(record), code: Exit::Revoked.code(), is_interrupted: false });
+    }
     announce(invocation, &lease);
     let started = start(invocation, broker, signals, &lease, command.words).await;
     let (mut keeper, delivered, folder) = match started {
         Ok(started) => started,
         Err(failure) => {
             let ending = Ending { reason: Some(failure.message.clone()), ..Ending::default() };
-            broker
-                .issuer
-                .end(lease, SessionStatus::Failed, ending)
-                .await
-                .map_err(|error| of_issue(&error))?;
+            if let Err(error) = broker.issuer.end(lease, SessionStatus::Failed, ending).await {
+                invocation.output.warn(format_args!("the end of the session is not recorded yet: {error}"));
+            }
             return Err(failure);
         }
     };
@@ -98,7 +104,7 @@ pub async fn run_command(
 }
 
 /// Puts right what an issue that was given up on the way left.
-fn interrupted(
+pub(crate) fn interrupted(
     broker: &Broker,
     invocation: &Invocation,
     signal: Result<i32, KeeperError>,
@@ -109,7 +115,7 @@ fn interrupted(
     }
     let signal = signal.map_err(|error| Failure::of(Exit::LocalState, &error))?;
     invocation.output.note("interrupted before the command began");
-    Ok(Finished { record: None, code: u8::try_from(128 + signal).unwrap_or(u8::MAX) })
+    Ok(Finished { record: None, code: u8::try_from(128 + signal).unwrap_or(u8::MAX), is_interrupted: true })
 }
 
 /// Says what was granted, and until when.
@@ -206,12 +212,12 @@ async fn finish(
     }
     let record = broker.issuer.end(lease, status, ending).await.map_err(|error| of_issue(&error));
     match (ended, record) {
-        (Ok(_), Ok(record)) => Ok(Finished { record: Some(record), code }),
+        (Ok(_), Ok(record)) => Ok(Finished { record: Some(record), code, is_interrupted: false }),
         (Err(error), _) => Err(of_keeper(&error)),
         // The command ran: its code is what the caller asked for. That its end is not recorded is said, and put right later.
         (Ok(_), Err(failure)) => {
             invocation.output.warn(format_args!("the end of the session is not recorded yet: {failure}"));
-            Ok(Finished { record: None, code })
+            Ok(Finished { record: None, code, is_interrupted: false })
         }
     }
 }

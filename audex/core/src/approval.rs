@@ -1,7 +1,7 @@
 //! Whether somebody else agrees: quorum, different roles, never the requester, once.
 
 use audex_policy::Rules;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The most votes that are kept; nobody votes twice.
@@ -20,7 +20,6 @@ const MAX_COMMENT: usize = 2_000;
 ///     required: 1,
 ///     roles: vec!["security".to_owned()],
 ///     sensitive: Rules::parse(["*:Delete*"])?,
-///     valid_for: chrono::TimeDelta::hours(1),
 /// };
 /// let request = Request::parse(Provider::Aws, "s3:*", &[])?;
 /// assert_eq!(rules.asked_for_by(request.set()).unwrap(), ["*:Delete*"]);
@@ -34,8 +33,6 @@ pub struct ApprovalRules {
     pub roles: Vec<String>,
     /// What is sensitive; nothing means that everything is.
     pub sensitive: Rules,
-    /// How long a request waits, and an approval holds.
-    pub valid_for: TimeDelta,
 }
 
 impl ApprovalRules {
@@ -290,6 +287,7 @@ impl Approved {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::TimeDelta;
 
     fn approval(required: u8) -> Approval {
         let roles = vec!["security".to_owned(), "compliance".to_owned()];

@@ -68,11 +68,6 @@ impl LeaseTimes {
         whole.clamp(*self.lifetimes.start(), *self.lifetimes.end())
     }
 
-    /// Tells whether a credential that was minted at a time outlives the session.
-    pub fn outlives(&self, expires_at: DateTime<Utc>) -> bool {
-        expires_at > self.deadline
-    }
-
     /// Returns what comes next, given when the newest credential expires.
     pub fn next(&self, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Next {
         if now >= self.deadline {

@@ -13,6 +13,7 @@
 pub mod approval;
 pub mod audit;
 pub mod budget;
+mod command;
 mod credential;
 mod issue;
 pub mod lease;
@@ -27,6 +28,7 @@ mod rules;
 pub mod session;
 mod ttl;
 
+pub use command::CommandLine;
 pub use credential::{Credential, CredentialSecret};
 pub use issue::{Denial, IssueError, IssueRequest, Issuer, Lease, Mismatch, NeededApproval, Plan, plan};
 pub use ledger::{LedgerError, RateLedger};

@@ -129,9 +129,11 @@ pub struct Minted {
 ///
 /// ```
 /// use audex_core::RevokeOrder;
+/// use audex_policy::{Grant, PermissionSet, Provider};
 /// let order = RevokeOrder {
 ///     session_id: "a1b2c3d4-e5f6-4748-b9c0-d1e2f3a4b5c6".parse().unwrap(),
 ///     target: None,
+///     grant: Grant::new(Provider::Local, &PermissionSet::default(), &PermissionSet::default()),
 ///     credential_ids: vec!["jti-1".into()],
 ///     expires_at: chrono::DateTime::UNIX_EPOCH,
 /// };
@@ -143,6 +145,8 @@ pub struct RevokeOrder {
     pub session_id: SessionId,
     /// The role, service account or audience it was for.
     pub target: Option<String>,
+    /// What it was granted.
+    pub grant: Grant,
     /// The public ids of its credentials.
     pub credential_ids: Vec<String>,
     /// When the last of them expires.

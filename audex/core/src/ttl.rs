@@ -1,5 +1,5 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr};
 
 /// The longest lifetime that can be asked for: what AWS gives at most.
 const MAX_SECONDS: u64 = 12 * 3_600;
@@ -61,11 +61,6 @@ impl Ttl {
     /// Returns it in seconds.
     pub const fn seconds(self) -> u32 {
         self.0
-    }
-
-    /// Returns it for waiting.
-    pub const fn duration(self) -> Duration {
-        Duration::from_secs(self.0 as u64)
     }
 
     /// Returns it for reckoning with times.

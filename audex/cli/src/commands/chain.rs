@@ -1,7 +1,9 @@
 //! `tryaudex chain`: several commands, each with a session of its own.
 
 use super::{
-    Invocation, dry_run,
+    Invocation,
+    aside::Aside,
+    dry_run,
     run::{SessionArgs, close},
 };
 use crate::{
@@ -115,19 +117,22 @@ pub(super) fn run(invocation: &Invocation, args: ChainArgs) -> Outcome {
     wanted.dedup();
     let broker = Broker::open(invocation, &config, &args.session, &wanted)?;
     for step in &checked {
-        broker.issuer.plan(&step.request).map_err(|error| named(of_issue(&error), &step.name))?;
+        broker.issuer.check(&step.request).map_err(|error| named(of_issue(&error), &step.name))?;
     }
     let every = config.settings.budget.check_every;
     let runtime = super::runtime()?;
     let (mut code, mut rows) = (SUCCESS, Vec::new());
     let count = checked.len();
-    let mut failure = None;
+    let (mut failure, mut is_over) = (None, false);
     for (index, step) in checked.into_iter().enumerate() {
         invocation.output.note(format_args!("step {} of {count}: {}", index + 1, step.name));
         let command = SessionCommand { words: step.words, check_budget_every: every };
-        let finished = runtime.block_on(run_command(invocation, &broker, &signals, &step.request, command));
+        let finished = Aside::during(&invocation.output, || {
+            runtime.block_on(run_command(invocation, &broker, &signals, &step.request, command))
+        });
         let ended = match finished {
-            Ok(Finished { record, code }) => {
+            Ok(Finished { record, code, is_interrupted }) => {
+                is_over = is_interrupted;
                 rows.push(json!({ "step": step.name, "exit_code": code, "session": record }));
                 code
             }
@@ -147,7 +152,7 @@ pub(super) fn run(invocation: &Invocation, args: ChainArgs) -> Outcome {
         if code == SUCCESS {
             code = ended;
         }
-        if code != SUCCESS && !args.keep_going {
+        if is_over || (code != SUCCESS && !args.keep_going) {
             break;
         }
     }

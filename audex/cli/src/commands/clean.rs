@@ -143,12 +143,28 @@ fn denials(
     let runtime = runtime()?;
     for target in targets {
         match runtime.block_on(aws.remove_expired_denies(target.as_deref())) {
-            Ok(names) => removed.denials.extend(names),
+            Ok(names) => {
+                removed.denials.extend(names);
+                for record in records.iter().filter(|record| record.target == target).filter(is_denied) {
+                    settled(sessions, record.clone())?;
+                }
+            }
             // What is denied has expired: it does no harm, and is tried again.
             Err(error) => invocation.output.warn(format_args!("denials are left at AWS: {error}")),
         }
     }
     Ok(())
+}
+
+/// Notes that what was denied is dead, so that nobody asks for its denial again.
+fn settled(sessions: &SessionFolder, mut record: SessionRecord) -> Result<(), Failure> {
+    let Some(guard) = sessions.take(record.session_id).map_err(|error| of_sessions(&error))? else {
+        return Ok(());
+    };
+    for credential in &mut record.credentials {
+        credential.fate = Some(Fate::Dead);
+    }
+    sessions.save(&guard, &record).and_then(|()| sessions.release(guard)).map_err(|error| of_sessions(&error))
 }
 
 fn records(
@@ -164,7 +180,10 @@ fn records(
             Ok(record) => {
                 let ended = record.ended_at.unwrap_or(record.deadline);
                 let works_on = record.provider_expiry().is_some_and(|expiry| invocation.now() < expiry);
-                record.status.is_over() && ended < before && !works_on
+                // It is the only pointer to a denial that is still there.
+                let is_denied =
+                    record.credentials.iter().any(|one| matches!(one.fate, Some(Fate::Denied { .. })));
+                record.status.is_over() && ended < before && !works_on && !is_denied
             }
             Err(SessionStoreError::Unknown(_)) => false,
             Err(_) => {

@@ -11,6 +11,7 @@ use crate::{
     deliver::{env, process},
     exit::{Exit, Failure, Outcome, SUCCESS},
     keeper::Signals,
+    session::interrupted,
 };
 use audex_core::{
     Credential, IssueRequest,
@@ -113,14 +114,16 @@ fn print(
     let broker = Broker::open(invocation, config, session, &[request.request.provider()])?;
     let printed = super::runtime()?.block_on(async {
         let lease = tokio::select! {
-            lease = issue(&broker, request) => lease?,
+            lease = broker.issuer.issue(request, None) => lease.map_err(|error| of_issue(&error))?,
             signal = signals.interruption() => {
-                let signal = signal.map_err(|error| Failure::of(Exit::LocalState, &error))?;
-                return Ok(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+                return interrupted(&broker, invocation, signal).map(|finished| finished.code);
             }
         };
         let written = written(lease.credential(), form).and_then(|text| match to {
-            None => invocation.output.bytes(&text),
+            None => invocation.output.bytes(&text).and_then(|()| match invocation.output.is_gone() {
+                true => Err(Failure::new(Exit::LocalState, "nobody read the credential, so it was given up")),
+                false => Ok(()),
+            }),
             Some(path) => write_new(path, &text),
         });
         if let Err(failure) = written {
@@ -139,22 +142,6 @@ fn print(
     });
     close(invocation, &broker);
     printed
-}
-
-/// Issues what ends by itself at the deadline, as nothing else will end it.
-async fn issue(broker: &Broker, request: &IssueRequest) -> Result<audex_core::Lease, Failure> {
-    let plan = broker.issuer.plan(request).map_err(|error| of_issue(&error))?;
-    let shortest = *plan.shape.lifetimes.start();
-    if plan.ttl.delta() < shortest {
-        let (ttl, minutes) = (plan.ttl, shortest.num_minutes());
-        let message = format!(
-            "the provider gives no credential for {ttl}, and nothing could end an exported one sooner"
-        );
-        return Err(Failure::new(Exit::Denied, message).with_help(format!(
-            "ask for --ttl {minutes}m, or use tryaudex run, which ends its command in time"
-        )));
-    }
-    broker.issuer.issue(request, None).await.map_err(|error| of_issue(&error))
 }
 
 fn written(credential: &Credential, form: ExportForm) -> Result<Zeroizing<Vec<u8>>, Failure> {

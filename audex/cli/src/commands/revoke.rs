@@ -41,9 +41,15 @@ pub struct RevokeArgs {
     /// Every session that is active, and every ended one whose credential has not expired
     #[arg(long, conflicts_with = "sessions")]
     pub all: bool,
-    /// Why, for the audit log
-    #[arg(long, value_name = "TEXT")]
+    /// Why, for the audit log; at most 512 characters
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: Option<String>,
+}
+
+/// Reads a reason, which is kept for ever.
+fn reason(text: &str) -> Result<String, String> {
+    let is_good = text.chars().count() <= 512 && !text.chars().any(char::is_control);
+    if is_good { Ok(text.to_owned()) } else { Err("write at most 512 characters, on one line".to_owned()) }
 }
 
 /// Runs it.
@@ -57,21 +63,29 @@ pub(super) fn run(invocation: &Invocation, args: RevokeArgs) -> Outcome {
     wanted.dedup();
     let broker = Broker::open(invocation, &config, &SessionArgs::default(), &wanted)?;
     let mut revoked = Vec::new();
-    let outcome = super::runtime()?.block_on(async {
-        for id in ids {
-            revoked.push(revoke(invocation, &broker, id, args.reason.as_deref()).await?);
+    let mut is_complete = true;
+    super::runtime()?.block_on(async {
+        // All are asked first, so that none goes on while another takes its time.
+        for id in &ids {
+            ask(invocation, &broker, *id, args.reason.as_deref());
         }
-        Ok(())
+        for id in ids {
+            match revoke(invocation, &broker, id, args.reason.as_deref()).await {
+                Ok((record, revocation, has_ended)) => {
+                    is_complete &= has_ended && revocation.is_complete();
+                    revoked.push((record, revocation));
+                }
+                // The others are revoked all the same.
+                Err(failure) => {
+                    is_complete = false;
+                    invocation.output.warn(format_args!("session {}: {failure}", id.short()));
+                }
+            }
+        }
     });
     close(invocation, &broker);
     show(invocation, &revoked)?;
-    outcome.map(|()| {
-        if revoked.iter().all(|(_, revocation)| revocation.is_complete()) {
-            SUCCESS
-        } else {
-            Exit::CheckFailed.code()
-        }
-    })
+    Ok(if is_complete { SUCCESS } else { Exit::CheckFailed.code() })
 }
 
 fn chosen(
@@ -96,37 +110,42 @@ fn chosen(
         .collect())
 }
 
+/// Revokes one session, and says whether its command has ended as well.
 async fn revoke(
     invocation: &Invocation,
     broker: &Broker,
     id: SessionId,
     reason: Option<&str>,
-) -> Result<(SessionRecord, Revocation), Failure> {
-    let guard = let_go(invocation, broker, id, reason).await?;
+) -> Result<(SessionRecord, Revocation, bool), Failure> {
+    let guard = let_go(broker, id).await?;
+    let has_ended = guard.is_some();
+    if !has_ended {
+        invocation.output.warn(format_args!("the command of session {} has not ended yet", id.short()));
+    }
     let who = invocation.requester();
-    broker.issuer.revoke(&who, id, reason, guard).await.map_err(|error| of_issue(&error))
+    let (record, revocation) =
+        broker.issuer.revoke(&who, id, reason, guard).await.map_err(|error| of_issue(&error))?;
+    Ok((record, revocation, has_ended))
 }
 
-/// Has whoever keeps the session end it, and takes hold of it then.
-async fn let_go(
-    invocation: &Invocation,
-    broker: &Broker,
-    id: SessionId,
-    reason: Option<&str>,
-) -> Result<Option<SessionGuard>, Failure> {
+/// Asks whoever keeps a session to end it.
+fn ask(invocation: &Invocation, broker: &Broker, id: SessionId, reason: Option<&str>) {
     let sessions = &broker.issuer.sessions;
-    let take = || sessions.take(id).map_err(|error| of_sessions(&error));
-    if let Some(guard) = take()? {
-        return Ok(Some(guard));
+    if sessions.is_held(id)
+        && let Err(error) = sessions.ask_to_end(id, reason.unwrap_or("it was revoked"))
+    {
+        invocation.output.warn(format_args!("session {} cannot be asked to end: {error}", id.short()));
     }
-    sessions.ask_to_end(id, reason.unwrap_or("it was revoked")).map_err(|error| of_sessions(&error))?;
+}
+
+/// Takes hold of a session once whoever kept it has let go.
+async fn let_go(broker: &Broker, id: SessionId) -> Result<Option<SessionGuard>, Failure> {
     for _ in 0..LOOKS.0 {
-        tokio::time::sleep(LOOKS.1).await;
-        if let Some(guard) = take()? {
+        if let Some(guard) = broker.issuer.sessions.take(id).map_err(|error| of_sessions(&error))? {
             return Ok(Some(guard));
         }
+        tokio::time::sleep(LOOKS.1).await;
     }
-    invocation.output.warn(format_args!("the command of session {} has not ended yet", id.short()));
     Ok(None)
 }
 

@@ -1,6 +1,6 @@
 //! `tryaudex run`: a command, with a credential for just what it needs.
 
-use super::{Invocation, dry_run, export};
+use super::{Invocation, aside::Aside, dry_run, export};
 use crate::{
     args::RequestArgs,
     compose::Broker,
@@ -10,9 +10,8 @@ use crate::{
     session::{Finished, SessionCommand, run_command},
 };
 use audex_core::{
-    IssueRequest, Ttl,
+    CommandLine, IssueRequest, Ttl,
     budget::Dollars,
-    redacted_command,
     session::{Delivery, EntryPoint},
 };
 use audex_policy::Provider;
@@ -20,12 +19,7 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use nix::unistd::{dup, dup2_stdout};
-use std::{
-    ffi::OsString,
-    io::{self, Write},
-    os::fd::OwnedFd,
-};
+use std::ffi::OsString;
 
 /// The heading of the session's arguments in the help.
 const SESSION: &str = "The session";
@@ -125,15 +119,21 @@ impl SessionArgs {
                     .with_help(format!("add --provider {provider}, or leave it out")));
             }
         }
+        // Nobody would look at the spend of what is handed over.
+        if entry_point == EntryPoint::Export && self.budget.is_some() {
+            return Err(Failure::new(Exit::Usage, "a budget needs a command that can be ended")
+                .with_help("leave --budget out, or use tryaudex run"));
+        }
+        let budget = self.budget.or(settings.budget.limit).filter(|_| entry_point != EntryPoint::Export);
         Ok(IssueRequest {
             requester: invocation.requester(),
             entry_point,
             request,
             target: named.clone(),
             ttl: self.ttl.or_else(|| asked.profile.iter().find_map(of_profile)),
-            command: redacted_command(command.iter().map(|word| word.to_string_lossy())),
+            command: CommandLine::new(command),
             delivery,
-            budget: self.budget.or(settings.budget.limit),
+            budget,
         })
     }
 }
@@ -160,12 +160,13 @@ pub(super) fn run(invocation: &Invocation, args: RunArgs) -> Outcome {
     }
     let broker = Broker::open(invocation, &config, session, &[request.request.provider()])?;
     let command = SessionCommand { words: args.command, check_budget_every: settings.budget.check_every };
-    let stdout = invocation.output.is_json().then(Aside::begin).transpose()?;
-    let finished = super::runtime()?.block_on(run_command(invocation, &broker, &signals, &request, command));
+    let runtime = super::runtime()?;
+    let finished = Aside::during(&invocation.output, || {
+        runtime.block_on(run_command(invocation, &broker, &signals, &request, command))
+    });
     close(invocation, &broker);
-    let finished = finished.inspect_err(|_| drop(stdout.as_ref().map(Aside::end)))?;
-    if let Some(stdout) = stdout {
-        stdout.end()?;
+    let finished = finished?;
+    if invocation.output.is_json() {
         report(invocation, &finished)?;
     }
     Ok(finished.code)
@@ -183,27 +184,4 @@ fn report(invocation: &Invocation, finished: &Finished) -> Outcome {
     let report = serde_json::json!({ "exit_code": finished.code, "session": finished.record });
     invocation.output.json(&report)?;
     Ok(SUCCESS)
-}
-
-/// Keeps standard output for our JSON: what the command writes there goes to standard error meanwhile.
-struct Aside(OwnedFd);
-
-impl Aside {
-    fn begin() -> Result<Self, Failure> {
-        let begin = || {
-            let stdout = dup(io::stdout())?;
-            dup2_stdout(io::stderr())?;
-            Ok::<_, nix::Error>(Self(stdout))
-        };
-        begin().map_err(|error| {
-            Failure::new(Exit::LocalState, format!("standard output cannot be set aside: {error}"))
-        })
-    }
-
-    fn end(&self) -> Result<(), Failure> {
-        // What was written meanwhile went where it belongs.
-        let _ = io::stdout().flush();
-        dup2_stdout(&self.0)
-            .map_err(|error| Failure::new(Exit::LocalState, format!("standard output is gone: {error}")))
-    }
 }

@@ -17,9 +17,6 @@ use audex_policy::{Ceiling, ProfileConfig, Profiles, Provider, Rules};
 use chrono::TimeDelta;
 use std::{collections::BTreeMap, path::PathBuf, str::FromStr, time::Duration};
 
-/// How long an approval is waited for, and holds.
-const APPROVAL_HOLDS: TimeDelta = TimeDelta::hours(24);
-
 /// The longest span that can be configured: 31 days.
 const MAX_SPAN: u64 = 31 * 24 * 3_600;
 
@@ -107,7 +104,6 @@ fn approvals(table: Section<'_>) -> Option<ApprovalRules> {
         required: u8::try_from(required).unwrap_or(1),
         roles: table.names("approver_roles"),
         sensitive: rules(&table, "sensitive_actions").unwrap_or_default(),
-        valid_for: APPROVAL_HOLDS,
     };
     if is_enabled && approvals.roles.is_empty() {
         table.missing("approver_roles", "this is needed: without it nobody may approve anything");

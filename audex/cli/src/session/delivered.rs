@@ -68,7 +68,14 @@ impl Delivered {
     ) -> Result<Vec<(OsString, OsString)>, Failure> {
         let empty = EmptyPlaces::create(folder).map_err(|error| Failure::of(Exit::LocalState, &error))?;
         let ambient = invocation.surroundings.env().iter().map(|(name, value)| (name.clone(), value.clone()));
-        Ok(for_child(ambient, &empty).granted(&self.variables).into_variables())
+        let environment = for_child(ambient, &empty).granted(&self.variables);
+        // A session within a session keeps to the same rules.
+        let config = invocation.global.config.as_deref().map(|path| invocation.surroundings.absolute(path));
+        let environment = match config.as_deref().and_then(std::path::Path::to_str) {
+            Some(config) => environment.granted(&Variables::default().with("AUDEX_CONFIG", config)),
+            None => environment,
+        };
+        Ok(environment.into_variables())
     }
 
     /// Tells whether a successor reaches the command.

@@ -28,6 +28,8 @@ pub(super) struct Watch<'a> {
     budget: Option<Spending>,
     /// When a successor may be asked for again, and how long to wait after that.
     retry: Option<(DateTime<Utc>, TimeDelta)>,
+    /// Whether the newest credential has not reached the command yet.
+    undelivered: bool,
     told_of_expiry: bool,
     reason: Option<String>,
 }
@@ -59,7 +61,15 @@ impl<'a> Watch<'a> {
             next: since,
             told_of_failure: false,
         });
-        Self { invocation, broker, budget, retry: None, told_of_expiry: false, reason: None }
+        Self {
+            invocation,
+            broker,
+            budget,
+            retry: None,
+            undelivered: false,
+            told_of_expiry: false,
+            reason: None,
+        }
     }
 
     /// Returns why the session was ended early, in words.
@@ -75,23 +85,32 @@ impl<'a> Watch<'a> {
         delivered: &Delivered,
         folder: &PrivateFolder,
     ) -> Result<Ended, KeeperError> {
+        let (sessions, id) = (&self.broker.issuer.sessions, lease.session_id());
+        let asked_to_end = async || {
+            loop {
+                if let Some(reason) = sessions.asked_to_end(id) {
+                    return reason;
+                }
+                tokio::time::sleep(TICK).await;
+            }
+        };
         loop {
             tokio::select! {
                 ended = keeper.wait() => return ended,
                 () = tokio::time::sleep(TICK) => {}
             }
-            if let Some(stop) = self.asked_to_end(lease) {
-                delivered.stop();
-                keeper.stop(stop);
-                return keeper.wait().await;
-            }
-            // The command may end in the middle of it. What was asked for then reaches nobody.
             let due = async {
                 self.refresh(lease, delivered, folder).await;
                 self.check_budget(lease).await
             };
+            // The command may end, or be ended, in the middle of it. What was asked for then reaches nobody.
             let stop = tokio::select! {
+                biased;
                 ended = keeper.wait() => return ended,
+                reason = asked_to_end() => {
+                    self.reason = Some(if reason.is_empty() { "it was revoked".to_owned() } else { reason });
+                    Some(StopReason::Revoked)
+                }
                 stop = due => stop,
             };
             if let Some(stop) = stop {
@@ -102,37 +121,40 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn asked_to_end(&mut self, lease: &Lease) -> Option<StopReason> {
-        let reason = self.broker.issuer.sessions.asked_to_end(lease.session_id())?;
-        self.reason = Some(if reason.is_empty() { "it was revoked".to_owned() } else { reason });
-        Some(StopReason::Revoked)
-    }
-
     async fn refresh(&mut self, lease: &mut Lease, delivered: &Delivered, folder: &PrivateFolder) {
         let now = self.invocation.clock.now();
-        let Next::RefreshAt(due) = lease.next(now) else { return };
-        if !delivered.takes_successors() {
-            self.tell_of_expiry(lease);
+        if self.retry.is_some_and(|(at, _)| now < at) {
             return;
         }
-        if now < due || self.retry.is_some_and(|(at, _)| now < at) {
-            return;
-        }
-        let refreshed = self.broker.issuer.refresh(lease).await.map_err(|error| error.to_string());
-        let replaced = refreshed
-            .and_then(|()| delivered.replace(lease.credential(), folder).map_err(|error| error.to_string()));
-        match replaced {
-            Ok(()) => self.retry = None,
-            Err(why) => {
-                let wait = self.retry.map_or(RETRY.0, |(_, wait)| (wait * 2).min(RETRY.1));
-                self.retry = Some((now + wait, wait));
-                let output = &self.invocation.output;
-                output.warn(format_args!(
-                    "no further credential yet (tried again in {} s): {why}",
-                    wait.num_seconds()
-                ));
+        if !self.undelivered {
+            let Next::RefreshAt(due) = lease.next(now) else { return };
+            if !delivered.takes_successors() {
+                self.tell_of_expiry(lease);
+                return;
+            }
+            if now < due {
+                return;
+            }
+            if let Err(error) = self.broker.issuer.refresh(lease).await {
+                self.try_later(now, &error.to_string());
+                return;
             }
         }
+        let replaced = delivered.replace(lease.credential(), folder);
+        self.undelivered = replaced.is_err();
+        match replaced {
+            Ok(()) => self.retry = None,
+            Err(error) => self.try_later(now, &error.to_string()),
+        }
+    }
+
+    fn try_later(&mut self, now: DateTime<Utc>, why: &str) {
+        let wait = self.retry.map_or(RETRY.0, |(_, wait)| (wait * 2).min(RETRY.1));
+        self.retry = Some((now + wait, wait));
+        let seconds = wait.num_seconds();
+        self.invocation
+            .output
+            .warn(format_args!("no further credential yet (tried again in {seconds} s): {why}"));
     }
 
     /// Says once that variables cannot change.

@@ -26,6 +26,7 @@ fn fill(home: &Home) {
         LogTrail::open(&home.data().join("audit"), &home.data().join("keys"), clock.clone(), rng.clone())
             .unwrap();
     let event = |number: usize| BrokerEvent::CredentialsFailed {
+        access_key_id: None,
         session_id: SessionId::generate(&*rng),
         reason: format!("the role does not trust us, for the {number}th time"),
     };

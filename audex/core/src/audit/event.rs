@@ -62,6 +62,16 @@ pub enum BrokerEvent {
         /// The budget.
         #[serde(skip_serializing_if = "Option::is_none")]
         budget_usd: Option<Dollars>,
+        /// Who agreed, where that was needed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approvers: Vec<String>,
+    },
+    /// A successor of a credential is asked for: it is not minted yet.
+    CredentialsRequested {
+        /// The session.
+        session_id: SessionId,
+        /// The lifetime that is asked for, in seconds.
+        lifetime_seconds: i64,
     },
     /// The provider answered, and the answer was what was ordered.
     CredentialsIssued {
@@ -80,10 +90,13 @@ pub enum BrokerEvent {
         /// Whether it follows an earlier one of the same session.
         refreshed: bool,
     },
-    /// Nothing was issued, or no more: the provider failed or answered something else.
+    /// Nothing was handed over, or no more: the provider failed or answered something else.
     CredentialsFailed {
         /// The session.
         session_id: SessionId,
+        /// The public id of what was minted all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        access_key_id: Option<String>,
         /// What happened.
         reason: String,
     },
@@ -168,6 +181,7 @@ impl BrokerEvent {
     pub const fn session_id(&self) -> SessionId {
         match self {
             Self::SessionCreated { session_id, .. }
+            | Self::CredentialsRequested { session_id, .. }
             | Self::CredentialsIssued { session_id, .. }
             | Self::CredentialsFailed { session_id, .. }
             | Self::RequestDenied { session_id, .. }
@@ -184,6 +198,7 @@ impl AuditPayload for BrokerEvent {
     fn event_type(&self) -> Cow<'static, str> {
         match self {
             Self::SessionCreated { .. } => "SessionCreated",
+            Self::CredentialsRequested { .. } => "CredentialsRequested",
             Self::CredentialsIssued { .. } => "CredentialsIssued",
             Self::CredentialsFailed { .. } => "CredentialsFailed",
             Self::RequestDenied { .. } => "RequestDenied",

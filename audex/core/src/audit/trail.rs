@@ -64,7 +64,11 @@ pub enum TrailError {
 /// let (clock, rng) = (Arc::new(MockClock::default()), Arc::new(MockRng::new(1)));
 /// let session_id = SessionId::generate(&*rng);
 /// let trail = LogTrail::open(&data.path().join("audit"), &data.path().join("keys"), clock, rng)?;
-/// let event = BrokerEvent::CredentialsFailed { session_id, reason: "the role does not trust you".to_owned() };
+/// let event = BrokerEvent::CredentialsFailed {
+///     session_id,
+///     access_key_id: None,
+///     reason: "the role does not trust you".to_owned(),
+/// };
 /// trail.record(&Requester::LocalUser { uid: 1000, name: None }, event)?;
 /// trail.close()?;
 /// let text = std::fs::read_to_string(data.path().join("audit/audit.jsonl"))?;

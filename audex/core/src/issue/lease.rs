@@ -70,11 +70,26 @@ impl Issuer {
             return Err(IssueError::Over(lease.plan.times.deadline()));
         }
         let order = self.order(&lease.record, &lease.plan, now);
-        let minted = self.mint(&order, true).await?;
-        lease.record.add_credential(minted.credential.id(), now, minted.credential.expires_at());
+        let requested = BrokerEvent::CredentialsRequested {
+            session_id: lease.record.session_id,
+            lifetime_seconds: order.lifetime.num_seconds(),
+        };
+        self.trail.record(&lease.record.requester, requested)?;
+        let minted = self.mint(&mut lease.record, &order, true).await;
         self.sessions.save(&lease.guard, &lease.record)?;
-        lease.credential = minted.credential;
+        lease.credential = minted?.credential;
         Ok(())
+    }
+
+    /// Has a provider end what was minted for a session that is over, where that costs nothing.
+    pub async fn retire(&self, record: &mut SessionRecord) {
+        if let (Some(order), Ok(provider)) =
+            (self.revoke_order(record, self.clock.now()), self.provider(record.provider))
+        {
+            // A credential that is not retired expires.
+            let retired = provider.retire(&order).await.unwrap_or_default();
+            record.take_fates(&retired);
+        }
     }
 
     /// Has the provider retire the credential, records how the session ended, and lets go of it.
@@ -90,13 +105,7 @@ impl Issuer {
         ending: Ending,
     ) -> Result<SessionRecord, IssueError> {
         let Lease { mut record, guard, .. } = lease;
-        if let (Some(order), Ok(provider)) =
-            (self.revoke_order(&record, self.clock.now()), self.provider(record.provider))
-        {
-            // A credential that is not retired expires.
-            let retired = provider.retire(&order).await.unwrap_or_default();
-            record.take_fates(&retired);
-        }
+        self.retire(&mut record).await;
         self.finish(&mut record, &guard, status, ending)?;
         self.sessions.release(guard)?;
         Ok(record)

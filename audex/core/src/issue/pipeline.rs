@@ -105,6 +105,15 @@ impl Issuer {
         Ok(plan(&self.rules, provider.as_ref(), request, self.clock.now())?)
     }
 
+    /// Decides as [`issue`](Self::issue) does, and records a refusal, without issuing.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError`], as for an issue.
+    pub fn check(&self, request: &IssueRequest) -> Result<Plan, IssueError> {
+        self.decide(SessionId::generate(&*self.rng), request, None).map(|(plan, _)| plan)
+    }
+
     /// Issues a credential. `approved` is what the approval of exactly this request gave.
     ///
     /// # Errors
@@ -116,12 +125,11 @@ impl Issuer {
         approved: Option<Approved>,
     ) -> Result<Lease, IssueError> {
         let session_id = SessionId::generate(&*self.rng);
-        let plan = self.decide(session_id, request, approved)?;
+        let (plan, approvers) = self.decide(session_id, request, approved)?;
         let now = self.clock.now();
         let mut record = record_of(session_id, request, &plan);
         let begin = || {
-            let taken = self.sessions.take(session_id)?;
-            let guard = taken.ok_or_else(|| SessionStoreError::Unknown(session_id.to_string()))?;
+            let guard = self.sessions.take_new(session_id)?;
             self.sessions.save(&guard, &record)?;
             Ok(guard)
         };
@@ -129,10 +137,11 @@ impl Issuer {
         let admitted = self.ledger.admit(&self.rules.rates, who, &self.sessions, now, begin);
         let guard =
             admitted.map_err(IssueError::from).map_err(|error| self.refused(session_id, request, error))?;
-        match self.intend_and_mint(&mut record, &guard, request, &plan, now).await {
+        let intent = created(&record, &plan, approvers);
+        match self.intend_and_mint(&mut record, &guard, intent, &plan, now).await {
             Ok(minted) => Ok(Lease { record, plan, credential: minted.credential, guard }),
             Err(error) => {
-                self.give_up(record, guard, &error);
+                self.give_up(record, guard, &error).await;
                 Err(error)
             }
         }
@@ -154,11 +163,11 @@ impl Issuer {
         session_id: SessionId,
         request: &IssueRequest,
         approved: Option<Approved>,
-    ) -> Result<Plan, IssueError> {
+    ) -> Result<(Plan, Vec<String>), IssueError> {
         let plan = self.plan(request).map_err(|error| self.refused(session_id, request, error))?;
-        let Some(needed) = &plan.approval else { return Ok(plan) };
+        let Some(needed) = &plan.approval else { return Ok((plan, Vec::new())) };
         match approved {
-            Some(approved) if approved.is_for(&request.digest()) => Ok(plan),
+            Some(approved) if approved.is_for(&request.digest()) => Ok((plan, approved.approvers().to_vec())),
             Some(_) => Err(self.refused(session_id, request, IssueError::OtherApproval)),
             None => {
                 self.trail.record(
@@ -199,23 +208,36 @@ impl Issuer {
         &self,
         record: &mut SessionRecord,
         guard: &SessionGuard,
-        request: &IssueRequest,
+        intent: BrokerEvent,
         plan: &Plan,
         now: DateTime<Utc>,
     ) -> Result<Minted, IssueError> {
-        self.trail.record(&request.requester, created(record, plan))?;
-        let minted = self.mint(&self.order(record, plan, now), false).await?;
-        record.add_credential(minted.credential.id(), now, minted.credential.expires_at());
+        self.trail.record(&record.requester, intent)?;
+        let minted = self.mint(record, &self.order(record, plan, now), false).await?;
         self.sessions.save(guard, record)?;
         Ok(minted)
     }
 
-    /// Mints, checks and records the outcome.
-    pub(super) async fn mint(&self, order: &MintOrder, refreshed: bool) -> Result<Minted, IssueError> {
+    /// Mints, checks and records the outcome. What was minted is in the record, also when it is not handed over.
+    pub(super) async fn mint(
+        &self,
+        record: &mut SessionRecord,
+        order: &MintOrder,
+        refreshed: bool,
+    ) -> Result<Minted, IssueError> {
         let session_id = order.session_id;
         let provider = self.provider(order.grant.provider())?;
+        let mut access_key_id = None;
         let minted = match provider.mint(order).await {
-            Ok(minted) => check(order, &minted, self.clock.now()).map(|()| minted).map_err(IssueError::from),
+            Ok(minted) => {
+                let (now, credential) = (self.clock.now(), &minted.credential);
+                let checked = check(order, &minted, now);
+                if checked != Err(Mismatch::Id) {
+                    record.add_credential(credential.id(), now, credential.expires_at());
+                    access_key_id = Some(credential.id().to_owned());
+                }
+                checked.map(|()| minted).map_err(IssueError::from)
+            }
             Err(error) => Err(error.into()),
         };
         let event = match &minted {
@@ -227,7 +249,9 @@ impl Issuer {
                 subject: minted.subject.clone(),
                 refreshed,
             },
-            Err(error) => BrokerEvent::CredentialsFailed { session_id, reason: error.to_string() },
+            Err(error) => {
+                BrokerEvent::CredentialsFailed { session_id, access_key_id, reason: error.to_string() }
+            }
         };
         self.trail.record(&order.requester, event)?;
         minted
@@ -244,7 +268,8 @@ impl Issuer {
     }
 
     /// Ends a session whose credential is not handed over.
-    fn give_up(&self, mut record: SessionRecord, guard: SessionGuard, error: &IssueError) {
+    async fn give_up(&self, mut record: SessionRecord, guard: SessionGuard, error: &IssueError) {
+        self.retire(&mut record).await;
         let ending = Ending { reason: Some(error.to_string()), ..Ending::default() };
         let finished = self.finish(&mut record, &guard, SessionStatus::Failed, ending);
         // What cannot be recorded now is found abandoned later. The caller hears of what came first.
@@ -265,7 +290,7 @@ fn record_of(session_id: SessionId, request: &IssueRequest, plan: &Plan) -> Sess
         target: plan.shape.target.clone(),
         asked: request.request.to_string(),
         grant: plan.grant.clone(),
-        command: request.command.clone(),
+        command: request.command.shown().to_vec(),
         delivery: request.delivery,
         ttl: plan.ttl,
         created_at: plan.times.deadline() - plan.ttl.delta(),
@@ -278,7 +303,7 @@ fn record_of(session_id: SessionId, request: &IssueRequest, plan: &Plan) -> Sess
     }
 }
 
-fn created(record: &SessionRecord, plan: &Plan) -> BrokerEvent {
+fn created(record: &SessionRecord, plan: &Plan, approvers: Vec<String>) -> BrokerEvent {
     let texts = |set: &audex_policy::PermissionSet| set.iter().map(ToString::to_string).collect();
     BrokerEvent::SessionCreated {
         session_id: record.session_id,
@@ -294,5 +319,6 @@ fn created(record: &SessionRecord, plan: &Plan) -> BrokerEvent {
         deadline: record.deadline,
         policy: plan.shape.document.clone(),
         budget_usd: record.budget_usd,
+        approvers,
     }
 }

@@ -1,5 +1,7 @@
 use super::IssueRequest;
-use crate::{CredentialProvider, IssueRules, Shape, Ttl, lease::LeaseTimes, roles::RoleRefusal};
+use crate::{
+    CredentialProvider, IssueRules, Shape, Ttl, lease::LeaseTimes, roles::RoleRefusal, session::EntryPoint,
+};
 use audex_policy::{Ceiling, Cut, Finding, Grant, Refusal, TooIntricate, lint, narrow};
 use chrono::{DateTime, Utc};
 
@@ -72,6 +74,14 @@ pub enum Denial {
         /// What is allowed.
         most: Ttl,
     },
+    /// The provider gives none that is as short, and there is no command whose end could be waited for.
+    #[error("the provider gives no credential for {asked}, and nothing could end an exported one sooner")]
+    Unendable {
+        /// What was asked for.
+        asked: Ttl,
+        /// The shortest there is, in seconds.
+        shortest: i64,
+    },
     /// The role is not theirs.
     #[error(transparent)]
     Role(#[from] RoleRefusal),
@@ -89,6 +99,11 @@ impl Denial {
         match self {
             Self::Cut(_) => vec!["leave that out, or have the rule changed".to_owned()],
             Self::Ttl { most, .. } => vec![format!("ask for --ttl {most} or less")],
+            Self::Unendable { shortest, .. } => {
+                vec![format!(
+                    "ask for --ttl {shortest}s or more, or use tryaudex run, which ends its command in time"
+                )]
+            }
             Self::Role(RoleRefusal::Unproven) => vec!["log in to the team server".to_owned()],
             Self::Role(_) => vec!["have it mapped to you in [role_mapping]".to_owned()],
             Self::Refused(refusal) => refusal.instead.clone(),
@@ -125,6 +140,10 @@ pub fn plan(
         return Err(Denial::Cut(refused));
     }
     let shape = provider.shape(&narrowing.grant, mapped.target.as_deref(), &rules.sources)?;
+    let shortest = *shape.lifetimes.start();
+    if request.entry_point == EntryPoint::Export && ttl.delta() < shortest {
+        return Err(Denial::Unendable { asked: ttl, shortest: shortest.num_seconds() });
+    }
     let approval = rules.approval.as_ref().and_then(|approval| {
         let rules = approval.asked_for_by(narrowing.grant.allow())?;
         Some(NeededApproval { rules, required: approval.required, roles: approval.roles.clone() })

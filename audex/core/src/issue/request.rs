@@ -1,5 +1,5 @@
 use crate::{
-    Requester, Ttl,
+    CommandLine, Requester, Ttl,
     budget::Dollars,
     session::{Delivery, EntryPoint},
 };
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// Every way in builds one, and none of them holds a rule.
 ///
 /// ```
-/// use audex_core::{IssueRequest, Requester, session::{Delivery, EntryPoint}};
+/// use audex_core::{CommandLine, IssueRequest, Requester, session::{Delivery, EntryPoint}};
 /// use audex_policy::{Provider, Request};
 ///
 /// let request = IssueRequest {
@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 ///     request: Request::parse(Provider::Local, "orders:Read", &[])?,
 ///     target: None,
 ///     ttl: None,
-///     command: vec!["true".to_owned()],
+///     command: CommandLine::new(["true"]),
 ///     delivery: Delivery::Env,
 ///     budget: None,
 /// };
@@ -39,8 +39,8 @@ pub struct IssueRequest {
     pub target: Option<String>,
     /// For how long; absent is the configured default.
     pub ttl: Option<Ttl>,
-    /// The command, for the record: see [`redacted_command`](crate::redacted_command).
-    pub command: Vec<String>,
+    /// The command, if there is one.
+    pub command: CommandLine,
     /// How the credential is delivered.
     pub delivery: Delivery,
     /// What may be spent.
@@ -48,7 +48,7 @@ pub struct IssueRequest {
 }
 
 impl IssueRequest {
-    /// Returns what an approval is about: who asks for what, as whom, for how long and for which command.
+    /// Returns what an approval is about: who asks for what, as whom, for how long, for which command, and how they get it.
     pub fn digest(&self) -> [u8; 32] {
         let parts = [
             self.requester.identity(),
@@ -57,13 +57,15 @@ impl IssueRequest {
             self.target.clone().unwrap_or_default(),
             self.ttl.map(|ttl| ttl.to_string()).unwrap_or_default(),
             self.budget.map(|budget| budget.to_string()).unwrap_or_default(),
+            self.entry_point.name().to_owned(),
+            self.delivery.name().to_owned(),
         ];
         let mut digest = Sha256::new();
         digest.update(b"audex-request-v1");
-        for part in parts.iter().chain(&self.command) {
+        for part in parts.iter().map(String::as_bytes).chain([self.command.digest().as_slice()]) {
             // With its length, so that no two requests are one text.
             digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            digest.update(part.as_bytes());
+            digest.update(part);
         }
         digest.finalize().into()
     }

@@ -60,6 +60,7 @@ impl Issuer {
         Some(RevokeOrder {
             session_id: record.session_id,
             target: record.target.clone(),
+            grant: record.grant.clone(),
             credential_ids: alive().map(|credential| credential.id.clone()).collect(),
             expires_at: alive().map(|credential| credential.expires_at).max()?,
         })

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    Credential, CredentialProvider, Fate, Health, IssueRules, MintOrder, Minted, ProviderError,
+    CommandLine, Credential, CredentialProvider, Fate, Health, IssueRules, MintOrder, Minted, ProviderError,
     ProviderFault, ProviderFuture, RateLedger, Requester, Revocation, RevokeOrder, Shape, Ttl,
     approval::{Approval, ApprovalRules, Vote},
     audit::{BrokerEvent, Trail, TrailError},
@@ -139,7 +139,7 @@ fn ask(allow: &str) -> IssueRequest {
         request: Request::parse(Provider::Aws, allow, &[]).unwrap(),
         target: None,
         ttl: None,
-        command: vec!["true".to_owned()],
+        command: CommandLine::new(["true"]),
         delivery: Delivery::Env,
         budget: None,
     }
@@ -173,7 +173,6 @@ fn no_way_in_passes_by_a_rule() {
         required: 1,
         roles: vec!["security".to_owned()],
         sensitive: Rules::parse(["s3:*"]).unwrap(),
-        valid_for: TimeDelta::hours(1),
     };
     let rate = RateRule {
         identity: "*".to_owned(),
@@ -220,12 +219,8 @@ fn no_way_in_passes_by_a_rule() {
 
 #[test]
 fn an_approval_lets_its_own_request_through_and_no_other() {
-    let approval = ApprovalRules {
-        required: 1,
-        roles: vec!["security".to_owned()],
-        sensitive: Rules::default(),
-        valid_for: TimeDelta::hours(1),
-    };
+    let approval =
+        ApprovalRules { required: 1, roles: vec!["security".to_owned()], sensitive: Rules::default() };
     let bench = Bench::new(IssueRules { approval: Some(approval), ..IssueRules::default() });
     let approved = |request: &IssueRequest| {
         let now = bench.clock.now();
@@ -302,6 +297,13 @@ fn an_answer_that_is_not_what_was_ordered_is_not_handed_over() {
         assert_eq!(bench.only_status(), SessionStatus::Failed);
         assert_eq!(bench.event_names(), ["SessionCreated", "CredentialsFailed", "SessionEnded"]);
         assert!(bench.issuer.sessions.live().unwrap().is_empty());
+        // What was minted all the same can be revoked by its id.
+        let record = bench.issuer.sessions.recent(1).unwrap().0.remove(0);
+        let is_minted = matches!(error, IssueError::Mismatch(_));
+        assert_eq!(record.credentials.len(), usize::from(is_minted), "{error:?}");
+        let events = bench.trail.events.lock().unwrap();
+        let BrokerEvent::CredentialsFailed { access_key_id, .. } = &events[1] else { panic!("{events:?}") };
+        assert_eq!(access_key_id.as_deref(), record.credentials.first().map(|one| one.id.as_str()));
     }
 }
 
@@ -334,6 +336,36 @@ fn a_refresh_ends_with_the_session() {
     bench.clock.set(begin + TimeDelta::minutes(90));
     assert!(matches!(block_on(bench.issuer.refresh(&mut lease)), Err(IssueError::Over(_))));
     assert_eq!(lease.record().credentials.len(), 2);
+    // Its intent is there before it is minted.
+    let expected = ["SessionCreated", "CredentialsIssued", "CredentialsRequested", "CredentialsIssued"];
+    assert_eq!(bench.event_names(), expected);
+    *bench.trail.room.lock().unwrap() = Some(4);
+    *bench.provider.answer.lock().unwrap() = |_, _| panic!("nothing is minted that was not recorded");
+    bench.clock.set(begin + TimeDelta::minutes(80));
+    assert!(matches!(block_on(bench.issuer.refresh(&mut lease)), Err(IssueError::Trail(_))));
+}
+
+#[test]
+fn an_export_that_nothing_could_end_in_time_is_refused_and_recorded() {
+    let bench = Bench::new(IssueRules::default());
+    let ttl = Some(Ttl::from_seconds(60).unwrap());
+    let request = IssueRequest { entry_point: EntryPoint::Export, ttl, ..ask("s3:GetObject") };
+    let error = bench.issue(&request).unwrap_err();
+    assert!(matches!(error, IssueError::Denied(Denial::Unendable { shortest: 900, .. })), "{error:?}");
+    assert_eq!(bench.event_names(), ["RequestDenied"]);
+    assert!(bench.issue(&IssueRequest { entry_point: EntryPoint::Run, ..request }).is_ok());
+}
+
+#[test]
+fn a_live_session_that_cannot_be_read_lets_nobody_past_its_limit() {
+    let window = TimeDelta::hours(1);
+    let rate = RateRule { identity: "*".to_owned(), max_requests: 9, window, max_concurrent: Some(1) };
+    let bench = Bench::new(IssueRules { rates: vec![rate], ..IssueRules::default() });
+    let lease = bench.issue(&ask("s3:GetObject")).unwrap();
+    assert!(matches!(bench.issue(&ask("s3:GetObject")), Err(IssueError::Limited(_))));
+    let path = bench.issuer.sessions.path().join(format!("{}.json", lease.session_id()));
+    std::fs::write(path, r#"{"schema_version":2}"#).unwrap();
+    assert!(matches!(bench.issue(&ask("s3:GetObject")), Err(IssueError::Sessions(_))));
 }
 
 #[test]

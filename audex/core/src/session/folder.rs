@@ -9,6 +9,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// How many characters of an id a person has to type.
@@ -16,6 +17,15 @@ const MIN_PREFIX: usize = 4;
 
 /// The folder in the sessions' folder that has a file for each session that is not over.
 const LIVE: &str = ".live";
+
+/// How often a new session is tried to be held.
+const NEW_LOOKS: usize = 1_000;
+
+/// How long apart.
+const NEW_WAIT: Duration = Duration::from_millis(1);
+
+/// How long a reason may be, in characters.
+const MAX_REASON: usize = 512;
 
 /// Keeps session records: `<id>.json` in one folder, each written whole.
 ///
@@ -168,6 +178,7 @@ impl SessionFolder {
         let text = serde_json::to_vec_pretty(record)
             .map_err(|error| SessionStoreError::Unreadable { path: path.clone(), why: error.to_string() })?;
         let written = write_synced(&temporary, &text).and_then(|()| fs::rename(&temporary, &path));
+        let written = written.and_then(|()| File::open(&self.folder)?.sync_all());
         written.map_err(|source| {
             // What is left of it would be taken for nothing; it only takes room.
             let _ = fs::remove_file(&temporary);
@@ -279,10 +290,37 @@ impl SessionFolder {
     ///
     /// # Errors
     ///
-    /// [`SessionStoreError::Io`] when the folder cannot be listed.
+    /// [`SessionStoreError::Io`] when the folder cannot be listed, [`SessionStoreError::Unreadable`] when a record cannot
+    /// be read: who counts them must not miss one.
     pub fn active(&self) -> Result<Vec<SessionRecord>, SessionStoreError> {
-        let records = self.live()?.into_iter().filter_map(|id| self.load(id).ok());
-        Ok(records.filter(|record| !record.status.is_over()).collect())
+        let mut active = Vec::new();
+        for id in self.live()? {
+            match self.load(id) {
+                Ok(record) if record.status.is_over() => {}
+                Ok(record) => active.push(record),
+                // It is just beginning, or was removed.
+                Err(SessionStoreError::Unknown(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(active)
+    }
+
+    /// Takes hold of a session that is just beginning.
+    ///
+    /// Whoever looks for abandoned sessions may have its mark for a moment.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionStoreError::Io`].
+    pub fn take_new(&self, id: SessionId) -> Result<SessionGuard, SessionStoreError> {
+        for _ in 0..NEW_LOOKS {
+            if let Some(guard) = self.take(id)? {
+                return Ok(guard);
+            }
+            std::thread::sleep(NEW_WAIT);
+        }
+        Err(failed("lock", &self.live_path(id))(io::ErrorKind::TimedOut.into()))
     }
 
     /// Tells whether a process that lives has hold of a session. What cannot be told is held.
@@ -302,6 +340,7 @@ impl SessionFolder {
     /// [`SessionStoreError::Io`].
     pub fn ask_to_end(&self, id: SessionId, reason: &str) -> Result<(), SessionStoreError> {
         let path = self.revocation_path(id);
+        let reason: String = reason.chars().take(MAX_REASON).collect();
         write_synced(&path, reason.as_bytes()).map_err(failed("write", &path))
     }
 
@@ -309,7 +348,7 @@ impl SessionFolder {
     pub fn asked_to_end(&self, id: SessionId) -> Option<String> {
         let path = self.revocation_path(id);
         match read_limited(&path) {
-            Ok(reason) => Some(String::from_utf8_lossy(&reason).into_owned()),
+            Ok(reason) => Some(String::from_utf8_lossy(&reason).chars().take(MAX_REASON).collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             // It is there: not being able to read why does not make it go on.
             Err(_) => Some(String::new()),
@@ -329,6 +368,7 @@ impl SessionFolder {
         match self.load(id) {
             Ok(record) if !record.status.is_over() => return Ok(false),
             Err(SessionStoreError::Unknown(_)) => {}
+            Err(error @ SessionStoreError::Io { .. }) => return Err(error),
             // What nobody can read is over.
             Ok(_) | Err(_) => fs::remove_file(&path).map_err(failed("remove", &path))?,
         }

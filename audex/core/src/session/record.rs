@@ -71,6 +71,17 @@ pub enum EntryPoint {
     Export,
 }
 
+impl EntryPoint {
+    /// Returns its name, as in records and events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Chain => "chain",
+            Self::Export => "export",
+        }
+    }
+}
+
 /// What is kept of a credential: never a secret.
 ///
 /// ```

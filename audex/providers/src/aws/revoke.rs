@@ -9,9 +9,11 @@ use super::{
     explain::{Attempt, Failure},
     mint::Assume,
     names,
+    shape::LONGEST_CHAINED,
     source::BaseCredentials,
 };
 use audex_core::{Fate, ProviderError, ProviderFault, Revocation, RevokeOrder, session::SessionId};
+use audex_policy::Rules;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::json;
 
@@ -31,11 +33,25 @@ pub(super) async fn revoke(inner: &Inner, order: &RevokeOrder) -> Revocation {
         Fate::Dead
     } else {
         match deny(inner, order).await {
+            Ok(by) if may_go_on(order) => Fate::AliveUntil {
+                until: order.expires_at.max(inner.clock.now() + LONGEST_CHAINED),
+                why: format!(
+                    "{by} denies everything to this session, and not to sessions of other roles that it may have started \
+                     with sts:AssumeRole"
+                ),
+            },
             Ok(by) => Fate::Denied { by },
             Err(why) => Fate::AliveUntil { until: order.expires_at, why },
         }
     };
     Revocation { fates: order.credential_ids.iter().map(|id| (id.clone(), fate.clone())).collect() }
+}
+
+/// Tells whether a session could start others, which are of other roles and have no denial.
+fn may_go_on(order: &RevokeOrder) -> bool {
+    let chaining = Rules::parse(["sts:AssumeRole*"]);
+    // A rule that cannot be read would be a fault of ours: then it is not promised either.
+    chaining.map_or(true, |chaining| chaining.met_by(order.grant.allow()).next().is_some())
 }
 
 /// Writes the denial and returns where, or why it could not be written and what would help.
@@ -127,8 +143,7 @@ async fn iam(
     inner.wire.send(&call).await.map_err(|failure| failure.explain(attempt))
 }
 
-/// Denies everything to whatever carries the mark of a session: the source identity, which goes along into further
-/// roles, the tag, and the name, which every session has.
+/// Denies everything to whatever carries the mark of a session: the source identity, the tag, and the name, which every session has.
 fn document(session_id: SessionId) -> String {
     let prefix = names::prefix(session_id);
     let tag = format!("aws:PrincipalTag/{}", names::SESSION_TAG);

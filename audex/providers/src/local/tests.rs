@@ -48,6 +48,7 @@ fn revocation(minted: &Minted) -> RevokeOrder {
     RevokeOrder {
         session_id: ID.parse().unwrap(),
         target: None,
+        grant: grant("orders:Read", &[]),
         credential_ids: vec![minted.credential.id().to_owned()],
         expires_at: minted.credential.expires_at(),
     }

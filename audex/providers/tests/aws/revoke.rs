@@ -15,6 +15,7 @@ fn end_of(order: &MintOrder, minted: &Minted) -> RevokeOrder {
     RevokeOrder {
         session_id: order.session_id,
         target: order.shape.target.clone(),
+        grant: order.grant.clone(),
         credential_ids: vec![minted.credential.id().to_owned()],
         expires_at: minted.credential.expires_at(),
     }

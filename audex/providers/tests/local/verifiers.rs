@@ -50,6 +50,7 @@ async fn minted(provider: &LocalProvider) -> (String, RevokeOrder) {
     let end = RevokeOrder {
         session_id,
         target: None,
+        grant: order.grant.clone(),
         credential_ids: vec![credential.id().to_owned()],
         expires_at: credential.expires_at(),
     };

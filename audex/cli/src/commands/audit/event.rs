@@ -52,6 +52,12 @@ fn details(event: &BrokerEvent) -> String {
             let what = if *refreshed { "another one, " } else { "" };
             format!("{what}{access_key_id} until {}", time(*expires_at))
         }
+        BrokerEvent::CredentialsRequested { lifetime_seconds, .. } => {
+            format!("another one for {lifetime_seconds}s")
+        }
+        BrokerEvent::CredentialsFailed { reason, access_key_id: Some(id), .. } => {
+            format!("{id} is not handed over: {reason}")
+        }
         BrokerEvent::CredentialsFailed { reason, .. } => reason.clone(),
         BrokerEvent::RequestDenied { provider, asked, reason, .. } => {
             format!("{provider} {}: {reason}", shortened(asked, 60))

@@ -37,7 +37,10 @@ pub(super) fn read(path: &Path) -> Result<Option<SessionRecord>, SessionStoreErr
     let text = match read_limited(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error.to_string())),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Err(unreadable(error.to_string()));
+        }
+        Err(error) => return Err(failed("read", path)(error)),
     };
     #[derive(serde::Deserialize)]
     struct Versioned {

@@ -6,12 +6,13 @@ use crate::{
     exit::{Exit, Failure},
     key_store::{self, KeyStore},
     private_folder::{FolderPlaces, leftover},
+    strays,
 };
 use audex_core::{
-    CredentialProvider, IssueError, IssueRules, Issuer, RateLedger,
+    CredentialProvider, IssueError, IssueRules, Issuer, RateLedger, Reconciled,
     audit::{LogTrail, Trail, TrailError},
     reconcile,
-    session::{SessionFolder, SessionStoreError},
+    session::{SessionFolder, SessionId, SessionStoreError},
 };
 use audex_policy::Provider;
 use audex_providers::{
@@ -59,11 +60,12 @@ impl Broker {
         let paths = invocation.paths()?;
         let sessions = SessionFolder::open(&paths.data).map_err(|error| of_sessions(&error))?;
         let trail = Arc::new(KeyStore::open_trail(invocation, settings)?);
-        let ended = reconcile(&sessions, &*trail, invocation.now()).unwrap_or_else(|error| {
+        let Reconciled { ended, errors } = reconcile(&sessions, &*trail, invocation.now())
+            .map_err(|error| Failure::of(Exit::LocalState, &error))?;
+        for (id, error) in errors {
             // It is about others' sessions, and tried again each time.
-            invocation.output.warn(format_args!("sessions that crashed cannot be closed: {error}"));
-            Vec::new()
-        });
+            invocation.output.warn(format_args!("session {} cannot be closed: {error}", id.short()));
+        }
         let issuer = Issuer {
             rules: rules(settings),
             providers,
@@ -75,6 +77,12 @@ impl Broker {
         };
         // What they held is retired, as at an end that went well, by those who mint here.
         if !ended.is_empty() {
+            let ids: Vec<SessionId> = ended.iter().map(|record| record.session_id).collect();
+            let left = strays::end(&ids);
+            if left > 0 {
+                let output = &invocation.output;
+                output.warn(format_args!("{left} processes of sessions that crashed cannot be ended"));
+            }
             runtime()?.block_on(async {
                 for mut record in ended {
                     issuer.retire(&mut record).await;
@@ -83,7 +91,7 @@ impl Broker {
         }
         let folders = FolderPlaces::new(paths.runtime.clone(), paths.data);
         // What is left of a session whose wrapper and keeper were both killed holds its credential.
-        for folder in leftover(&folders, |id| issuer.sessions.is_held(id)).unwrap_or_default() {
+        for folder in leftover(&folders).unwrap_or_default() {
             if let Err(error) = folder.remove() {
                 invocation.output.warn(format_args!("what a session left cannot be removed: {error}"));
             }

@@ -24,8 +24,9 @@
 //!
 //! When somebody is missing:
 //!
-//! - W vanishes (`kill -9`): K sees the socket close without a goodbye, does step 7, removes the folder and calls back
-//!   with what it knows of the session, so that its record can be closed.
+//! - W vanishes (`kill -9`): K sees the socket close without a goodbye and claims at once what W held, so that nobody else
+//!   closes the record while the command lives. It does step 7, removes the folder and calls back with what it knows of the
+//!   session, so that its record can be closed.
 //! - K vanishes: W is a reaper of orphans too and does step 7 itself; [`Keeper::wait`] says
 //!   [`KeeperError::Lost`]. A K that was stopped and does not answer after the deadline is killed by W first.
 //! - The command vanishes: that is step 6.
@@ -58,11 +59,12 @@ mod order;
 mod outcome;
 mod processes;
 mod signals;
+mod start;
 mod wire;
 mod wrapper;
 
 pub use error::KeeperError;
-pub use keep::{Abandoned, keep};
+pub use keep::{Abandoned, KeptSession, keep};
 pub use order::KeeperOrder;
 pub use outcome::{Cause, Ended, Exit, StopReason};
 pub use signals::Signals;

@@ -16,3 +16,4 @@ pub mod key_store;
 pub mod output;
 pub mod private_folder;
 pub mod session;
+mod strays;

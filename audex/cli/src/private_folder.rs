@@ -3,6 +3,9 @@
 //! Its files are made and replaced through the folder itself, not through its path, so whoever swaps a folder above it
 //! gets nothing. What the command leaves in it (folders it may not enter, links, sockets, a thousand levels) goes with it,
 //! and no link is followed.
+//!
+//! Whoever keeps it holds a shared lock on it, which the operating system lets go of when that process ends, however it
+//! ends. Sessions of several data folders have theirs in one place, so nothing else can tell what is left over.
 
 mod leftover;
 mod place;
@@ -16,19 +19,25 @@ pub use place::FolderPlaces;
 use audex_core::session::SessionId;
 use nix::{
     errno::Errno,
-    fcntl::{OFlag, openat, renameat},
-    sys::stat::{Mode, fchmod, mkdirat},
+    fcntl::{AtFlags, OFlag, openat, renameat},
+    sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat},
     unistd::{UnlinkatFlags, unlinkat},
 };
 use std::{
-    fs::File,
+    fs::{File, TryLockError},
     io::{self, Write},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 /// The longest path of a session's folder, in bytes: a socket in it must fit `sockaddr_un`.
 const MAX_PATH_BYTES: usize = 90;
+
+/// How often a new folder is tried to be held, and how long to wait in between: whoever looks for leftovers may have it for
+/// a moment.
+const HOLDING: (u32, Duration) = (100, Duration::from_millis(2));
 
 /// Is a session's private folder; dropping it removes it.
 ///
@@ -50,7 +59,8 @@ pub struct PrivateFolder {
     path: PathBuf,
     name: String,
     root: OwnedFd,
-    folder: OwnedFd,
+    // Locked; the lock goes with it.
+    folder: File,
     is_removed: bool,
 }
 
@@ -159,13 +169,9 @@ impl PrivateFolder {
             let why = "its path is not UTF-8, has control characters or is longer than 90 bytes";
             return Err(PrivateFolderError::Unsafe { path, why });
         }
-        let made = mkdirat(&root.folder, name.as_str(), Mode::S_IRWXU)
-            .and_then(|()| openat(&root.folder, name.as_str(), place::FOLDER, Mode::empty()))
-            // The umask took what it wanted.
-            .and_then(|folder| fchmod(&folder, Mode::S_IRWXU).map(|()| folder));
-        match made {
+        match make_held(&root.folder, &name) {
             Ok(folder) => Ok(Self { path, name, root: root.folder, folder, is_removed: false }),
-            Err(errno) => Err(PrivateFolderError::Io { path, what: "cannot be made", source: errno.into() }),
+            Err(source) => Err(PrivateFolderError::Io { path, what: "cannot be made", source }),
         }
     }
 
@@ -199,6 +205,17 @@ impl Drop for PrivateFolder {
     }
 }
 
+/// Opens the private folder of a session for another process that keeps it, for as long as it has the file.
+///
+/// # Errors
+///
+/// It is gone, or being removed.
+pub fn hold(path: &Path) -> io::Result<File> {
+    let folder = File::open(path)?;
+    folder.try_lock_shared()?;
+    Ok(folder)
+}
+
 /// Removes the private folder at a path that [`PrivateFolder::path`] returned, in whatever state it is.
 ///
 /// This is for another process than the one that made it. One that is gone is fine.
@@ -215,4 +232,43 @@ pub fn remove(path: &Path) -> Result<(), PrivateFolderError> {
     let Some(root) = place::open_root(above)? else { return Ok(()) };
     let fails = |source| PrivateFolderError::Io { path: path.to_owned(), what: "cannot be removed", source };
     removal::remove_entry(&root.folder, name.as_ref()).map_err(fails)
+}
+
+/// Makes a folder that is not there, and holds it.
+fn make_held(root: &OwnedFd, name: &str) -> io::Result<File> {
+    let mut is_made = false;
+    for _ in 0..HOLDING.0 {
+        match mkdirat(root, name, Mode::S_IRWXU) {
+            Ok(()) => is_made = true,
+            Err(Errno::EEXIST) if is_made => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        if let Some(folder) = hold_new(root, name)? {
+            return Ok(folder);
+        }
+        thread::sleep(HOLDING.1);
+    }
+    Err(io::Error::from(io::ErrorKind::ResourceBusy))
+}
+
+/// Holds the folder that was just made, unless somebody takes it for a leftover.
+fn hold_new(root: &OwnedFd, name: &str) -> io::Result<Option<File>> {
+    let folder = match openat(root, name, place::FOLDER, Mode::empty()) {
+        Ok(folder) => folder,
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
+    };
+    // The umask took what it wanted.
+    fchmod(&folder, Mode::S_IRWXU)?;
+    let folder = File::from(folder);
+    match folder.try_lock_shared() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    // It may have been removed between our opening and our locking it.
+    let ours = fstat(&folder)?;
+    let is_there = fstatat(root, name, AtFlags::AT_SYMLINK_NOFOLLOW)
+        .is_ok_and(|there| (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino));
+    Ok(is_there.then_some(folder))
 }

@@ -245,11 +245,6 @@ fn verdict(ended: &Ended) -> (SessionStatus, u8, Ending) {
             Exit::BudgetExceeded.code(),
             ending(Some("the budget was exceeded")),
         ),
-        Cause::Stopped(StopReason::Provider) => (
-            SessionStatus::Failed,
-            Exit::Provider.code(),
-            ending(Some("the provider gave no further credential")),
-        ),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 /// From how many per cent of a budget on a warning is given.
 const WARN_FROM_PERCENT: u64 = 80;
 
-/// An amount of US dollars, in cents, from 1 cent to 10 million dollars for a budget.
+/// An amount of US dollars, in cents, up to 10 million dollars.
 ///
 /// ```
 /// use audex_core::budget::Dollars;
@@ -18,14 +18,22 @@ const WARN_FROM_PERCENT: u64 = 80;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Dollars(u64);
 
-/// Says that a text is no amount.
+/// Says that a text is no amount, or none that can be a limit.
 ///
 /// ```
-/// assert!("-1".parse::<audex_core::budget::Dollars>().is_err());
+/// use audex_core::budget::{Dollars, ParseDollarsError};
+/// assert_eq!("-1".parse::<Dollars>(), Err(ParseDollarsError::Form));
+/// assert_eq!(Dollars::parse_limit("0"), Err(ParseDollarsError::NoLimit));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an amount is dollars with at most two decimals, as in 5 or 12.50, up to 10000000")]
-pub struct ParseDollarsError;
+pub enum ParseDollarsError {
+    /// It is not written as an amount.
+    #[error("an amount is dollars with at most two decimals, as in 5 or 12.50, up to 10000000")]
+    Form,
+    /// Nothing may be spent.
+    #[error("a limit of 0 is none that a session could keep: the least is 0.01")]
+    NoLimit,
+}
 
 impl Dollars {
     /// The largest amount.
@@ -34,6 +42,18 @@ impl Dollars {
     /// Makes an amount of cents; what is more than the largest amount is the largest.
     pub const fn from_cents(cents: u64) -> Self {
         Self(if cents > Self::MAX_CENTS { Self::MAX_CENTS } else { cents })
+    }
+
+    /// Reads what may be spent, from 1 cent on.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseDollarsError`].
+    pub fn parse_limit(text: &str) -> Result<Self, ParseDollarsError> {
+        match text.parse() {
+            Ok(Self(0)) => Err(ParseDollarsError::NoLimit),
+            amount => amount,
+        }
     }
 
     /// Returns it in cents.
@@ -49,12 +69,12 @@ impl FromStr for Dollars {
         let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         if !is_number(whole) || !is_number(part) || part.len() > 2 || whole.len() > 8 {
-            return Err(ParseDollarsError);
+            return Err(ParseDollarsError::Form);
         }
-        let whole: u64 = whole.parse().map_err(|_| ParseDollarsError)?;
-        let cents: u64 = format!("{part:0<2}").parse().map_err(|_| ParseDollarsError)?;
+        let whole: u64 = whole.parse().map_err(|_| ParseDollarsError::Form)?;
+        let cents: u64 = format!("{part:0<2}").parse().map_err(|_| ParseDollarsError::Form)?;
         let all = whole * 100 + cents;
-        if all > Self::MAX_CENTS { Err(ParseDollarsError) } else { Ok(Self(all)) }
+        if all > Self::MAX_CENTS { Err(ParseDollarsError::Form) } else { Ok(Self(all)) }
     }
 }
 
@@ -154,8 +174,18 @@ mod tests {
         }
         for text in ["", ".", "5.", ".5", "-1", "1e3", "1.234", "10000000.01", "99999999999999999999", "５"]
         {
-            assert_eq!(text.parse::<Dollars>(), Err(ParseDollarsError), "{text}");
+            assert_eq!(text.parse::<Dollars>(), Err(ParseDollarsError::Form), "{text}");
         }
+    }
+
+    #[test]
+    fn a_limit_is_at_least_a_cent() {
+        for text in ["0", "0.0", "0.00", "000"] {
+            assert_eq!(text.parse(), Ok(Dollars::default()), "{text}");
+            assert_eq!(Dollars::parse_limit(text), Err(ParseDollarsError::NoLimit), "{text}");
+        }
+        assert_eq!(Dollars::parse_limit("0.01"), Ok(Dollars::from_cents(1)));
+        assert_eq!(Dollars::parse_limit("free"), Err(ParseDollarsError::Form));
     }
 
     #[test]

@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, Write},
+    io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-/// The largest ledger that is read, in bytes.
+/// The largest ledger that is read, in bytes: as many requests as a rule may let through are less.
 const MAX_LEDGER: u64 = 4 * 1_024 * 1_024;
 
 /// How often it is looked whether the lock is free.
@@ -87,24 +87,20 @@ impl RateLedger {
         now: DateTime<Utc>,
         begin: impl FnOnce() -> Result<T, SessionStoreError>,
     ) -> Result<T, LedgerError> {
-        if !rules.iter().any(|rule| who.is_named_by(&rule.identity)) {
+        let rules: Vec<RateRule> =
+            rules.iter().filter(|rule| who.is_named_by(&rule.identity)).cloned().collect();
+        if rules.is_empty() {
             return Ok(begin()?);
         }
         let path = self.folder.join(format!("rate-{}.json", name_of(&who.identity())));
         let io = |source| LedgerError::Io { path: path.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(io)?;
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(io)?;
-        lock(&file).map_err(io)?;
-        let mut requests = read(&mut file).map_err(io)?.ok_or_else(|| LedgerError::Damaged(path.clone()))?;
-        let begin_of_window = now - rate::longest_window(rules);
+        // A file of its own, since the one that is counted in is replaced.
+        let lock_file = opened(&path.with_extension("lock"), false).map_err(io)?;
+        lock(&lock_file).map_err(io)?;
+        let mut requests = read(&path).map_err(io)?.ok_or_else(|| LedgerError::Damaged(path.clone()))?;
+        // Only of the rules about them: what is kept is then never more than the one with that window lets through.
+        let begin_of_window = now - rate::longest_window(&rules);
         requests.retain(|&at| at > begin_of_window);
         let identity = who.identity();
         let is_theirs = |record: &crate::session::SessionRecord| {
@@ -112,10 +108,10 @@ impl RateLedger {
         };
         let active = sessions.active()?.iter().filter(|record| is_theirs(record)).count();
         let used = Use { requests, active };
-        rate::check(rules, who, &used, now)?;
+        rate::check(&rules, who, &used, now)?;
         let mut requests = used.requests;
         requests.push(now);
-        write(&mut file, &requests).map_err(io)?;
+        write(&path, &requests).map_err(io)?;
         Ok(begin()?)
     }
 }
@@ -137,21 +133,29 @@ fn lock(file: &File) -> io::Result<()> {
     Err(io::ErrorKind::TimedOut.into())
 }
 
-fn read(file: &mut File) -> io::Result<Option<Vec<DateTime<Utc>>>> {
+fn opened(path: &Path, is_truncated: bool) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(is_truncated).mode(0o600).open(path)
+}
+
+/// Reads what was counted; nothing where it cannot be told.
+fn read(path: &Path) -> io::Result<Option<Vec<DateTime<Utc>>>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Vec::new())),
+        file => file?,
+    };
     let mut text = Vec::new();
     file.take(MAX_LEDGER).read_to_end(&mut text)?;
-    if text.is_empty() {
-        return Ok(Some(Vec::new()));
-    }
     Ok(serde_json::from_slice(&text).ok())
 }
 
-fn write(file: &mut File, requests: &[DateTime<Utc>]) -> io::Result<()> {
+/// Replaces what was counted, as a whole: whoever stops in the middle leaves the old count.
+fn write(path: &Path, requests: &[DateTime<Utc>]) -> io::Result<()> {
     let text = serde_json::to_vec(requests)?;
-    // Written over, not replaced: the lock is on this file.
-    file.rewind()?;
+    let temporary = path.with_extension("new");
+    let mut file = opened(&temporary, true)?;
     file.write_all(&text)?;
-    file.set_len(u64::try_from(text.len()).unwrap_or(u64::MAX))
+    file.sync_data()?;
+    fs::rename(&temporary, path)
 }
 
 #[cfg(test)]
@@ -189,8 +193,69 @@ mod tests {
         let me = Requester::LocalUser { uid: 1, name: None };
         let ask = || ledger.admit(&rules(5), &me, &sessions, DateTime::UNIX_EPOCH, || Ok(()));
         ask().unwrap();
-        let file = fs::read_dir(data.path().join("state")).unwrap().next().unwrap().unwrap().path();
-        fs::write(&file, "[").unwrap();
-        assert!(matches!(ask(), Err(LedgerError::Damaged(_))));
+        let file = counted(data.path());
+        for text in ["[", ""] {
+            fs::write(&file, text).unwrap();
+            assert!(matches!(ask(), Err(LedgerError::Damaged(_))), "{text}");
+        }
+    }
+
+    /// The file of the only identity.
+    fn counted(data: &Path) -> PathBuf {
+        let entries = fs::read_dir(data.join("state")).unwrap().map(|entry| entry.unwrap().path());
+        let mut files = entries.filter(|path| path.extension().is_some_and(|end| end == "json"));
+        files.next().unwrap()
+    }
+
+    #[test]
+    fn the_most_that_a_rule_lets_through_can_be_read_again() {
+        let data = tempfile::tempdir().unwrap();
+        let sessions = SessionFolder::open(data.path()).unwrap();
+        let ledger = RateLedger::new(data.path());
+        let me = Requester::LocalUser { uid: 1, name: None };
+        let now = DateTime::from_timestamp(1_800_000_000, 123_456_789).unwrap();
+        // What the rule says beyond it is not let through.
+        let ask = || ledger.admit(&rules(u32::MAX), &me, &sessions, now, || Ok(()));
+        ask().unwrap();
+        let most = usize::try_from(RateRule::MAX_REQUESTS).unwrap();
+        write(&counted(data.path()), &vec![now; most - 1]).unwrap();
+        ask().unwrap();
+        assert!(matches!(ask(), Err(LedgerError::Limited(_))));
+    }
+
+    #[test]
+    fn the_window_of_a_rule_about_others_keeps_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        let sessions = SessionFolder::open(data.path()).unwrap();
+        let ledger = RateLedger::new(data.path());
+        let me = Requester::LocalUser { uid: 1, name: None };
+        let [mine] = rules(1);
+        let others =
+            RateRule { identity: "team:other".to_owned(), window: TimeDelta::days(31), ..mine.clone() };
+        let rules = [mine, others];
+        for hour in 0..3 {
+            let now = DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+            ledger.admit(&rules, &me, &sessions, now, || Ok(())).unwrap();
+        }
+        assert_eq!(read(&counted(data.path())).unwrap().unwrap().len(), 1);
+    }
+
+    /// Whoever dies while writing has not reached the file that is counted in.
+    #[test]
+    fn a_count_that_was_cut_short_is_not_the_count() {
+        let data = tempfile::tempdir().unwrap();
+        let sessions = SessionFolder::open(data.path()).unwrap();
+        let ledger = RateLedger::new(data.path());
+        let me = Requester::LocalUser { uid: 1, name: None };
+        let ask = || ledger.admit(&rules(2), &me, &sessions, DateTime::UNIX_EPOCH, || Ok(()));
+        ask().unwrap();
+        // One who reads while it is written finds the old count or the new one.
+        let mut old = File::open(counted(data.path())).unwrap();
+        ask().unwrap();
+        let mut text = String::new();
+        old.read_to_string(&mut text).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<DateTime<Utc>>>(&text).unwrap().len(), 1);
+        fs::write(counted(data.path()).with_extension("new"), "[\"20").unwrap();
+        assert!(matches!(ask(), Err(LedgerError::Limited(_))));
     }
 }

@@ -36,7 +36,7 @@ pub use provider::{
     CredentialProvider, Fate, Health, MintOrder, Minted, ProviderError, ProviderFault, ProviderFuture,
     Revocation, RevokeOrder, Shape,
 };
-pub use reconcile::{ReconcileError, reconcile, reconcile_one};
+pub use reconcile::{ReconcileError, Reconciled, reconcile, reconcile_held, reconcile_one};
 pub use redact::redacted_command;
 pub use requester::Requester;
 pub use rules::IssueRules;

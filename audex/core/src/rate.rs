@@ -23,12 +23,17 @@ use std::fmt;
 pub struct RateRule {
     /// About whom it is. Each identity is counted alone, also in a group.
     pub identity: String,
-    /// How many requests are let through in a window.
+    /// How many requests are let through in a window; more than [`RateRule::MAX_REQUESTS`] are not.
     pub max_requests: u32,
     /// How long the window is.
     pub window: TimeDelta,
     /// How many sessions may be active at once.
     pub max_concurrent: Option<u32>,
+}
+
+impl RateRule {
+    /// The most requests that can be let through in a window: each is kept until it leaves.
+    pub const MAX_REQUESTS: u32 = 100_000;
 }
 
 /// What an identity has used.
@@ -95,7 +100,8 @@ pub fn longest_window(rules: &[RateRule]) -> TimeDelta {
 fn of_requests(rule: &RateRule, used: &Use, now: DateTime<Utc>) -> Option<RateLimited> {
     let begin = now - rule.window;
     let mut within: Vec<_> = used.requests.iter().copied().filter(|&at| at > begin).collect();
-    let allowed = usize::try_from(rule.max_requests).unwrap_or(usize::MAX);
+    let most = rule.max_requests.min(RateRule::MAX_REQUESTS);
+    let allowed = usize::try_from(most).unwrap_or(usize::MAX);
     if within.len() < allowed {
         return None;
     }
@@ -104,7 +110,7 @@ fn of_requests(rule: &RateRule, used: &Use, now: DateTime<Utc>) -> Option<RateLi
     let leaves =
         within.len().checked_sub(allowed.max(1)).and_then(|at| within.get(at)).copied().unwrap_or(now);
     let retry_after = (allowed > 0).then(|| (leaves + rule.window - now).max(TimeDelta::seconds(1)));
-    let what = format!("{} requests in {}", rule.max_requests, Span(rule.window));
+    let what = format!("{most} requests in {}", Span(rule.window));
     Some(RateLimited { rule: rule.identity.clone(), what, retry_after })
 }
 

@@ -3,7 +3,8 @@
 use crate::{
     audit::{BrokerEvent, Trail, TrailError},
     session::{
-        Ending, EntryPoint, SessionFolder, SessionId, SessionRecord, SessionStatus, SessionStoreError,
+        Ending, EntryPoint, SessionFolder, SessionGuard, SessionId, SessionRecord, SessionStatus,
+        SessionStoreError,
     },
 };
 use chrono::{DateTime, Utc};
@@ -25,25 +26,40 @@ pub enum ReconcileError {
     Trail(#[from] TrailError),
 }
 
+/// What was put right, and what was not.
+///
+/// ```
+/// assert!(audex_core::Reconciled::default().ended.is_empty());
+/// ```
+#[derive(Debug, Default)]
+pub struct Reconciled {
+    /// The records of the sessions that are over now.
+    pub ended: Vec<SessionRecord>,
+    /// What could not be put right; it is tried again next time.
+    pub errors: Vec<(SessionId, ReconcileError)>,
+}
+
 /// Ends, in records and trail, each session that is active and whose process is gone.
 ///
-/// Returns their records.
-///
 /// Looks only at sessions that are not known to be over. A session of `export` has no process: it lasts until its deadline.
+/// One that cannot be put right does not keep the others from it.
 ///
 /// # Errors
 ///
-/// The first that cannot be put right; those before it are.
+/// [`ReconcileError`] when the sessions cannot be listed.
 pub fn reconcile(
     sessions: &SessionFolder,
     trail: &dyn Trail,
     now: DateTime<Utc>,
-) -> Result<Vec<SessionRecord>, ReconcileError> {
-    let mut ended = Vec::new();
+) -> Result<Reconciled, ReconcileError> {
+    let mut reconciled = Reconciled::default();
     for id in sessions.live()? {
-        ended.extend(reconcile_one(sessions, trail, id, now)?);
+        match reconcile_one(sessions, trail, id, now) {
+            Ok(ended) => reconciled.ended.extend(ended),
+            Err(error) => reconciled.errors.push((id, error)),
+        }
     }
-    Ok(ended)
+    Ok(reconciled)
 }
 
 /// Does so for one session.
@@ -58,27 +74,54 @@ pub fn reconcile_one(
     now: DateTime<Utc>,
 ) -> Result<Option<SessionRecord>, ReconcileError> {
     let Some(guard) = sessions.take(id)? else { return Ok(None) };
+    reconcile_held(sessions, trail, guard, None, now)
+}
+
+/// Does so for a session that is held already, of which it may be known how its command ended.
+///
+/// A session that somebody asked to end was revoked, unless its command had completed.
+///
+/// # Errors
+///
+/// As [`reconcile()`].
+pub fn reconcile_held(
+    sessions: &SessionFolder,
+    trail: &dyn Trail,
+    guard: SessionGuard,
+    known: Option<(SessionStatus, Ending)>,
+    now: DateTime<Utc>,
+) -> Result<Option<SessionRecord>, ReconcileError> {
+    let id = guard.id();
     let mut record = match sessions.load(id) {
         Ok(record) if !record.status.is_over() => record,
-        // Over already, gone, or not to be read by us: nothing to put right but the mark.
-        _ => {
+        // Over already, or gone: nothing to put right but the mark.
+        Ok(_) | Err(SessionStoreError::Unknown(_)) => {
             sessions.release(guard)?;
             return Ok(None);
         }
+        // A newer program's, or damaged: its mark stays for whoever can read it.
+        Err(error) => return Err(error.into()),
     };
     let asked_to_end = sessions.asked_to_end(id);
-    let Some((status, reason)) = verdict(&record, asked_to_end, now) else { return Ok(None) };
+    let known = match (known, asked_to_end) {
+        (Some((status, ending)), Some(reason)) if status != SessionStatus::Completed => {
+            Some((SessionStatus::Revoked, Ending { reason: Some(reason), ..ending }))
+        }
+        (Some(known), _) => Some(known),
+        (None, asked_to_end) => verdict(&record, asked_to_end, now),
+    };
+    let Some((status, ending)) = known else { return Ok(None) };
     record.status = status;
     record.ended_at = Some(now);
-    record.ending = Some(Ending { reason: Some(reason.clone()), ..Ending::default() });
+    record.ending = Some(ending.clone());
     let took = (now - record.created_at).num_milliseconds();
     let ended = BrokerEvent::SessionEnded {
         session_id: id,
         status,
         duration_ms: u64::try_from(took).unwrap_or(0),
-        exit_code: None,
-        signal: None,
-        reason: Some(reason),
+        exit_code: ending.exit_code,
+        signal: ending.signal,
+        reason: ending.reason,
     };
     trail.record(&record.requester, ended)?;
     sessions.save(&guard, &record)?;
@@ -90,20 +133,22 @@ fn verdict(
     record: &SessionRecord,
     asked_to_end: Option<String>,
     now: DateTime<Utc>,
-) -> Option<(SessionStatus, String)> {
+) -> Option<(SessionStatus, Ending)> {
+    let because =
+        |status, reason: String| Some((status, Ending { reason: Some(reason), ..Ending::default() }));
     if let Some(reason) = asked_to_end {
-        return Some((SessionStatus::Revoked, reason));
+        return because(SessionStatus::Revoked, reason);
     }
     if now >= record.deadline {
-        return Some((SessionStatus::Expired, "the deadline passed".to_owned()));
+        return because(SessionStatus::Expired, "the deadline passed".to_owned());
     }
-    let has_process = record.entry_point != EntryPoint::Export || record.credentials.is_empty();
-    has_process.then(|| {
-        let reason = if record.credentials.is_empty() {
-            "its process was gone before a credential was recorded; one may have been minted"
-        } else {
-            "its process was gone"
-        };
-        (SessionStatus::Failed, reason.to_owned())
-    })
+    if record.entry_point == EntryPoint::Export && !record.credentials.is_empty() {
+        return None;
+    }
+    let reason = if record.credentials.is_empty() {
+        "its process was gone before a credential was recorded; one may have been minted"
+    } else {
+        "its process was gone"
+    };
+    because(SessionStatus::Failed, reason.to_owned())
 }

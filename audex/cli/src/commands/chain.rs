@@ -192,6 +192,10 @@ fn read(path: &Path) -> Result<Vec<Step>, Failure> {
         Failure::new(Exit::Usage, format!("cannot use {}: {why}", path.display()))
             .with_help("a step is a table [[steps]] with command = [\"aws\", \"s3\", \"ls\"] and allow = [\"s3:ListBucket\"]")
     };
+    // Opening a pipe would wait for its other end.
+    if !path.is_dir() && path.exists() && !path.is_file() {
+        return Err(fails("it is no regular file".to_owned()));
+    }
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text));
     read.map_err(|error| fails(error.to_string()))?;

@@ -8,9 +8,10 @@ use crate::{
     key_store::KeyStore,
     output::printable,
     private_folder::{FolderPlaces, leftover},
+    strays,
 };
 use audex_core::{
-    Fate, reconcile,
+    Fate, Reconciled, reconcile,
     session::{SessionFolder, SessionId, SessionRecord, SessionStoreError},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -76,7 +77,7 @@ pub(super) fn run(invocation: &Invocation, args: &CleanArgs) -> Outcome {
         denials(invocation, &config.settings, &sessions, &mut removed)?;
         let before = args.older_than.before(invocation.now());
         records(invocation, args, &sessions, before, &mut removed)?;
-        folders(&paths, &sessions, &mut removed)?;
+        folders(&paths, &mut removed)?;
         files(&paths, invocation.now(), &mut removed)?;
     }
     told(invocation, &removed)
@@ -96,12 +97,13 @@ fn trail(
         return Ok(());
     }
     let trail = KeyStore::open_trail(invocation, settings)?;
-    let ended = reconcile(sessions, &trail, invocation.now());
-    removed.ended = ended
-        .map_err(|error| Failure::of(Exit::LocalState, &error))?
-        .iter()
-        .map(|one| one.session_id)
-        .collect();
+    let Reconciled { ended, errors } = reconcile(sessions, &trail, invocation.now())
+        .map_err(|error| Failure::of(Exit::LocalState, &error))?;
+    for (id, error) in errors {
+        invocation.output.warn(format_args!("session {} cannot be closed: {error}", id.short()));
+    }
+    removed.ended = ended.iter().map(|one| one.session_id).collect();
+    strays::end(&removed.ended);
     if let Some(days) = retention_days {
         let failed = |error| of_trail(&audex_core::audit::TrailError::Log(error));
         let before = invocation.now() - TimeDelta::days(i64::from(days));
@@ -205,10 +207,10 @@ fn records(
 }
 
 /// Removes private folders of sessions that nobody keeps.
-fn folders(paths: &Paths, sessions: &SessionFolder, removed: &mut Removed) -> Result<(), Failure> {
+fn folders(paths: &Paths, removed: &mut Removed) -> Result<(), Failure> {
     let places = FolderPlaces::new(paths.runtime.clone(), paths.data.clone());
     let unusable = |error| Failure::of(Exit::LocalState, &error);
-    for folder in leftover(&places, |id| sessions.is_held(id)).map_err(unusable)? {
+    for folder in leftover(&places).map_err(unusable)? {
         removed.folders.push(folder.path().to_owned());
         if !removed.dry_run {
             folder.remove().map_err(unusable)?;

@@ -37,7 +37,7 @@ pub struct EstimateArgs {
     #[arg(long, short, value_name = "TTL")]
     pub ttl: Option<Ttl>,
     /// Spend in US dollars that would end it
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", value_parser = Dollars::parse_limit)]
     pub budget: Option<Dollars>,
 }
 

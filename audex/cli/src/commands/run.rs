@@ -44,7 +44,7 @@ pub struct SessionArgs {
     #[arg(help_heading = SESSION, long, value_name = "REGION")]
     pub region: Option<String>,
     /// Spend in US dollars that ends the session; advisory, because providers account late [default: budget.limit_usd]
-    #[arg(help_heading = SESSION, long, value_name = "USD")]
+    #[arg(help_heading = SESSION, long, value_name = "USD", value_parser = Dollars::parse_limit)]
     pub budget: Option<Dollars>,
     /// Print what would be granted, who would have to approve and what the provider would be told; ask nobody
     #[arg(help_heading = SESSION, long)]

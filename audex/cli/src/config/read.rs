@@ -10,6 +10,7 @@ use crate::key_store::KeyStore;
 use audex_core::{
     Ttl,
     approval::ApprovalRules,
+    budget::{Dollars, ParseDollarsError},
     rate::RateRule,
     roles::{RoleMap, RoleRule, Subject},
 };
@@ -122,7 +123,8 @@ fn rates(table: Section<'_>) -> Vec<RateRule> {
     let is_enabled = table.flag("enabled").unwrap_or(false);
     let mut rules = Vec::new();
     for rule in table.sections("rules") {
-        let (identity, requests) = (rule.name("identity"), rule.number("max_requests", 1..=1_000_000));
+        let (identity, requests) =
+            (rule.name("identity"), rule.number("max_requests", 1..=RateRule::MAX_REQUESTS));
         let window = span(&rule, "window");
         let max_concurrent = rule.number("max_concurrent", 1..=100_000);
         for (key, is_there) in [
@@ -191,7 +193,7 @@ fn networks(table: Section<'_>) -> Vec<ipnet::IpNet> {
 
 fn budget(table: Section<'_>, none: BudgetSettings) -> BudgetSettings {
     let check_every = span(&table, "check_every").unwrap_or(none.check_every);
-    let settings = BudgetSettings { limit: table.amount("limit_usd"), check_every };
+    let settings = BudgetSettings { limit: table.amount("limit_usd").map(|Limit(limit)| limit), check_every };
     table.end();
     settings
 }
@@ -289,6 +291,17 @@ fn address(table: &Section<'_>, key: &'static str) -> Option<String> {
 
 fn span(table: &Section<'_>, key: &'static str) -> Option<Duration> {
     table.parsed::<Span>(key).map(|span| span.0)
+}
+
+/// What may be spent.
+struct Limit(Dollars);
+
+impl FromStr for Limit {
+    type Err = ParseDollarsError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Dollars::parse_limit(text).map(Self)
+    }
 }
 
 /// A span of whole seconds, minutes, hours or days.

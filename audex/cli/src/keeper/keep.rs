@@ -5,6 +5,7 @@ use super::{
     signals,
     wire::{Link, Order, ToKeeper, ToWrapper},
 };
+use crate::private_folder;
 use axess_clock::Clock;
 use nix::{
     sys::{
@@ -30,6 +31,9 @@ pub(super) const SOCKET: &str = "keeper";
 pub(super) const TICK: Duration = Duration::from_millis(250);
 /// How long the other end may take to answer at the beginning.
 pub(super) const START_BOUND: Duration = Duration::from_secs(30);
+/// How long a wrapper that closed its socket may take to let go of what it held, and how often that is tried.
+const CLAIMING_BOUND: Duration = Duration::from_secs(2);
+const BETWEEN_CLAIMS: Duration = Duration::from_millis(1);
 /// How many ticks W is woken after the command was continued: it may be just about to stop.
 const WAKING_TICKS: u8 = 4;
 /// What a bug is called among the exit codes.
@@ -52,48 +56,71 @@ const OUTLIVED: [Signal; 13] = [
     Signal::SIGPROF,
 ];
 
-/// Tells of a session whose wrapper vanished.
-///
-/// Everything it ran has been ended. A command that was ended because of that has [`Cause::Own`].
+/// Names a session to whoever closes its record.
 ///
 /// ```
-/// use audex_cli::keeper::Abandoned;
-/// let abandoned = Abandoned { session_id: "1".to_owned(), data_dir: "/data".into(), audit_dir: "/log".into(), ended: None };
-/// assert!(abandoned.ended.is_none(), "there never was a command");
+/// use audex_cli::keeper::KeptSession;
+/// let session = KeptSession { session_id: "1".to_owned(), data_dir: "/data".into(), audit_dir: "/log".into() };
+/// assert_eq!(session.clone(), session);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Abandoned {
+pub struct KeptSession {
     /// Which session.
     pub session_id: String,
     /// Where its record is.
     pub data_dir: PathBuf,
     /// Where the audit log is.
     pub audit_dir: PathBuf,
+}
+
+/// Tells of a session whose wrapper vanished.
+///
+/// Everything it ran has been ended.
+///
+/// ```
+/// use audex_cli::keeper::{Abandoned, KeptSession};
+/// let session = KeptSession { session_id: "1".to_owned(), data_dir: "/data".into(), audit_dir: "/log".into() };
+/// let abandoned = Abandoned { session, ended: None, is_cut_short: false };
+/// assert!(abandoned.ended.is_none(), "there never was a command");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Abandoned {
+    /// Which session.
+    pub session: KeptSession,
     /// How the command ended; none if it never started.
     pub ended: Option<Ended>,
+    /// Whether the command was ended because the wrapper vanished; then its cause is [`Cause::Own`].
+    pub is_cut_short: bool,
 }
 
 /// Is the keeper: the whole of the hidden command, given the private folder it was started with.
 ///
-/// Must be called before the process has a second thread. When W vanished, `on_abandoned` is called last, after
-/// everything was ended and the folder removed. Returns 0, or 70 when there was nobody to keep for.
+/// Must be called before the process has a second thread. When W vanished, `claim` is called at once, and again until it
+/// returns what W has let go of. `on_abandoned` gets that and is called last, after everything was ended and the folder
+/// removed. Where nothing can be claimed for two seconds somebody else has the session, and closes its record. Returns 0, or
+/// 70 when there was nobody to keep for.
 ///
 /// Run by hand it does nothing: the process that listens in the folder has to be its parent.
 ///
 /// ```
 /// use std::{path::Path, process::ExitCode, sync::Arc};
 /// let clock = Arc::new(axess_clock::SystemClock);
-/// let code = audex_cli::keeper::keep(Path::new("/nowhere"), clock, |_| unreachable!());
+/// let code = audex_cli::keeper::keep(Path::new("/nowhere"), clock, |_| Some(()), |_, ()| unreachable!());
 /// assert_eq!(code, ExitCode::from(70));
 /// ```
 #[must_use]
-pub fn keep(folder: &Path, clock: Arc<dyn Clock>, on_abandoned: impl FnOnce(&Abandoned)) -> ExitCode {
+pub fn keep<C>(
+    folder: &Path,
+    clock: Arc<dyn Clock>,
+    claim: impl FnMut(&KeptSession) -> Option<C>,
+    on_abandoned: impl FnOnce(&Abandoned, C),
+) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(KeeperError::system("start"));
-    match runtime.and_then(|runtime| runtime.block_on(keep_session(folder, clock))) {
+    match runtime.and_then(|runtime| runtime.block_on(keep_session(folder, clock, claim))) {
         Ok(None) => ExitCode::SUCCESS,
-        Ok(Some(abandoned)) => {
-            on_abandoned(&abandoned);
+        Ok(Some((abandoned, claimed))) => {
+            on_abandoned(&abandoned, claimed);
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -106,36 +133,102 @@ pub fn keep(folder: &Path, clock: Arc<dyn Clock>, on_abandoned: impl FnOnce(&Aba
     }
 }
 
-async fn keep_session(folder: &Path, clock: Arc<dyn Clock>) -> Result<Option<Abandoned>, KeeperError> {
+async fn keep_session<C>(
+    folder: &Path,
+    clock: Arc<dyn Clock>,
+    claim: impl FnMut(&KeptSession) -> Option<C>,
+) -> Result<Option<(Abandoned, C)>, KeeperError> {
     outlive()?;
-    let mut deaths =
+    let deaths =
         tokio::signal::unix::signal(SignalKind::child()).map_err(KeeperError::system("watch children"))?;
     prctl::set_child_subreaper(true).map_err(KeeperError::refused("become the reaper of orphans"))?;
     let wrapper = getppid();
-    let mut link = connect(folder, wrapper)?;
-    let order = match tokio::time::timeout(START_BOUND, link.next()).await {
-        Ok(Ok(Some(ToKeeper::Order(order)))) => *order,
-        Ok(Err(error)) => return Err(KeeperError::System { doing: "read its order", source: error }),
-        Ok(Ok(_)) | Err(_) => return Err(KeeperError::NotKept("no order came".to_owned())),
+    // As long as it is held nobody takes the folder for a leftover, even when W is gone.
+    let held = private_folder::hold(folder).map_err(KeeperError::system("hold the private folder"))?;
+    let mut link = connect(&held, wrapper)?;
+    let abandoned = match order(&mut link).await {
+        Ok(order) => Ok(carry_out(order, link, deaths, (wrapper, &*clock), claim).await),
+        Err(error) => Err(error),
     };
-    let mut abandoned = Abandoned {
-        session_id: order.session_id.clone(),
-        data_dir: order.data_dir(),
-        audit_dir: order.audit_dir(),
-        ended: None,
-    };
-    let started = start(order, &mut link);
-    if let Some((kept, terms)) = started {
-        let mut session = Session { kept, link, wrapper, waking: 0 };
-        let cause = session.until_it_ends(&mut deaths, &terms, &*clock).await;
-        let ended = session.end(cause, terms.grace).await;
-        abandoned.ended = Some(ended);
-        link = session.link;
-    }
-    let parted = has_parted(&mut link).await;
     // What is in it is ours alone, and what cannot be removed is found by the next cleaning.
-    let _ = std::fs::remove_dir_all(folder);
-    Ok(Some(abandoned).filter(|_| !parted))
+    let _ = private_folder::remove(folder);
+    abandoned
+}
+
+async fn order(link: &mut Link) -> Result<Order, KeeperError> {
+    match tokio::time::timeout(START_BOUND, link.next()).await {
+        Ok(Ok(Some(ToKeeper::Order(order)))) => Ok(*order),
+        Ok(Err(error)) => Err(KeeperError::System { doing: "read its order", source: error }),
+        Ok(Ok(_)) | Err(_) => Err(KeeperError::NotKept("no order came".to_owned())),
+    }
+}
+
+/// Keeps the session to its end; returns what is known of it when W vanished, and what was claimed then.
+async fn carry_out<C>(
+    order: Order,
+    mut link: Link,
+    mut deaths: tokio::signal::unix::Signal,
+    (wrapper, clock): (Pid, &dyn Clock),
+    mut claim: impl FnMut(&KeptSession) -> Option<C>,
+) -> Option<(Abandoned, C)> {
+    let mut abandoned = Abandoned { session: order.session(), ended: None, is_cut_short: false };
+    let named = abandoned.session.clone();
+    let claim = || claim(&named);
+    let Some((kept, terms)) = start(order, &mut link) else {
+        let claimed = part(&mut link, claim).await.claimed()?;
+        return Some((abandoned, claimed));
+    };
+    let mut session = Session { kept, link, wrapper, waking: 0 };
+    let until = session.until_it_ends(&mut deaths, &terms, clock).await;
+    // A command that was faster than the reason to end it ended by itself.
+    session.kept.bury();
+    let has_ended = session.kept.exit().is_some();
+    abandoned.is_cut_short = until == Until::Vanished && !has_ended;
+    let cause = match until {
+        Until::Ends(cause) if !has_ended => cause,
+        _ => Cause::Own,
+    };
+    let parted = if until == Until::Parted { Some(Parting::Goodbye) } else { None };
+    let (ended, parting) = session.end(cause, terms.grace, parted, claim).await;
+    abandoned.ended = Some(ended);
+    Some((abandoned, parting.claimed()?))
+}
+
+/// How W went.
+enum Parting<C> {
+    Goodbye,
+    /// With what was claimed then, if that could be.
+    Vanished(Option<C>),
+}
+
+impl<C> Parting<C> {
+    fn claimed(self) -> Option<C> {
+        match self {
+            Self::Goodbye | Self::Vanished(None) => None,
+            Self::Vanished(claimed) => claimed,
+        }
+    }
+}
+
+/// Waits until W goes, and claims what it leaves.
+async fn part<C>(link: &mut Link, mut claim: impl FnMut() -> Option<C>) -> Parting<C> {
+    loop {
+        match link.next().await {
+            Ok(Some(ToKeeper::Goodbye)) => return Parting::Goodbye,
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => break,
+        }
+    }
+    // The socket may close a moment before W has let go of the rest.
+    let claimed = async {
+        loop {
+            if let Some(claimed) = claim() {
+                return claimed;
+            }
+            tokio::time::sleep(BETWEEN_CLAIMS).await;
+        }
+    };
+    Parting::Vanished(tokio::time::timeout(CLAIMING_BOUND, claimed).await.ok())
 }
 
 /// Takes every signal that would end K, and lets all of them through to the command.
@@ -150,11 +243,10 @@ fn outlive() -> Result<(), KeeperError> {
     SigSet::empty().thread_set_mask().map_err(KeeperError::refused("take signals"))
 }
 
-fn connect(folder: &Path, wrapper: Pid) -> Result<Link, KeeperError> {
+fn connect(folder: &File, wrapper: Pid) -> Result<Link, KeeperError> {
     let doing = "reach the process that started it";
-    let open = File::open(folder).map_err(KeeperError::system(doing))?;
     // Through the descriptor the path is short, whatever the folder is called.
-    let path = format!("/proc/self/fd/{}/{SOCKET}", open.as_raw_fd());
+    let path = format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd());
     let stream = std::os::unix::net::UnixStream::connect(path).map_err(KeeperError::system(doing))?;
     stream.set_nonblocking(true).map_err(KeeperError::system(doing))?;
     let stream = UnixStream::from_std(stream).map_err(KeeperError::system(doing))?;
@@ -180,9 +272,7 @@ struct Terms {
 
 fn start(order: Order, link: &mut Link) -> Option<(Kept, Terms)> {
     let terms = Terms { deadline: order.deadline, remaining: order.remaining, grace: order.grace };
-    let command: Vec<_> = order.command.into_iter().map(|word| word.0).collect();
-    let env: Vec<_> = order.env.into_iter().map(|(name, value)| (name.0, value.0)).collect();
-    let launched = launch::launch(&command, &env, Pid::from_raw(order.group));
+    let launched = launch::launch(&order.command, &order.env, Pid::from_raw(order.group));
     // From here on K may write to a terminal that is in the foreground of others.
     let background: SigSet = [Signal::SIGTTOU, Signal::SIGTTIN].into_iter().collect();
     let _ = background.thread_block();
@@ -211,29 +301,39 @@ struct Session {
     waking: u8,
 }
 
+/// Why the command is not let run on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Ends(Cause),
+    /// W said goodbye.
+    Parted,
+    Vanished,
+}
+
 impl Session {
     async fn until_it_ends(
         &mut self,
         deaths: &mut tokio::signal::unix::Signal,
         terms: &Terms,
         clock: &dyn Clock,
-    ) -> Cause {
+    ) -> Until {
         let mut monotonic = std::pin::pin!(tokio::time::sleep(terms.remaining));
         let mut ticks = ticks();
         loop {
             tokio::select! {
                 message = self.link.next() => match message {
                     Ok(Some(ToKeeper::Forward(signal))) => self.kept.forward(signal),
-                    Ok(Some(ToKeeper::End(cause))) => return cause,
+                    Ok(Some(ToKeeper::End(cause))) => return Until::Ends(cause),
                     Ok(Some(ToKeeper::Order(_))) => {}
+                    Ok(Some(ToKeeper::Goodbye)) => return Until::Parted,
                     // Whatever the reason: nobody is there any more to whom the command matters.
-                    Ok(Some(ToKeeper::Goodbye) | None) | Err(_) => return Cause::Own,
+                    Ok(None) | Err(_) => return Until::Vanished,
                 },
                 _ = deaths.recv() => {}
-                () = &mut monotonic => return Cause::Deadline,
+                () = &mut monotonic => return Until::Ends(Cause::Deadline),
                 _ = ticks.tick() => {
                     if clock.now() >= terms.deadline {
-                        return Cause::Deadline;
+                        return Until::Ends(Cause::Deadline);
                     }
                     if self.waking > 0 {
                         self.waking -= 1;
@@ -243,23 +343,40 @@ impl Session {
             }
             self.kept.bury();
             if self.kept.exit().is_some() {
-                return Cause::Own;
+                return Until::Ends(Cause::Own);
             }
             self.tell_changes();
         }
     }
 
-    async fn end(&mut self, cause: Cause, grace: Duration) -> Ended {
-        // A command that was faster than the reason to end it ended by itself.
-        self.kept.bury();
-        let cause = if self.kept.exit().is_some() { Cause::Own } else { cause };
-        let left = self.kept.end(grace).await;
+    /// Ends what is left and tells W, unless it goes meanwhile; what it leaves is claimed at once.
+    async fn end<C>(
+        mut self,
+        cause: Cause,
+        grace: Duration,
+        mut parting: Option<Parting<C>>,
+        mut claim: impl FnMut() -> Option<C>,
+    ) -> (Ended, Parting<C>) {
+        let left = {
+            let mut parted = std::pin::pin!(part(&mut self.link, &mut claim));
+            let mut ending = std::pin::pin!(self.kept.end(grace));
+            loop {
+                tokio::select! {
+                    left = &mut ending => break left,
+                    how = &mut parted, if parting.is_none() => parting = Some(how),
+                }
+            }
+        };
         let exit = self.kept.exit().unwrap_or(Exit::Signal(Signal::SIGKILL as i32));
         let ended = Ended { exit, cause, left };
         say(&mut self.link, &ToWrapper::Ended(ended.clone()));
         // W may have stopped with the command and has a result to fetch.
         self.wake_wrapper();
-        ended
+        let parting = match parting {
+            Some(parting) => parting,
+            None => part(&mut self.link, claim).await,
+        };
+        (ended, parting)
     }
 
     fn tell_changes(&mut self) {
@@ -280,17 +397,6 @@ impl Session {
     fn wake_wrapper(&self) {
         if getppid() == self.wrapper {
             let _ = signal::kill(self.wrapper, Signal::SIGCONT);
-        }
-    }
-}
-
-/// Waits until W is gone; says whether it said goodbye.
-async fn has_parted(link: &mut Link) -> bool {
-    loop {
-        match link.next().await {
-            Ok(Some(ToKeeper::Goodbye)) => return true,
-            Ok(Some(_)) => {}
-            Ok(None) | Err(_) => return false,
         }
     }
 }

@@ -22,12 +22,13 @@ pub(super) enum Failure {
 
 /// Starts the command in the process group `group` (0: one of its own), searching it like `execvp`.
 pub(super) fn launch(
-    command: &[OsString],
-    env: &[(OsString, OsString)],
+    command: &[impl AsRef<OsStr>],
+    env: &[(impl AsRef<OsStr>, impl AsRef<OsStr>)],
     group: Pid,
 ) -> Result<Child, Failure> {
     let Some((program, arguments)) = command.split_first() else { return Err(Failure::NotFound) };
-    let path = env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
+    let program = program.as_ref();
+    let path = env.iter().rev().find(|(name, _)| name.as_ref() == "PATH").map(|(_, value)| value.as_ref());
     let mut refused = Failure::NotFound;
     for candidate in candidates(program, path) {
         let child = Command::new(&candidate)
@@ -121,7 +122,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("true"), "not executable").unwrap();
         let path = format!("{}:/bin:/usr/bin", folder.path().display());
-        let run = |path: &str| launch(&["true".into()], &[("PATH".into(), path.into())], Pid::from_raw(0));
+        let run = |path: &str| launch(&["true"], &[("PATH", path)], Pid::from_raw(0));
         assert!(run(&path).unwrap().wait().unwrap().success());
         let alone = run(folder.path().to_str().unwrap());
         assert_eq!(alone.err(), Some(Failure::NotExecutable("permission denied".to_owned())));

@@ -1,4 +1,4 @@
-use super::KeeperError;
+use super::{KeeperError, wire::wipe};
 use chrono::{DateTime, Utc};
 use std::{
     ffi::OsString,
@@ -12,6 +12,8 @@ use std::{
 };
 
 /// Says what to run, with what, until when.
+///
+/// The values of the environment are wiped when it is dropped.
 ///
 /// ```
 /// use audex_cli::keeper::KeeperOrder;
@@ -90,6 +92,12 @@ impl KeeperOrder {
     pub(super) fn has_nul(&self) -> bool {
         let words = self.command.iter().chain(self.env.iter().flat_map(|(name, value)| [name, value]));
         words.into_iter().any(|word| word.as_bytes().contains(&0))
+    }
+}
+
+impl Drop for KeeperOrder {
+    fn drop(&mut self) {
+        self.env.iter_mut().for_each(|(_, value)| wipe(value));
     }
 }
 

@@ -28,8 +28,6 @@ pub enum StopReason {
     Revoked,
     /// The session's budget is spent.
     Budget,
-    /// The provider gives no further credential.
-    Provider,
 }
 
 /// Says why the session ended.

@@ -1,9 +1,9 @@
-use super::{Cause, Ended, KeeperOrder};
+use super::{Cause, Ended, KeeperOrder, KeptSession};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fmt, io,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
@@ -58,7 +58,7 @@ pub(super) struct Order {
 
 impl Order {
     pub(super) fn new(order: &KeeperOrder, remaining: Duration, group: i32) -> Self {
-        let text = |word: &OsString| Text(word.clone());
+        let text = |word: &OsString| Text::new(word.clone());
         Self {
             command: order.command.iter().map(text).collect(),
             env: order.env.iter().map(|(name, value)| (text(name), text(value))).collect(),
@@ -67,22 +67,45 @@ impl Order {
             grace: order.grace,
             group,
             session_id: order.session_id.clone(),
-            data_dir: Text(order.data_dir.clone().into_os_string()),
-            audit_dir: Text(order.audit_dir.clone().into_os_string()),
+            data_dir: Text::new(order.data_dir.clone().into_os_string()),
+            audit_dir: Text::new(order.audit_dir.clone().into_os_string()),
         }
     }
 
-    pub(super) fn data_dir(&self) -> PathBuf {
-        PathBuf::from(&self.data_dir.0)
-    }
-
-    pub(super) fn audit_dir(&self) -> PathBuf {
-        PathBuf::from(&self.audit_dir.0)
+    pub(super) fn session(&self) -> KeptSession {
+        KeptSession {
+            session_id: self.session_id.clone(),
+            data_dir: PathBuf::from(&self.data_dir.0),
+            audit_dir: PathBuf::from(&self.audit_dir.0),
+        }
     }
 }
 
-/// A word of the operating system: any bytes, so base64.
-pub(super) struct Text(pub(super) OsString);
+/// A word of the operating system: any bytes, so base64. It may be a secret, and is wiped when it is dropped.
+pub(super) struct Text(OsString);
+
+impl Text {
+    pub(super) const fn new(word: OsString) -> Self {
+        Self(word)
+    }
+}
+
+impl AsRef<OsStr> for Text {
+    fn as_ref(&self) -> &OsStr {
+        &self.0
+    }
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+/// Overwrites a word of the operating system, and leaves an empty one.
+pub(super) fn wipe(word: &mut OsString) {
+    std::mem::take(word).into_vec().zeroize();
+}
 
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -95,7 +118,7 @@ impl<'de> Deserialize<'de> for Text {
         let encoded = <&'de str>::deserialize(deserializer)?;
         // The message of the decoder would quote a byte of it.
         let bytes = STANDARD_NO_PAD.decode(encoded).map_err(|_| de::Error::custom("not base64"))?;
-        Ok(Self(OsString::from_vec(bytes)))
+        Ok(Self::new(OsString::from_vec(bytes)))
     }
 }
 

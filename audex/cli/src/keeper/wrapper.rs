@@ -1,11 +1,13 @@
 use super::{
     Cause, Ended, KeeperError, KeeperOrder, Signals, StopReason,
     ending::{Ending, KILL_BOUND},
-    keep::{SOCKET, START_BOUND, TICK, is_peer, ticks},
+    keep::{START_BOUND, ticks},
     processes::Process,
     signals::{Received, SignalStream, stop_this_process},
+    start::{ASKING, PARTING_BOUND, bury, pid_of, start_keeper},
     wire::{Link, Order, ToKeeper, ToWrapper},
 };
+use crate::private_folder;
 use axess_clock::Clock;
 use chrono::{DateTime, Utc};
 use nix::{
@@ -16,30 +18,14 @@ use nix::{
     },
     unistd::{Pid, getpgrp},
 };
-use std::{
-    ffi::OsString,
-    fs::File,
-    io,
-    os::{fd::AsRawFd, unix::process::CommandExt},
-    path::{Path, PathBuf},
-    pin::Pin,
-    process::{Child, Command},
-    sync::Arc,
-    time::Duration,
-};
+use std::{ffi::OsString, io, path::PathBuf, pin::Pin, process::Child, sync::Arc, time::Duration};
 use tokio::{
-    net::UnixListener,
-    signal::unix::SignalKind,
     task::JoinHandle,
     time::{Interval, Sleep, sleep, timeout},
 };
 
 /// How much longer than it needs a keeper may take to end everything before it is looked at.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a keeper may take to leave.
-const PARTING_BOUND: Duration = Duration::from_secs(2);
-/// How often a child is asked whether it is dead, where nothing tells.
-const ASKING: Duration = Duration::from_millis(2);
 
 /// The running command, as W has it.
 ///
@@ -101,7 +87,7 @@ impl Keeper {
         let folder = order.folder()?;
         prctl::set_child_subreaper(true).map_err(KeeperError::refused("become the reaper of orphans"))?;
         let signals = signals.listen()?;
-        let (process, link) = start_keeper(&order.program, &folder).await?;
+        let (process, link) = start_keeper(&order, &folder).await?;
         let group = shared_group();
         let mut keeper = Self {
             since: Process::read(pid_of(&process)).map_or(0, |row| row.started),
@@ -130,6 +116,10 @@ impl Keeper {
                 Ok(keeper)
             }
             Err(error) => {
+                if !matches!(error, KeeperError::NotFound { .. } | KeeperError::NotExecutable { .. }) {
+                    // It may have started the command, or be about to.
+                    keeper.lost().await;
+                }
                 // The reason to tell is the first one.
                 let _ = keeper.finish().await;
                 Err(error)
@@ -196,7 +186,8 @@ impl Keeper {
 
     /// Parts from the keeper, once the end is recorded; it removes the private folder and exits.
     ///
-    /// A keeper that is dropped instead thinks its wrapper was killed, and ends and records what there is.
+    /// A keeper that is dropped instead thinks its wrapper was killed, and ends what there is; the record is left to this
+    /// process as long as it lives.
     ///
     /// # Errors
     /// [`KeeperError::System`] when the private folder is still there.
@@ -210,12 +201,10 @@ impl Keeper {
         // A keeper that is not there any more cannot be parted from.
         let _ = timeout(PARTING_BOUND, parting).await;
         bury(&mut self.process).await;
-        match std::fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(KeeperError::System { doing: "remove the private folder", source: error })
-            }
-            _ => Ok(()),
-        }
+        private_folder::remove(&self.folder).map_err(|error| KeeperError::System {
+            doing: "remove the private folder",
+            source: io::Error::other(error),
+        })
     }
 
     /// Sends the order; returns the command's id.
@@ -291,7 +280,7 @@ impl Keeper {
         // First it has to be dead: only then are its children ours.
         let _ = self.process.kill();
         let keeper = pid_of(&self.process);
-        let group = Some(self.command).filter(|_| !self.shares_group);
+        let group = Some(self.command).filter(|command| !self.shares_group && command.as_raw() > 0);
         let ending = Ending { root: Pid::this(), since: self.since, group, grace: self.grace };
         let clearing = self.clearing.get_or_insert_with(|| tokio::spawn(clear(keeper, ending)));
         // It cannot be awaited twice, and it does not panic.
@@ -319,10 +308,6 @@ async fn clear(keeper: Pid, ending: Ending) -> Vec<i32> {
     rounds.await
 }
 
-fn pid_of(process: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(process.id()).unwrap_or(i32::MAX))
-}
-
 /// Returns this process's group if the command belongs in it: there is a terminal, and a shell that minds the job.
 fn shared_group() -> Option<Pid> {
     let has_terminal = Process::read(Pid::this()).is_some_and(|row| row.terminal != 0);
@@ -340,58 +325,4 @@ fn somebody_continues_us() -> bool {
         next = ancestor.parent;
     }
     false
-}
-
-async fn start_keeper(program: &Path, folder: &Path) -> Result<(Child, Link), KeeperError> {
-    // With deaths of children ignored, as a caller may have it, nobody could be waited for.
-    let _deaths =
-        tokio::signal::unix::signal(SignalKind::child()).map_err(KeeperError::system("watch children"))?;
-    let doing = "open its socket";
-    let open = File::open(folder).map_err(KeeperError::system(doing))?;
-    // Through the descriptor the path is short, whatever the folder is called.
-    let path = format!("/proc/self/fd/{}/{SOCKET}", open.as_raw_fd());
-    let listener = UnixListener::bind(path).map_err(KeeperError::system(doing))?;
-    let mut process = Command::new(program)
-        .arg(KeeperOrder::SUBCOMMAND)
-        .arg(folder)
-        .env_clear()
-        .process_group(0)
-        .spawn()
-        .map_err(KeeperError::system("start"))?;
-    match timeout(START_BOUND, accept(&listener, &mut process)).await {
-        Ok(Ok(link)) => Ok((process, link)),
-        answer => {
-            let _ = process.kill();
-            bury(&mut process).await;
-            let silent = || Err(KeeperError::NotKept("it does not answer".to_owned()));
-            answer.unwrap_or_else(|_| silent()).map(|link| (process, link))
-        }
-    }
-}
-
-async fn accept(listener: &UnixListener, process: &mut Child) -> Result<Link, KeeperError> {
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (stream, _) = accepted.map_err(KeeperError::system("be accepted"))?;
-                if is_peer(&stream, pid_of(process)).unwrap_or(false) {
-                    return Ok(Link::new(stream));
-                }
-            }
-            () = sleep(TICK) => if let Ok(Some(status)) = process.try_wait() {
-                return Err(KeeperError::NotKept(format!("it ended at once, with {status}")));
-            }
-        }
-    }
-}
-
-/// Waits for a process that is about to end.
-async fn bury(process: &mut Child) {
-    let dead = async {
-        while let Ok(None) = process.try_wait() {
-            sleep(ASKING).await;
-        }
-    };
-    // One that does not die stays behind; there is no third keeper.
-    let _ = timeout(PARTING_BOUND, dead).await;
 }

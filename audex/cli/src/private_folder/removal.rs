@@ -41,6 +41,12 @@ pub(super) fn remove_entry(root: &OwnedFd, name: &OsStr) -> io::Result<()> {
     outcome
 }
 
+/// Opens a folder that its maker may have kept from us; never through a link.
+pub(super) fn open_folder(above: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
+    make_accessible(above, name)?;
+    Ok(openat(above, name, FOLDER, Mode::empty())?)
+}
+
 /// Removes everything in a folder; an error is the first of those met.
 fn empty(top: &OwnedFd) -> io::Result<()> {
     let mut first_error = Ok(());
@@ -95,11 +101,6 @@ fn rmdir(folder: &OwnedFd, name: &OsStr) -> io::Result<()> {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
-}
-
-fn open_folder(above: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
-    make_accessible(above, name)?;
-    Ok(openat(above, name, FOLDER, Mode::empty())?)
 }
 
 /// Gives us all rights to a folder that its maker may have kept from us.

@@ -1,4 +1,4 @@
-use super::{FolderPlaces, PrivateFolder, PrivateFolderError, leftover, remove};
+use super::{FolderPlaces, PrivateFolder, PrivateFolderError, hold, leftover, remove};
 use audex_core::session::SessionId;
 use axess_rng::MockRng;
 use std::{
@@ -161,6 +161,15 @@ fn paths_that_variables_cannot_hold_are_refused() {
     }
 }
 
+/// Leaves a folder as `kill -9` does.
+fn abandon(mut folder: PrivateFolder) {
+    folder.is_removed = true;
+}
+
+fn ids_of(found: &[super::Leftover]) -> Vec<SessionId> {
+    found.iter().map(super::Leftover::session_id).collect()
+}
+
 #[test]
 fn leftovers_are_folders_that_nobody_keeps() {
     let home = Home::new();
@@ -168,27 +177,85 @@ fn leftovers_are_folders_that_nobody_keeps() {
         let places = FolderPlaces::new(runtime, home.path("data"));
         let folder = PrivateFolder::create(&places, id(seed)).unwrap();
         folder.write("token", b"1").unwrap();
-        // As after `kill -9`.
-        std::mem::forget(folder);
+        folder
     };
-    make(1, Some(home.path("runtime")));
-    make(2, None);
-    make(3, None);
+    abandon(make(1, Some(home.path("runtime"))));
+    abandon(make(2, None));
+    let kept = make(3, None);
     fs::create_dir(home.path("data/run/not-a-session")).unwrap();
+    // No folder can be kept.
+    fs::write(home.path("data/run").join(id(4).to_string()), "").unwrap();
+    symlink(kept.path(), home.path("data/run").join(id(5).to_string())).unwrap();
 
-    let found = leftover(&home.places(), |session| session == id(3)).unwrap();
-    let mut ids: Vec<_> = found.iter().map(super::Leftover::session_id).collect();
-    let mut expected = vec![id(1), id(2)];
+    let found = leftover(&home.places()).unwrap();
+    let mut expected = vec![id(1), id(2), id(4), id(5)];
     expected.sort();
-    ids.sort();
-    assert_eq!(ids, expected);
+    assert_eq!(ids_of(&found), expected);
     for folder in found {
         let path = folder.path().to_owned();
         folder.remove().unwrap();
-        assert!(!path.exists());
+        assert!(fs::symlink_metadata(path).is_err());
     }
-    assert!(leftover(&home.places(), |session| session == id(3)).unwrap().is_empty());
-    assert!(home.path("data/run/not-a-session").exists());
+    assert!(leftover(&home.places()).unwrap().is_empty());
+    assert!(kept.path().join("token").exists() && home.path("data/run/not-a-session").exists());
+}
+
+#[test]
+fn a_folder_of_another_data_folder_is_no_leftover() {
+    let home = Home::new();
+    let theirs = FolderPlaces::new(Some(home.path("runtime")), home.path("elsewhere"));
+    fs::create_dir(home.path("elsewhere")).unwrap();
+    chmod(&home.path("elsewhere"), 0o700);
+    let wrapper = PrivateFolder::create(&theirs, id(1)).unwrap();
+    let keeper = hold(wrapper.path()).unwrap();
+    assert_eq!(ids_of(&leftover(&home.places()).unwrap()), []);
+    let path = wrapper.path().to_owned();
+    abandon(wrapper);
+    assert_eq!(ids_of(&leftover(&home.places()).unwrap()), [], "the keeper has it still");
+    drop(keeper);
+    assert_eq!(ids_of(&leftover(&home.places()).unwrap()), [id(1)]);
+
+    // It is taken up again between being found and being removed.
+    let found = leftover(&home.places()).unwrap();
+    let keeper = hold(&path).unwrap();
+    found.into_iter().for_each(|one| one.remove().unwrap());
+    assert!(path.exists());
+    drop(keeper);
+}
+
+#[test]
+fn a_leftover_that_was_closed_to_us_is_found() {
+    let home = Home::new();
+    let folder = PrivateFolder::create(&home.places(), id(1)).unwrap();
+    chmod(folder.path(), 0);
+    abandon(folder);
+    let found = leftover(&home.places()).unwrap();
+    assert_eq!(ids_of(&found), [id(1)]);
+    found.into_iter().for_each(|one| one.remove().unwrap());
+    assert!(leftover(&home.places()).unwrap().is_empty());
+}
+
+#[test]
+fn a_new_folder_survives_whoever_looks_for_leftovers() {
+    let home = Home::new();
+    let places = home.places();
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                leftover(&places).unwrap().into_iter().for_each(|one| one.remove().unwrap());
+            }
+        });
+        for seed in 0..500 {
+            let folder = PrivateFolder::create(&places, id(seed));
+            let lives = folder.map(|folder| folder.write("token", b"1").is_ok() && folder.path().exists());
+            if !matches!(lives, Ok(true)) {
+                is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+                panic!("{seed}: {lives:?}");
+            }
+        }
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }
 
 #[test]

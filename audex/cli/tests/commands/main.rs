@@ -11,6 +11,8 @@ mod home;
 #[cfg(test)]
 mod issuer;
 #[cfg(test)]
+mod issuing;
+#[cfg(test)]
 mod manual;
 #[cfg(test)]
 mod output;

@@ -91,7 +91,8 @@ fn a_long_log_is_written_fast_and_every_edit_of_it_is_found() {
     assert_eq!(verified.status.code(), Some(85), "{verified:?}");
     let said =
         [verified.stdout, verified.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    assert!(said.contains(&line.to_string()), "line {line} is not named: {said}");
+    let name = victim.file_name().unwrap().to_str().unwrap();
+    assert!(said.contains(name) && said.contains(&format!("line {line}:")), "{name}, line {line}: {said}");
 }
 
 #[test]
@@ -106,4 +107,8 @@ fn a_cut_end_is_found() {
     std::fs::write(&last, lines[..lines.len() - 2].join("\n") + "\n").unwrap();
     let verified = home.verify();
     assert_eq!(verified.status.code(), Some(85), "{verified:?}");
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("truncated"), "{verified:?}");
+    // Nothing is issued on top of it.
+    let output = home.shell("run --provider local --allow orders:Read", "echo started").output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(85), 0), "{output:?}");
 }

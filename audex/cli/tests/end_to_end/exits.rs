@@ -40,11 +40,17 @@ fn the_end_of_the_command_is_the_end_of_the_session() {
 fn a_command_that_cannot_be_started_has_the_shells_codes() {
     let home = Home::new();
     std::fs::write(home.path().join("plain"), "no program").unwrap();
-    for (program, expected) in [("no-such-program-here", 127), ("./plain", 126), ("./bin", 126)] {
+    for (program, expected, why) in [
+        ("no-such-program-here", 127, "command not found: \"no-such-program-here\""),
+        ("./plain", 126, "cannot run \"./plain\""),
+        ("./bin", 126, "cannot run \"./bin\""),
+    ] {
         let output = home.tryaudex(READ).args(["--", program]).output().unwrap();
         assert_eq!(code(&output), expected, "{output:?}");
-        assert!(!output.stderr.is_empty());
+        assert!(String::from_utf8_lossy(&output.stderr).contains(why), "{output:?}");
     }
+    assert!(home.sessions().iter().all(|session| session["status"] == "Failed"), "{:#?}", home.sessions());
+    assert_eq!(home.events().iter().filter(|event| *event == "SessionEnded").count(), 3);
 }
 
 #[test]
@@ -57,6 +63,14 @@ fn what_cannot_be_done_says_why_and_starts_nothing() {
         ("", "run --provider local --allow orders:Read --ttl 15 -- touch started", 2, "unit"),
         ("", "run --provider local --allow orders:Read --ttl 13h -- touch started", 2, "12h"),
         ("", "run --provider lokal --allow orders:Read -- touch started", 2, "local"),
+        ("", "run --provider local --allow orders:Read --budget 0 -- touch started", 2, "0.01"),
+        ("", "run --provider local --allow orders:Read --budget free -- touch started", 2, "12.50"),
+        (
+            "[budget]\nlimit_usd = \"0.00\"",
+            "run --provider local --allow orders:Read -- touch started",
+            86,
+            "0.01",
+        ),
         (
             "defalt_ttl = \"5m\"",
             "run --provider local --allow orders:Read -- touch started",
@@ -92,8 +106,9 @@ fn a_dry_run_tells_and_does_nothing() {
         .unwrap();
     assert_eq!(code(&output), 0, "{output:?}");
     let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(plan.to_string().contains("eu/*"), "{plan}");
-    assert!(home.sessions().is_empty());
+    assert_eq!(plan["grant"]["allow"], serde_json::json!(["orders:Read=eu/*"]), "{plan}");
+    assert_eq!(plan["policy"][0]["locations"], serde_json::json!(["eu/*"]), "{plan}");
+    assert_eq!((home.sessions(), home.events()), (Vec::new(), Vec::new()));
 }
 
 /// Bytes go through as they are: no text, no lines, no end of them.

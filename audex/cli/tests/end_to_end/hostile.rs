@@ -80,6 +80,19 @@ fn no_process_around_the_command_shows_a_credential() {
     assert_eq!(counts, "0\n0", "a credential stands in a command line, or in the environment of the keeper");
 }
 
+/// What is kept of a command line says what ran, and no secret.
+#[test]
+fn a_command_is_recorded_without_its_secrets() {
+    let home = Home::new();
+    let line = "token=hunter2;echo\tseen; true -H \"Authorization: Bearer hunter2\" -u bob:hunter2>out";
+    let output = home.shell("run --provider local --allow orders:Read", line).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let kept = "token=[redacted];echo\tseen; true -H \"Authorization: [redacted]\" -u bob:[redacted]>out";
+    assert_eq!(home.session()["command"], serde_json::json!(["sh", "-c", kept]));
+    let search = home.program("grep").args(["-r", "-l", "hunter2"]).arg(home.data()).output().unwrap();
+    assert_eq!(search.status.code(), Some(1), "{search:?}");
+}
+
 /// The clients find the session's credential although everything around them offers another one.
 #[test]
 fn clients_are_not_led_astray() {

@@ -1,6 +1,6 @@
 //! Keys in GNOME Keyring: made there, moved there, and what happens when they cannot be had.
 
-use crate::home::Home;
+use crate::home::{Home, wait_until};
 use axess_peers::Desktop;
 use std::{
     fs,
@@ -153,4 +153,34 @@ fn keys_that_cannot_be_had_are_not_made_anew() {
     fs::copy(home.path().join("kept.pub"), &public).unwrap();
     assert_ran(&run(&home));
     assert_in_keyring(&home);
+}
+
+#[test]
+fn a_killed_wrappers_session_is_closed_with_keys_in_the_keyring() {
+    let name = "keyring::a_killed_wrappers_session_is_closed_with_keys_in_the_keyring";
+    let Some(desktop) = Desktop::enter(name) else { return };
+    let kill = |home: &Home, before: fn(&Desktop)| {
+        let ready = home.path().join("ready");
+        let mut wrapper = home.shell(RUN, "echo > ready; sleep 60").stdout(Stdio::null()).spawn().unwrap();
+        wait_until("the command runs", || ready.exists());
+        before(&desktop);
+        wrapper.kill().unwrap();
+        wrapper.wait().unwrap();
+        wait_until("the private folder is removed", || home.leftovers().is_empty());
+    };
+    let closed = home(&desktop, KEYRING);
+    kill(&closed, |_| {});
+    wait_until("the record says so", || closed.session()["status"] == "Failed");
+    assert_eq!(closed.session()["ending"]["signal"], 15);
+    assert_in_keyring(&closed);
+
+    // Without the keyring it stays open, and the next command closes it.
+    let open = home(&desktop, KEYRING);
+    kill(&open, |desktop| desktop.kill_keyring().unwrap());
+    assert_eq!(open.session()["status"], "Active");
+    desktop.start_keyring().unwrap();
+    assert_ran(&run(&open));
+    let sessions = open.sessions();
+    assert!(sessions.iter().any(|session| session["status"] == "Failed"), "{sessions:#?}");
+    assert_in_keyring(&open);
 }

@@ -3,7 +3,10 @@
 
 use crate::home::{Home, processes, signal, wait_until};
 use serde_json::Value;
-use std::process::{Child, Stdio};
+use std::{
+    os::unix::fs::PermissionsExt,
+    process::{Child, Stdio},
+};
 
 const READ: &str = "run --provider local --allow orders:Read";
 
@@ -74,9 +77,82 @@ fn the_wrapper_is_killed() {
         running.is_gone();
         let session = running.ended();
         assert_eq!(session["status"], "Failed", "{session:#}");
-        assert!(session["ending"]["reason"].is_string(), "{session:#}");
+        let ending = &session["ending"];
+        assert_eq!(ending["signal"], 15, "{session:#}");
+        assert_eq!(ending["reason"], "tryaudex was killed, and the command was ended", "{session:#}");
         assert_eq!(running.home.events().last().map(String::as_str), Some("SessionEnded"));
         assert!(running.home.verify().status.success());
+    }
+}
+
+/// The command has its grace, in which somebody else comes by: with these records, and with others of the same login.
+#[test]
+fn nobody_closes_a_session_while_its_command_lives() {
+    let runtime = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(runtime.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    let in_runtime = |mut home: Home| {
+        home.set("XDG_RUNTIME_DIR", runtime.path().to_str().unwrap());
+        home
+    };
+    let (home, other) = (in_runtime(Home::new()), in_runtime(Home::new()));
+    let mark = format!("4000.{}", std::process::id());
+    let line = format!("trap '' TERM; echo > ready; while :; do sleep {mark} & wait; done");
+    let mut wrapper =
+        home.shell(&format!("{READ} --deliver file"), &line).stdout(Stdio::null()).spawn().unwrap();
+    wait_until("the command runs", || home.path().join("ready").exists());
+    let folders = || std::fs::read_dir(runtime.path().join("audex")).unwrap().count();
+    let come_by = |home: &Home| {
+        let cleaned = home.tryaudex("clean").output().unwrap();
+        assert!(cleaned.status.success(), "{cleaned:?}");
+        assert_eq!(folders(), 1, "somebody's credential was taken away");
+    };
+    for args in [READ, "clean"] {
+        let output = if args == READ { other.shell(READ, "true") } else { other.tryaudex(args) }.output();
+        assert!(output.unwrap().status.success());
+        assert_eq!(folders(), 1, "{args}: somebody's credential was taken away");
+    }
+    wrapper.kill().unwrap();
+    wrapper.wait().unwrap();
+    come_by(&other);
+    come_by(&home);
+    assert!(!processes(&mark).is_empty(), "the command has its grace");
+    assert_eq!(home.session()["status"], "Active");
+    assert!(!home.events().contains(&"SessionEnded".to_owned()));
+
+    wait_until("the record says so", || home.session()["status"] != "Active");
+    assert!(processes(&mark).is_empty());
+    let session = home.session();
+    assert_eq!(
+        (&session["status"], &session["ending"]["signal"]),
+        (&"Failed".into(), &9.into()),
+        "{session:#}"
+    );
+    assert_eq!(home.events().iter().filter(|event| *event == "SessionEnded").count(), 1);
+    assert_eq!(folders(), 0);
+}
+
+/// The command had ended, which the wrapper could not write down any more.
+#[test]
+fn what_the_keeper_knows_is_recorded() {
+    for (code, status) in [(0, "Completed"), (7, "Failed")] {
+        let home = Home::new();
+        let line = format!(
+            "echo $PPID > keeper; mv keeper ready; while ! test -e go; do sleep 0.05; done; exit {code}"
+        );
+        let mut wrapper = home.shell(READ, &line).stdout(Stdio::null()).spawn().unwrap();
+        wait_until("the command runs", || home.path().join("ready").exists());
+        let keeper = std::fs::read_to_string(home.path().join("ready")).unwrap().trim().parse().unwrap();
+        signal("STOP", keeper);
+        std::fs::write(home.path().join("go"), "").unwrap();
+        wait_until("the command ends", || processes("test -e go").iter().all(|id| *id == wrapper.id()));
+        wrapper.kill().unwrap();
+        wrapper.wait().unwrap();
+        signal("CONT", keeper);
+        wait_until("the record says so", || home.session()["status"] != "Active");
+        let session = home.session();
+        let ending = &session["ending"];
+        assert_eq!((&session["status"], &ending["exit_code"]), (&status.into(), &code.into()), "{session:#}");
+        assert_eq!(ending["reason"], "tryaudex was killed after the command had ended", "{session:#}");
     }
 }
 

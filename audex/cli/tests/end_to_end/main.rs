@@ -27,4 +27,6 @@ mod refresh;
 #[cfg(test)]
 mod revoked;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod service;

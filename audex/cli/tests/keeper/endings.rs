@@ -17,6 +17,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("endings::the_first_reason_to_stop_counts", the_first_reason_to_stop_counts),
     ("endings::a_command_may_clean_up", a_command_may_clean_up),
     ("endings::a_killed_wrapper_takes_all_with_it", a_killed_wrapper_takes_all_with_it),
+    ("endings::what_a_killed_wrapper_held_is_claimed_at_once", what_a_killed_wrapper_held_is_claimed_at_once),
+    ("endings::what_is_known_of_the_end_outlives_the_wrapper", what_is_known_of_the_end_outlives_the_wrapper),
+    ("endings::a_folder_that_is_hard_to_remove_goes", a_folder_that_is_hard_to_remove_goes),
     ("endings::a_killed_group_of_the_wrapper_too", a_killed_group_of_the_wrapper_too),
     ("endings::a_killed_keeper_takes_all_with_it", a_killed_keeper_takes_all_with_it),
     ("endings::a_killed_keeper_leaves_older_children_alone", a_killed_keeper_leaves_older_children_alone),
@@ -25,6 +28,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("endings::a_killed_command_is_its_own_end", a_killed_command_is_its_own_end),
     ("endings::an_open_folder_is_refused", an_open_folder_is_refused),
     ("endings::a_keeper_that_is_none_is_trouble", a_keeper_that_is_none_is_trouble),
+    ("endings::a_keeper_that_does_not_follow_is_killed", a_keeper_that_does_not_follow_is_killed),
 ];
 
 fn the_deadline_ends_a_command() {
@@ -92,8 +96,80 @@ fn a_killed_wrapper_takes_all_with_it() {
     until("the keeper's word", || rig.data("abandoned-one").exists());
     until("the keeper's end", || !is_alive(keeper));
     let word = std::fs::read_to_string(rig.data("abandoned-one")).unwrap();
-    assert_eq!(word, "Some(Ended { exit: Signal(15), cause: Own, left: [] })");
+    assert_eq!(word, "Some(Ended { exit: Signal(15), cause: Own, left: [] }), cut short");
     rig.assert_clean();
+}
+
+fn what_a_killed_wrapper_held_is_claimed_at_once() {
+    // It was running, or in the grace that the deadline left it.
+    for (deadline, word) in [
+        (60_000, "Some(Ended { exit: Signal(9), cause: Own, left: [] }), cut short"),
+        (300, "Some(Ended { exit: Signal(9), cause: Deadline, left: [] })"),
+    ] {
+        let rig = Rig::new().with("DEADLINE", deadline).with("GRACE", 3_000);
+        let told = rig.data("told");
+        let script = format!("trap 'touch {}' TERM; while :; do sleep 0.1; done", told.display());
+        let mut child = rig.spawn_bash(&script);
+        let command = rig.pid();
+        if deadline == 300 {
+            until("the deadline", || told.exists());
+        }
+        assert!(!rig.data("claimed").exists(), "the wrapper lives");
+        child.kill().unwrap();
+        assert_eq!(code(&mut child), 128 + 9);
+        until("the claim", || rig.data("claimed").exists());
+        assert!(is_alive(command) && rig.folder().exists(), "the command has its grace");
+        until("the keeper's word", || rig.data("abandoned-one").exists());
+        assert_eq!(std::fs::read_to_string(rig.data("abandoned-one")).unwrap(), word);
+        rig.assert_clean();
+    }
+}
+
+fn what_is_known_of_the_end_outlives_the_wrapper() {
+    let rig = Rig::new();
+    let mut child = rig.spawn_bash("sleep 0.5; exit 3");
+    let (keeper, command) = (rig.keeper(), rig.pid());
+    // The keeper sees the end of both at once.
+    send(keeper, Signal::SIGSTOP);
+    until("the command's end", || !is_alive(command));
+    child.kill().unwrap();
+    send(keeper, Signal::SIGCONT);
+    assert_eq!(code(&mut child), 128 + 9);
+    until("the keeper's word", || rig.data("abandoned-one").exists());
+    let word = std::fs::read_to_string(rig.data("abandoned-one")).unwrap();
+    assert_eq!(word, "Some(Ended { exit: Code(3), cause: Own, left: [] })");
+    rig.assert_clean();
+}
+
+fn a_folder_that_is_hard_to_remove_goes() {
+    // Even root may not enter then.
+    let powers = "-dac_override,-dac_read_search";
+    let setpriv = ["setpriv", "--bounding-set", powers];
+    let is_root = nix::unistd::geteuid().is_root();
+    let prefix = if is_root { setpriv.as_slice() } else { &[] };
+    for is_killed in [true, false] {
+        let rig = Rig::new();
+        let secret = rig.folder().join("token");
+        let closed = rig.folder().join("aa");
+        let (done, closed) = (rig.data("done"), closed.display());
+        let script = format!(
+            "echo secret >{}; mkdir -p {closed}/y; touch {closed}/y/z; chmod 0 {closed}; touch {}; {}",
+            secret.display(),
+            done.display(),
+            if is_killed { "sleep 60" } else { "true" }
+        );
+        let mut child = rig.behind(prefix, &["bash", "-c", &script]).stdin(Stdio::null()).spawn().unwrap();
+        until("the closed folder", || done.exists());
+        if is_killed {
+            child.kill().unwrap();
+            assert_eq!(code(&mut child), 128 + 9);
+            until("the keeper's word", || rig.data("abandoned-one").exists());
+        } else {
+            assert_eq!(code(&mut child), 0);
+        }
+        assert!(!secret.exists(), "the secret is left");
+        rig.assert_clean();
+    }
 }
 
 fn a_killed_group_of_the_wrapper_too() {
@@ -198,4 +274,21 @@ fn a_keeper_that_is_none_is_trouble() {
         assert_eq!(rig.bash("true").status.code(), Some(70), "{program}");
         assert!(rig.report().starts_with("the process that keeps the session"), "{}", rig.report());
     }
+}
+
+fn a_keeper_that_does_not_follow_is_killed() {
+    let rig = Rig::new();
+    let program = rig.data("stranger");
+    let this = std::env::current_exe().unwrap();
+    let (mark, this) = (rig.home().display(), this.display());
+    let script = format!(
+        "#!/bin/sh\nexport PATH=/usr/bin:/bin RIG={mark}\nexec '{this}' {} \"$2\"\n",
+        crate::role::STRANGER
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+    let rig = rig.with("PROGRAM", program.display());
+    assert_eq!(rig.bash("true").status.code(), Some(70));
+    assert!(rig.report().contains("it spoke out of turn"), "{}", rig.report());
+    rig.assert_clean();
 }

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {
         Some(word) if word == "__keeper" => role::keeper(arguments),
+        Some(word) if word == role::STRANGER => role::stranger(arguments),
         Some(word) if word == role::WRAPPER => role::wrapper(arguments.collect()),
         _ => run_tests(&std::env::args().skip(1).collect::<Vec<_>>()),
     }

@@ -29,7 +29,9 @@ impl Rig {
         std::fs::create_dir(home.path().join("data")).unwrap();
         let rig = Self { home, settings: Vec::new() };
         std::fs::create_dir(rig.folder()).unwrap();
-        std::fs::set_permissions(rig.folder(), PermissionsExt::from_mode(0o700)).unwrap();
+        for folder in [rig.home(), &rig.folder()] {
+            std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700)).unwrap();
+        }
         rig
     }
 
@@ -44,7 +46,8 @@ impl Rig {
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
-        self.home().join("private")
+        // It is named after a session, as only such are removed.
+        self.home().join("01890a5d-ac96-774b-bcce-b302099a8057")
     }
 
     pub(crate) fn data(&self, name: &str) -> PathBuf {

@@ -1,30 +1,57 @@
 //! What this program is when it is not the tests.
 
-use audex_cli::keeper::{self, Cause, Ended, Keeper, KeeperError, KeeperOrder, Signals, StopReason};
+use audex_cli::keeper::{
+    self, Cause, Ended, Keeper, KeeperError, KeeperOrder, KeptSession, Signals, StopReason,
+};
 use axess_clock::{Clock, MockClock, SystemClock};
 use std::{
     ffi::{OsStr, OsString},
-    os::unix::ffi::OsStrExt,
+    io::Write,
+    os::unix::{ffi::OsStrExt, net::UnixStream, process::CommandExt},
     path::Path,
-    process::ExitCode,
+    process::{Command, ExitCode},
     sync::Arc,
     time::Duration,
 };
 
 /// The word that makes this program a wrapper.
 pub(crate) const WRAPPER: &str = "__wrapper";
+/// The word that makes this program a keeper that does not follow.
+pub(crate) const STRANGER: &str = "__stranger";
 /// What is said to the wrapper begins with this, and does not reach the command.
 pub(crate) const PREFIX: &str = "KEEPER_TEST_";
 
 /// K, as the product calls it.
 pub(crate) fn keeper(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let folder = arguments.next().unwrap();
-    assert_eq!(std::env::vars_os().count(), 0, "the keeper's own environment is empty");
-    keeper::keep(Path::new(&folder), Arc::new(SystemClock), |abandoned| {
-        let ended = format!("{:?}", abandoned.ended);
-        std::fs::write(abandoned.data_dir.join(format!("abandoned-{}", abandoned.session_id)), ended)
-            .unwrap();
+    // The keyring is found through these, where the program is built with it.
+    let is_bus = |name: &OsStr| name == "DBUS_SESSION_BUS_ADDRESS" || name == "XDG_RUNTIME_DIR";
+    let others = std::env::vars_os().filter(|(name, _)| !(cfg!(feature = "keyring") && is_bus(name)));
+    assert_eq!(others.count(), 0, "the keeper's own environment is empty");
+    let claim = |session: &KeptSession| {
+        std::fs::write(session.data_dir.join("claimed"), "").unwrap();
+        Some(())
+    };
+    keeper::keep(Path::new(&folder), Arc::new(SystemClock), claim, |abandoned, ()| {
+        let KeptSession { session_id, data_dir, .. } = &abandoned.session;
+        let mut word = format!("{:?}", abandoned.ended);
+        if abandoned.is_cut_short {
+            word.push_str(", cut short");
+        }
+        std::fs::write(data_dir.join(format!("abandoned-{session_id}")), word).unwrap();
     })
+}
+
+/// A keeper that answers out of turn, goes on without its wrapper, and has started something already.
+pub(crate) fn stranger(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let folder = arguments.next().unwrap();
+    let mut link = UnixStream::connect(Path::new(&folder).join("keeper")).unwrap();
+    let mut sleep = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+    let word = br#""Stopped""#;
+    link.write_all(&u32::try_from(word.len()).unwrap().to_be_bytes()).unwrap();
+    link.write_all(word).unwrap();
+    sleep.wait().unwrap();
+    ExitCode::SUCCESS
 }
 
 /// W: what `run` does, without credentials.

@@ -260,9 +260,12 @@ fn masks_limits_and_dispositions_are_the_callers() {
 
 fn a_long_folder_is_no_problem() {
     let rig = Rig::new();
-    let deep = rig.home().join("d".repeat(200)).join("e".repeat(200));
+    let above = rig.home().join("d".repeat(200)).join("e".repeat(200));
+    let deep = above.join(rig.folder().file_name().unwrap());
     std::fs::create_dir_all(&deep).unwrap();
-    std::fs::set_permissions(&deep, PermissionsExt::from_mode(0o700)).unwrap();
+    for folder in [&above, &deep] {
+        std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700)).unwrap();
+    }
     let status =
         rig.command(&["true"]).env(format!("{}FOLDER", crate::role::PREFIX), &deep).status().unwrap();
     assert!(status.success(), "{}", rig.report());

@@ -126,19 +126,43 @@ impl LogTrail {
         Ok(self.log.close()?)
     }
 
-    /// Points `audit.jsonl` at the segment that is written.
-    fn point(&self, segment: u64) -> io::Result<()> {
-        let target = PathBuf::from(format!("{segment:012}.jsonl"));
+    /// Points `audit.jsonl` at the segment that is written, of which somebody else may know a newer one.
+    fn point(&self, mut segment: u64) -> io::Result<()> {
         let link = self.log.path().join("audit.jsonl");
-        if fs::read_link(&link).is_ok_and(|current| current == target) {
-            return Ok(());
+        loop {
+            while self.segment(segment + 1).exists() {
+                segment += 1;
+            }
+            // A link to nothing is left from a log that was here before.
+            if pointed_at(&link).is_some_and(|current| current >= segment) && link.exists() {
+                return Ok(());
+            }
+            // Put in place whole, so that a reader never finds none.
+            let temporary = self
+                .log
+                .path()
+                .join(format!(".audit.jsonl.{}", u64::from_le_bytes(random_array(&*self.rng))));
+            symlink(segment_name(segment), &temporary)?;
+            fs::rename(&temporary, &link)?;
+            // Who ended this segment meanwhile made the next one first: it is there now, or its link comes after ours.
+            if !self.segment(segment + 1).exists() {
+                return Ok(());
+            }
         }
-        // Put in place whole, so that a reader never finds none.
-        let temporary =
-            self.log.path().join(format!(".audit.jsonl.{}", u64::from_le_bytes(random_array(&*self.rng))));
-        symlink(&target, &temporary)?;
-        fs::rename(&temporary, &link)
     }
+
+    fn segment(&self, number: u64) -> PathBuf {
+        self.log.path().join(segment_name(number))
+    }
+}
+
+fn segment_name(number: u64) -> String {
+    format!("{number:012}.jsonl")
+}
+
+/// Returns the number of the segment that the link points at.
+fn pointed_at(link: &Path) -> Option<u64> {
+    fs::read_link(link).ok()?.to_str()?.strip_suffix(".jsonl")?.parse().ok()
 }
 
 impl Trail for LogTrail {
@@ -152,5 +176,44 @@ impl Trail for LogTrail {
             Some(position) => self.point(position.segment).map_err(TrailError::Link),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axess_clock::MockClock;
+    use axess_rng::MockRng;
+
+    fn target(trail: &LogTrail) -> String {
+        let link = trail.log.path().join("audit.jsonl");
+        fs::read_link(link).unwrap().to_str().unwrap().to_owned()
+    }
+
+    /// One writes to a segment, another ends it and begins the next, and then the first one sets its link.
+    #[test]
+    fn the_link_only_moves_forward() {
+        let data = tempfile::tempdir().unwrap();
+        let (clock, rng) = (Arc::new(MockClock::default()), Arc::new(MockRng::new(1)));
+        let folder = data.path().join("audit");
+        let trail = LogTrail::open(&folder, &data.path().join("keys"), clock, rng).unwrap();
+        let segments = [trail.log.path().join(segment_name(1)), trail.segment(2)];
+        assert!(segments[0].exists() && !segments[1].exists());
+        trail.point(1).unwrap();
+        assert_eq!(target(&trail), segment_name(1));
+        fs::write(&segments[1], "").unwrap();
+        // It has no link yet: whoever comes first sets it.
+        trail.point(1).unwrap();
+        assert_eq!(target(&trail), segment_name(2));
+        trail.point(1).unwrap();
+        assert_eq!(target(&trail), segment_name(2));
+        // What is left of a log that is gone does not stay.
+        fs::remove_file(&segments[1]).unwrap();
+        trail.point(1).unwrap();
+        assert_eq!(target(&trail), segment_name(1));
+        let others = fs::read_dir(&folder).unwrap().filter(|entry| {
+            entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".audit.jsonl")
+        });
+        assert_eq!(others.count(), 0);
     }
 }

@@ -315,8 +315,8 @@ fn what_cannot_be_recorded_does_not_happen() {
         assert!(matches!(bench.issue(&ask("s3:GetObject")), Err(IssueError::Trail(_))));
         // It could not even be recorded that it failed: found later, when there is room.
         *bench.trail.room.lock().unwrap() = None;
-        let ended = reconcile(&bench.issuer.sessions, &*bench.trail, bench.clock.now()).unwrap();
-        assert!(ended.len() <= 1);
+        let reconciled = reconcile(&bench.issuer.sessions, &*bench.trail, bench.clock.now()).unwrap();
+        assert!(reconciled.ended.len() <= 1 && reconciled.errors.is_empty());
         assert_eq!(bench.only_status(), SessionStatus::Failed);
         assert_eq!(bench.event_names().last().unwrap(), "SessionEnded");
     }
@@ -376,7 +376,7 @@ fn abandoned_sessions_are_found_and_held_ones_left_alone() {
     let exported = IssueRequest { entry_point: EntryPoint::Export, ..ask("s3:ListBucket") };
     let exported = bench.issue(&exported).unwrap().session_id();
     let ended = |now| {
-        let ended = reconcile(&bench.issuer.sessions, &*bench.trail, now).unwrap();
+        let ended = reconcile(&bench.issuer.sessions, &*bench.trail, now).unwrap().ended;
         ended.into_iter().map(|record| (record.session_id, record.status)).collect::<Vec<_>>()
     };
     assert_eq!(ended(bench.clock.now()), [(abandoned, SessionStatus::Failed)]);
@@ -405,4 +405,16 @@ fn a_revocation_says_of_each_credential_what_became_of_it() {
     bench.clock.advance(Duration::from_secs(3_600));
     assert!(revoke().1.is_complete());
     assert_eq!(bench.event_names().len(), 5);
+}
+
+#[test]
+fn one_session_that_cannot_be_closed_keeps_no_other_open() {
+    let bench = Bench::new(IssueRules::default());
+    let ids: Vec<_> = (0..3).map(|_| bench.issue(&ask("s3:GetObject")).unwrap().session_id()).collect();
+    let path = bench.issuer.sessions.path().join(format!("{}.json", ids[1]));
+    std::fs::write(path, r#"{"schema_version":2}"#).unwrap();
+    let reconciled = reconcile(&bench.issuer.sessions, &*bench.trail, bench.clock.now()).unwrap();
+    assert_eq!(reconciled.ended.len(), 2);
+    assert_eq!(reconciled.errors.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[1]]);
+    assert_eq!(bench.issuer.sessions.live().unwrap(), [ids[1]], "a newer program still finds it");
 }

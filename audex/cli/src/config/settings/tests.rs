@@ -150,6 +150,14 @@ fn each_fault_has_its_line_and_a_hint() {
             "[budget]\nlimit_usd = \"free\"",
             "line 2: budget.limit_usd: an amount is dollars with at most two decimals, as in 5 or 12.50, up to 10000000",
         ),
+        (
+            "[budget]\nlimit_usd = 0",
+            "line 2: budget.limit_usd: a limit of 0 is none that a session could keep: the least is 0.01",
+        ),
+        (
+            "[[rate_limiting.rules]]\nidentity = \"*\"\nwindow = \"1h\"\nmax_requests = 100_001",
+            "line 4: rate_limiting.rules[0].max_requests: a number from 1 to 100000 is needed",
+        ),
     ] {
         let faults = Settings::parse(text).unwrap_err();
         let shown: Vec<String> = faults.iter().map(ToString::to_string).collect();

@@ -24,7 +24,7 @@ pub use time::{Ago, Since};
 
 use crate::{
     args::{Cli, Command, GlobalArgs},
-    config::{Config, Paths, Surroundings},
+    config::{Config, Paths, Surroundings, output_format},
     exit::{Exit, Failure, Outcome, SUCCESS},
     output::{Color, Format, Output},
 };
@@ -66,8 +66,8 @@ impl Invocation {
         clock: Arc<dyn Clock>,
         rng: Arc<dyn SecureRng>,
     ) -> Self {
-        // A variable that is no format is a fault of the configuration, which is told when that is read.
-        let of_variable = || surroundings.var("AUDEX_OUTPUT").and_then(|text| text.parse().ok());
+        // One that is no format is told before any command begins.
+        let of_variable = || output_format(&surroundings).ok().flatten();
         let format = global.output.or_else(of_variable).unwrap_or_default();
         let output = Output::new(&surroundings, format, global.color, global.quiet);
         Self { surroundings, global, output, clock, rng }
@@ -120,7 +120,8 @@ pub fn start(
         Err(error) => return misread(&surroundings, &arguments, &error),
     };
     let invocation = Invocation::new(surroundings, cli.global, clock, rng);
-    match dispatch(&invocation, cli.command) {
+    let readable = output_format(&invocation.surroundings).map_err(Failure::from);
+    match readable.and_then(|_| dispatch(&invocation, cli.command)) {
         Ok(code) => code,
         Err(failure) => {
             invocation.output.fail(&failure);

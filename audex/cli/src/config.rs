@@ -13,9 +13,10 @@ mod show;
 mod surroundings;
 
 pub use fault::{ConfigError, ConfigFault};
-pub use file::MAX_CONFIG_BYTES;
+pub use file::{MAX_CONFIG_BYTES, refuse_shared};
 pub(crate) use nearest::nearest;
 pub use overlay::Variable;
+pub(crate) use overlay::output_format;
 pub use settings::{
     AuditSettings, AwsSettings, BudgetSettings, LocalSettings, PolicySettings, ProfileDefaults, Settings,
 };
@@ -136,7 +137,9 @@ impl From<ConfigError> for Failure {
             ConfigError::Missing { .. } => {
                 failure.with_help("run `tryaudex init` to make one, or leave --config out")
             }
-            ConfigError::Exposed { mend, .. } => failure.with_help(format!("run: {mend}")),
+            ConfigError::Exposed { mend, .. } => failure.with_help(mend),
+            ConfigError::Dangling { link, .. } => failure
+                .with_help(format!("put back what {} points at, or remove the link", link.display())),
             ConfigError::Faults { path, .. } => {
                 failure.with_help(format!("edit {}, then run `tryaudex config check`", path.display()))
             }

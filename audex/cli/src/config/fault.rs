@@ -69,14 +69,22 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
-    /// Others can write the file, and so decide what is issued to us.
+    /// The file is behind a link to nothing: somebody wanted there to be rules.
+    #[error("there is no {}: {} is a link to nothing", path.display(), link.display())]
+    Dangling {
+        /// The file.
+        path: PathBuf,
+        /// The link.
+        link: PathBuf,
+    },
+    /// Others can write the file or its folder, and so decide what is issued to us.
     #[error("{} can be written by others ({why})", path.display())]
     Exposed {
-        /// The file.
+        /// The file or folder.
         path: PathBuf,
         /// By whom.
         why: String,
-        /// The command that mends it.
+        /// What mends it.
         mend: String,
     },
     /// What the file says is wrong, every fault.

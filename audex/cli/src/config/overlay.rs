@@ -7,7 +7,7 @@ use super::{
     surroundings::Surroundings,
 };
 use crate::output::{Format, printable};
-use std::{fmt::Display, str::FromStr};
+use std::{ffi::OsStr, fmt::Display, str::FromStr};
 
 /// A variable that the program reads or sets.
 ///
@@ -80,7 +80,7 @@ pub(super) fn lay(surroundings: &Surroundings, config: &mut Config) -> Result<()
     if let Some(region) = overlay.parsed::<String>("AUDEX_REGION", "aws.region") {
         overlay.config.settings.aws.region = Some(region);
     }
-    // Read when the arguments were; here it only has to be sound.
+    // Read when the program started, and told with the others where those are.
     overlay.parsed::<Format>("AUDEX_OUTPUT", "output");
     let faults = overlay.faults;
     config.warnings = unknown(surroundings);
@@ -94,34 +94,53 @@ struct Overlay<'a> {
 }
 
 impl Overlay<'_> {
-    /// Reads a variable for a key; one that is empty counts as not set.
+    /// Reads a variable for a key.
     fn parsed<T: FromStr<Err: Display>>(&mut self, name: &'static str, key: &str) -> Option<T> {
-        let value =
-            self.surroundings.env().get(std::ffi::OsStr::new(name)).filter(|value| !value.is_empty())?;
-        let Some(text) = value.to_str() else {
-            self.fault(name, "this is not Unicode".to_owned());
-            return None;
-        };
-        match text.parse() {
+        match variable(self.surroundings, name) {
             Ok(value) => {
-                self.config.sources.insert(key.to_owned(), Source::Variable(name));
-                Some(value)
+                if value.is_some() {
+                    self.config.sources.insert(key.to_owned(), Source::Variable(name));
+                }
+                value
             }
-            Err(error) => {
-                self.fault(name, format!("{error}"));
+            Err(message) => {
+                self.fault(name, message);
                 None
             }
         }
     }
 
     fn fault(&mut self, name: &str, message: String) {
-        self.faults.push(ConfigFault { key: name.to_owned(), line: None, message, hint: None });
+        self.faults.push(fault(name, message));
     }
+}
+
+/// Reads how to answer; commands that read no configuration answer, too.
+pub(crate) fn output_format(surroundings: &Surroundings) -> Result<Option<Format>, ConfigError> {
+    const NAME: &str = "AUDEX_OUTPUT";
+    let unreadable = |message| ConfigError::Environment { faults: vec![fault(NAME, message)] };
+    variable(surroundings, NAME).map_err(unreadable)
+}
+
+/// Reads a variable; one that is empty counts as not set.
+fn variable<T: FromStr<Err: Display>>(surroundings: &Surroundings, name: &str) -> Result<Option<T>, String> {
+    match surroundings.env().get(OsStr::new(name)).filter(|value| !value.is_empty()) {
+        None => Ok(None),
+        Some(value) => {
+            let text = value.to_str().ok_or("this is not Unicode")?;
+            text.parse().map(Some).map_err(|error: T::Err| error.to_string())
+        }
+    }
+}
+
+fn fault(name: &str, message: String) -> ConfigFault {
+    ConfigFault { key: name.to_owned(), line: None, message, hint: None }
 }
 
 /// Returns a warning for each variable that looks like ours and is none.
 fn unknown(surroundings: &Surroundings) -> Vec<String> {
-    let names = surroundings.env().keys().filter_map(|name| name.to_str());
+    let are_set = surroundings.env().iter().filter(|(_, value)| !value.is_empty());
+    let names = are_set.filter_map(|(name, _)| name.to_str());
     let ours = names.filter(|name| name.starts_with("AUDEX_"));
     let strange = ours.filter(|name| Variable::ALL.iter().all(|variable| variable.name != *name));
     let known = || Variable::ALL.iter().filter(|variable| variable.is_read).map(|variable| variable.name);
@@ -169,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_mistyped_variable_is_a_warning() {
-        let config = laid(&[("AUDEX_ROLEARN", "x"), ("AUDEX_TOKEN", "x"), ("AUDEX_ZZZZZZZZ", "x")]).unwrap();
+        let config = laid(&[("AUDEX_ROLEARN", "x"), ("AUDEX_TOKEN", "x"), ("AUDEX_ZZZZZZZZ", "x"), ("AUDEX_UNSET", "")]).unwrap();
         assert_eq!(
             config.warnings,
             ["AUDEX_ROLEARN means nothing (did you mean AUDEX_ROLE_ARN?)", "AUDEX_ZZZZZZZZ means nothing"]

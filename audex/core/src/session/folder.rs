@@ -323,7 +323,9 @@ impl SessionFolder {
         Err(failed("lock", &self.live_path(id))(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Tells whether a process that lives has hold of a session. What cannot be told is held.
+    /// Tells whether a process that lives has hold of a session.
+    ///
+    /// What cannot be told is held.
     pub fn is_held(&self, id: SessionId) -> bool {
         match File::open(self.live_path(id)) {
             Ok(file) => file.try_lock().is_err(),

@@ -71,7 +71,11 @@ fn open(folder: &Path) -> Result<LogTrail, Fault> {
 
 fn event() -> BrokerEvent {
     let session_id = SessionId::generate(&SystemRng);
-    BrokerEvent::CredentialsFailed { session_id, reason: "the role does not trust the user".to_owned() }
+    BrokerEvent::CredentialsFailed {
+        session_id,
+        access_key_id: None,
+        reason: "the role does not trust the user".to_owned(),
+    }
 }
 
 fn record(trail: &LogTrail) -> Result<(), Fault> {

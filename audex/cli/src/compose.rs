@@ -2,7 +2,7 @@
 
 use crate::{
     commands::{Invocation, run::SessionArgs, runtime},
-    config::{Config, Settings},
+    config::{Config, Settings, refuse_shared},
     exit::{Exit, Failure},
     key_store::{self, KeyStore},
     private_folder::{FolderPlaces, leftover},
@@ -58,6 +58,9 @@ impl Broker {
         let providers = wanted.iter().map(|&wanted| provider(invocation, settings, args, wanted));
         let providers = providers.collect::<Result<Vec<_>, _>>()?;
         let paths = invocation.paths()?;
+        for folder in [&paths.data, &paths.keys()] {
+            refuse_shared(folder, invocation.surroundings.uid)?;
+        }
         let sessions = SessionFolder::open(&paths.data).map_err(|error| of_sessions(&error))?;
         let trail = Arc::new(KeyStore::open_trail(invocation, settings)?);
         let Reconciled { ended, errors } = reconcile(&sessions, &*trail, invocation.now())
@@ -227,6 +230,12 @@ pub fn of_trail(error: &TrailError) -> Failure {
             Failure::of(Exit::Tampered, error).with_help(
                 "tryaudex audit verify names what is wrong; nothing is issued until that is settled",
             )
+        }
+        TrailError::NoLog { keys, .. } => {
+            let keys = keys.as_ref().map_or_else(|| "its keys".to_owned(), |keys| keys.display().to_string());
+            Failure::of(Exit::Tampered, error).with_help(format!(
+                "nothing is issued: restore the log from a copy, or, to begin another without it, move {keys} away"
+            ))
         }
         TrailError::Keys(keys) if key_store::help(keys).is_some() => {
             with_help(Failure::of(Exit::LocalState, error), key_store::help(keys).into_iter().collect())

@@ -57,6 +57,7 @@ mod kept;
 mod launch;
 mod order;
 mod outcome;
+mod parting;
 mod processes;
 mod signals;
 mod start;

@@ -51,8 +51,8 @@ impl KeyStore {
             #[cfg(feature = "keyring")]
             Self::Keyring => {
                 let keyring = Keyring::secret_service();
-                AuditKeys::load_or_create_in_keyring(&paths.keys(), &keyring, &*rng)
-                    .map_err(Into::into)
+                LogTrail::prepare(&folder, &paths.keys(), &*clock, &*rng)
+                    .and_then(|()| Ok(AuditKeys::load_or_create_in_keyring(&paths.keys(), &keyring, &*rng)?))
                     .and_then(|(keys, has_moved)| {
                         if has_moved {
                             let from = paths.keys();

@@ -1,6 +1,7 @@
 //! `tryaudex health`: whether everything is as it should be.
 
 mod checks;
+mod trail;
 
 use super::Invocation;
 use crate::{
@@ -21,8 +22,8 @@ use serde::Serialize;
 /// ```
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Leaves with code 1 when something is wrong; a warning alone is code 0. Looks at the end of the audit log only: \
-                        `tryaudex audit verify` looks at all of it."
+    after_help = "Leaves with code 1 when something is wrong; a warning alone is code 0. Of an audit log of 16 MiB or more it \
+                        looks at the end only: `tryaudex audit verify` looks at all of it."
 )]
 pub struct HealthArgs {
     /// Ask the provider as well whether it would mint, and as whom

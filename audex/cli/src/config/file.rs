@@ -102,7 +102,8 @@ fn exposure(path: &Path, owner: u32, mode: u32, uid: u32) -> Option<(String, Str
         let mend = format!("run: cp {shown} {shown}.mine && mv {shown}.mine {shown}, once you have read it");
         return Some((format!("it belongs to user {owner}"), mend));
     }
-    (mode & 0o022 != 0).then(|| (format!("its mode is {:03o}", mode & 0o777), format!("run: chmod go-w {shown}")))
+    (mode & 0o022 != 0)
+        .then(|| (format!("its mode is {:03o}", mode & 0o777), format!("run: chmod go-w {shown}")))
 }
 
 /// Returns a path as a shell takes it.

@@ -188,7 +188,13 @@ mod tests {
 
     #[test]
     fn a_mistyped_variable_is_a_warning() {
-        let config = laid(&[("AUDEX_ROLEARN", "x"), ("AUDEX_TOKEN", "x"), ("AUDEX_ZZZZZZZZ", "x"), ("AUDEX_UNSET", "")]).unwrap();
+        let config = laid(&[
+            ("AUDEX_ROLEARN", "x"),
+            ("AUDEX_TOKEN", "x"),
+            ("AUDEX_ZZZZZZZZ", "x"),
+            ("AUDEX_UNSET", ""),
+        ])
+        .unwrap();
         assert_eq!(
             config.warnings,
             ["AUDEX_ROLEARN means nothing (did you mean AUDEX_ROLE_ARN?)", "AUDEX_ZZZZZZZZ means nothing"]

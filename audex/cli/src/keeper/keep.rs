@@ -2,6 +2,7 @@ use super::{
     Cause, Ended, Exit, KeeperError,
     kept::{Change, Kept},
     launch::{self, Failure},
+    parting::{Parting, part},
     signals,
     wire::{Link, Order, ToKeeper, ToWrapper},
 };
@@ -31,9 +32,6 @@ pub(super) const SOCKET: &str = "keeper";
 pub(super) const TICK: Duration = Duration::from_millis(250);
 /// How long the other end may take to answer at the beginning.
 pub(super) const START_BOUND: Duration = Duration::from_secs(30);
-/// How long a wrapper that closed its socket may take to let go of what it held, and how often that is tried.
-const CLAIMING_BOUND: Duration = Duration::from_secs(2);
-const BETWEEN_CLAIMS: Duration = Duration::from_millis(1);
 /// How many ticks W is woken after the command was continued: it may be just about to stop.
 const WAKING_TICKS: u8 = 4;
 /// What a bug is called among the exit codes.
@@ -192,43 +190,6 @@ async fn carry_out<C>(
     let (ended, parting) = session.end(cause, terms.grace, parted, claim).await;
     abandoned.ended = Some(ended);
     Some((abandoned, parting.claimed()?))
-}
-
-/// How W went.
-enum Parting<C> {
-    Goodbye,
-    /// With what was claimed then, if that could be.
-    Vanished(Option<C>),
-}
-
-impl<C> Parting<C> {
-    fn claimed(self) -> Option<C> {
-        match self {
-            Self::Goodbye | Self::Vanished(None) => None,
-            Self::Vanished(claimed) => claimed,
-        }
-    }
-}
-
-/// Waits until W goes, and claims what it leaves.
-async fn part<C>(link: &mut Link, mut claim: impl FnMut() -> Option<C>) -> Parting<C> {
-    loop {
-        match link.next().await {
-            Ok(Some(ToKeeper::Goodbye)) => return Parting::Goodbye,
-            Ok(Some(_)) => {}
-            Ok(None) | Err(_) => break,
-        }
-    }
-    // The socket may close a moment before W has let go of the rest.
-    let claimed = async {
-        loop {
-            if let Some(claimed) = claim() {
-                return claimed;
-            }
-            tokio::time::sleep(BETWEEN_CLAIMS).await;
-        }
-    };
-    Parting::Vanished(tokio::time::timeout(CLAIMING_BOUND, claimed).await.ok())
 }
 
 /// Takes every signal that would end K, and lets all of them through to the command.

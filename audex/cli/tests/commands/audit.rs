@@ -92,6 +92,65 @@ fn a_log_or_keys_that_are_gone_are_found() {
     assert_eq!(home.run(&["health"]).code, 1);
 }
 
+/// What was removed is not made anew by the next session, so that it stays found.
+#[test]
+fn nothing_is_issued_on_a_log_that_was_removed_or_lost_its_checkpoints() {
+    let run = ["run", "--provider", "local", "--allow", "orders:Read", "--", "touch", "ran"];
+    for part in ["audit", "audit/checkpoints.jsonl"] {
+        let home = Home::new();
+        home.session();
+        let (path, kept) = (home.data().join(part), home.path().join("kept"));
+        fs::rename(&path, &kept).unwrap();
+        for _ in 0..2 {
+            let refused = home.run(&run);
+            assert_eq!(refused.code, 85, "{part}: {refused:?}");
+            let keys = home.data().join("keys").display().to_string();
+            assert!(part != "audit" || refused.err.contains(&keys), "{refused:?}");
+            assert_eq!(home.run(&["audit", "verify"]).code, 85, "{part}");
+        }
+        assert!(!home.path().join("ran").exists() && !path.exists(), "{part}");
+        fs::rename(&kept, &path).unwrap();
+        home.session();
+        assert_eq!(home.run(&["audit", "verify"]).code, 0);
+    }
+    // Who means it begins another.
+    let home = Home::new();
+    home.session();
+    fs::remove_dir_all(home.data().join("audit")).unwrap();
+    fs::rename(home.data().join("keys"), home.path().join("keys")).unwrap();
+    home.session();
+    let verified = home.run(&["audit", "verify"]);
+    assert_eq!(verified.code, 0, "records from before are not of this log: {verified:?}");
+}
+
+#[test]
+fn an_end_that_was_cut_off_with_its_checkpoints_is_found_by_the_session_records() {
+    let home = Home::new();
+    home.session();
+    let checkpoints = home.data().join("audit/checkpoints.jsonl");
+    let files = [segment(&home), checkpoints, home.data().join("audit/heads")];
+    let earlier = files.each_ref().map(|path| fs::read(path).unwrap());
+    let ids: Vec<String> = (0..12).map(|_| home.session()).collect();
+    assert_eq!(home.run(&["audit", "verify"]).code, 0);
+    for (path, content) in files.iter().zip(earlier) {
+        fs::write(path, content).unwrap();
+    }
+    let (code, report) = home.json(&["audit", "verify"]);
+    assert_eq!((code, report["whole"].as_bool()), (85, Some(false)), "{report}");
+    let what = report["findings"][0]["what"].as_str().unwrap();
+    assert_eq!(ids.iter().filter(|id| what.contains(id.as_str())).count(), 10, "{what}");
+    assert!(what.ends_with("and 2 more"), "{what}");
+    // Another session does not heal it, and a log kept elsewhere has nothing to do with these records.
+    home.session();
+    assert_eq!(home.run(&["audit", "verify"]).code, 85);
+    let same = home.data().join("audit");
+    assert_eq!(home.run(&["audit", "verify", "--log", same.to_str().unwrap()]).code, 85);
+    let copied =
+        std::process::Command::new("cp").arg("-a").args([same, home.path().join("elsewhere")]).status();
+    assert!(copied.unwrap().success());
+    assert_eq!(home.run(&["audit", "verify", "--log", "elsewhere"]).code, 0);
+}
+
 #[test]
 fn a_log_put_back_to_an_earlier_state_is_found_with_checkpoints_kept_elsewhere() {
     let home = Home::new();
@@ -104,6 +163,8 @@ fn a_log_put_back_to_an_earlier_state_is_found_with_checkpoints_kept_elsewhere()
     copy(home.data().join("audit/checkpoints.jsonl"), home.path().join("kept.jsonl"));
     fs::remove_dir_all(home.data().join("audit")).unwrap();
     copy(home.path().join("earlier"), home.data().join("audit"));
+    assert_eq!(home.run(&["audit", "verify"]).code, 85, "a session has a record and no events");
+    fs::remove_dir_all(home.data().join("sessions")).unwrap();
     assert_eq!(home.run(&["audit", "verify"]).code, 0, "by itself the earlier state is whole");
     assert_eq!(home.run(&["audit", "verify", "--checkpoint", "kept.jsonl"]).code, 85);
     fs::write(home.path().join("kept.jsonl"), "nonsense\n").unwrap();

@@ -1,5 +1,10 @@
 use crate::home::{Home, answer};
-use std::{fs, io::Write, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+};
 
 #[test]
 fn the_usual_file_is_made_checked_and_shown() {
@@ -111,6 +116,77 @@ fn a_file_that_others_can_write_is_refused_with_what_mends_it() {
     let mend = told.err.lines().find_map(|line| line.strip_prefix("help: run: ")).unwrap();
     assert!(std::process::Command::new("sh").args(["-c", mend]).status().unwrap().success());
     assert_eq!(home.run(&["config", "check"]).code, 0);
+}
+
+#[test]
+fn a_folder_that_others_can_write_is_refused_with_what_mends_it() {
+    let home = Home::new();
+    home.configure("");
+    let folder = home.config_file().parent().unwrap().to_owned();
+    let mends = |told: &crate::home::Answer| {
+        assert_eq!(told.code, 86, "{told:?}");
+        let mend = told.err.lines().find_map(|line| line.strip_prefix("help: run: ")).unwrap();
+        assert!(std::process::Command::new("sh").args(["-c", mend]).status().unwrap().success());
+        assert_eq!(home.run(&["config", "check"]).code, 0);
+    };
+    let chmod = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    chmod(&folder, 0o777);
+    mends(&home.run(&["run", "--allow", "a:B", "--", "true"]));
+    // Where a link points, too.
+    let elsewhere = home.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::rename(home.config_file(), elsewhere.join("c.toml")).unwrap();
+    symlink(elsewhere.join("c.toml"), home.config_file()).unwrap();
+    assert_eq!(home.run(&["config", "check"]).code, 0);
+    chmod(&elsewhere, 0o770);
+    mends(&home.run(&["config", "check"]));
+    // As /tmp is: nobody else replaces a file of ours.
+    chmod(&elsewhere, 0o1777);
+    assert_eq!(home.run(&["config", "check"]).code, 0);
+    // Who can remove the file can remove its rules.
+    fs::remove_file(home.config_file()).unwrap();
+    chmod(&folder, 0o777);
+    mends(&home.run(&["config", "check"]));
+}
+
+#[test]
+fn a_link_to_nothing_is_not_no_rules() {
+    for is_folder in [false, true] {
+        let home = Home::new();
+        home.configure("");
+        let folder = home.config_file().parent().unwrap().to_owned();
+        fs::remove_file(home.config_file()).unwrap();
+        assert_eq!(home.run(&["config", "check"]).code, 0, "there is no file");
+        let link = if is_folder {
+            fs::remove_dir(&folder).unwrap();
+            folder
+        } else {
+            home.config_file()
+        };
+        symlink("nowhere", &link).unwrap();
+        for command in [&["config", "check"][..], &["run", "--allow", "a:B", "--", "true"]] {
+            let told = home.run(command);
+            assert_eq!(told.code, 86, "{told:?}");
+            assert!(told.err.contains(&format!("{} is a link to nothing", link.display())), "{told:?}");
+        }
+        assert_eq!(home.run(&["health"]).code, 1);
+    }
+}
+
+#[test]
+fn an_output_that_is_none_is_told_by_every_command() {
+    let home = Home::new();
+    for command in [&["sessions"][..], &["health"], &["config", "path"], &["clean"], &["man"]] {
+        for value in ["xml", "JSON "] {
+            let told = answer(home.command(command).env("AUDEX_OUTPUT", value));
+            assert_eq!((told.code, told.out.as_str()), (86, ""), "{command:?}: {told:?}");
+            assert!(told.err.contains("AUDEX_OUTPUT"), "{told:?}");
+        }
+        if command != ["man"] {
+            let told = answer(home.command(command).env("AUDEX_OUTPUT", "").env("AUDEX_NONSENSE", ""));
+            assert_eq!((told.code, told.err.contains("AUDEX_")), (0, false), "{command:?}: {told:?}");
+        }
+    }
 }
 
 #[test]

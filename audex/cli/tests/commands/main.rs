@@ -7,6 +7,8 @@ mod clean;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod home;
 #[cfg(test)]
 mod issuer;

@@ -78,10 +78,12 @@ fn clients_start_us_to_get_a_document() {
     let output = home.tryaudex(&format!("run {LIST_ALPHA} --deliver process")).output().unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["Version"], 1);
-    let recorded = home.sessions().into_iter().find(|session| session["status"] == "Active").unwrap();
-    let recorded = &recorded["credentials"][0];
-    assert_eq!(document["AccessKeyId"], recorded["id"], "{recorded:#}");
-    assert_eq!(document["Expiration"], recorded["expires_at"], "{recorded:#}");
+    // Each client left a session of its own as well.
+    let sessions = home.sessions();
+    let is_it = |session: &&Value| session["credentials"][0]["id"] == document["AccessKeyId"];
+    let session = sessions.iter().find(is_it).unwrap_or_else(|| panic!("{sessions:#?}"));
+    assert_eq!((&session["status"], &session["entry_point"]), (&"Active".into(), &"export".into()));
+    assert_eq!(document["Expiration"], session["credentials"][0]["expires_at"], "{session:#}");
     for member in ["SecretAccessKey", "SessionToken"] {
         assert!(document[member].as_str().is_some_and(|secret| secret.len() > 20), "{member}");
     }

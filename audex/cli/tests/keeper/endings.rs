@@ -104,14 +104,19 @@ fn what_a_killed_wrapper_held_is_claimed_at_once() {
     // It was running, or in the grace that the deadline left it.
     for (deadline, word) in [
         (60_000, "Some(Ended { exit: Signal(9), cause: Own, left: [] }), cut short"),
-        (300, "Some(Ended { exit: Signal(9), cause: Deadline, left: [] })"),
+        (1_500, "Some(Ended { exit: Signal(9), cause: Deadline, left: [] })"),
     ] {
         let rig = Rig::new().with("DEADLINE", deadline).with("GRACE", 3_000);
-        let told = rig.data("told");
-        let script = format!("trap 'touch {}' TERM; while :; do sleep 0.1; done", told.display());
+        let (ready, told) = (rig.data("ready"), rig.data("told"));
+        let script = format!(
+            "trap 'touch {}' TERM; touch {}; while :; do sleep 0.1; done",
+            told.display(),
+            ready.display()
+        );
         let mut child = rig.spawn_bash(&script);
         let command = rig.pid();
-        if deadline == 300 {
+        until("the trap", || ready.exists());
+        if deadline < 60_000 {
             until("the deadline", || told.exists());
         }
         assert!(!rig.data("claimed").exists(), "the wrapper lives");

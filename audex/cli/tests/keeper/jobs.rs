@@ -160,7 +160,8 @@ fn a_stopped_job_ends_at_the_deadline() {
 
 fn a_background_job_comes_to_the_foreground() {
     let terminal = Terminal::new(Rig::new());
-    terminal.line("$W bash -c 'read word; echo GOT $word; exit 6' &");
+    // Stopping for the terminal stops the wrapper as well, which has to have said the command's id by then.
+    terminal.line("$W bash -c 'sleep 0.5; read word; echo GOT $word; exit 6' &");
     until("it waits for the terminal", || stat(terminal.rig.pid(), 0).as_deref() == Some("T"));
     terminal.line("fg; echo CODE $?");
     until("it goes on", || stat(terminal.rig.pid(), 0).as_deref() == Some("S"));

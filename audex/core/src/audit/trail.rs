@@ -15,6 +15,9 @@ use std::{
     sync::Arc,
 };
 
+/// The files of the log's keys; of keys in a keyring, there is the last one.
+const KEY_FILES: [&str; 3] = ["mac.key", "signing.key", "checkpoint.pub"];
+
 /// Where evidence goes.
 ///
 /// When this returns, the event is kept.
@@ -45,6 +48,14 @@ pub enum TrailError {
     /// The event cannot be written down.
     #[error("cannot write the event down")]
     Event(#[from] CanonicalError),
+    /// The log is gone, and its keys are there.
+    #[error("there is no audit log in {}, though there are keys of one: it was removed", log.display())]
+    NoLog {
+        /// Where it was.
+        log: PathBuf,
+        /// Where its keys are, where they are in files, or the public one is.
+        keys: Option<PathBuf>,
+    },
     /// The link to the newest segment cannot be set.
     #[error("cannot point audit.jsonl at the newest segment of the audit log")]
     Link(#[source] io::Error),
@@ -83,21 +94,47 @@ pub struct LogTrail {
 }
 
 impl LogTrail {
-    /// Opens the log in `folder`, with the keys in `keys`; makes what is not there.
+    /// Opens the log in `folder`, with the keys in `keys`; makes both where there is neither.
     ///
     /// # Errors
     ///
-    /// [`TrailError`].
+    /// [`TrailError`]; [`TrailError::NoLog`] where only the keys are there.
     pub fn open(
         folder: &Path,
         keys: &Path,
         clock: Arc<dyn Clock>,
         rng: Arc<dyn SecureRng>,
     ) -> Result<Self, TrailError> {
+        Self::prepare(folder, keys, &*clock, &*rng)?;
         Self::with_keys(folder, AuditKeys::load_or_create(keys, &*rng)?, clock, rng)
     }
 
-    /// Opens the log in `folder` with keys that somebody else keeps.
+    /// Begins the log in `folder` where the folder `keys` has no keys of one yet, not even a public one.
+    ///
+    /// The log is made before its keys. So who is killed in between leaves nothing in the way; and where there are keys,
+    /// there was a log, which is not made anew in silence when somebody removed it.
+    ///
+    /// # Errors
+    ///
+    /// [`TrailError::NoLog`] where there are keys and no log, or [`TrailError::Log`].
+    pub fn prepare(
+        folder: &Path,
+        keys: &Path,
+        clock: &dyn Clock,
+        rng: &dyn SecureRng,
+    ) -> Result<(), TrailError> {
+        // Looked at before the log is: whoever makes them meanwhile has made the log.
+        let has_keys = KEY_FILES.iter().any(|name| fs::symlink_metadata(keys.join(name)).is_ok());
+        if !has_keys {
+            return Ok(AuditLog::begin(folder, clock, rng)?);
+        }
+        match AuditLog::is_at(folder)? {
+            true => Ok(()),
+            false => Err(TrailError::NoLog { log: folder.to_owned(), keys: Some(keys.to_owned()) }),
+        }
+    }
+
+    /// Opens the log in `folder` with keys that somebody else keeps. It must be there: see [`prepare`](Self::prepare).
     ///
     /// # Errors
     ///
@@ -108,6 +145,9 @@ impl LogTrail {
         clock: Arc<dyn Clock>,
         rng: Arc<dyn SecureRng>,
     ) -> Result<Self, TrailError> {
+        if !AuditLog::is_at(folder)? {
+            return Err(TrailError::NoLog { log: folder.to_owned(), keys: None });
+        }
         let log = AuditLog::open(AuditLogConfig::new(folder), keys, Arc::clone(&clock), Arc::clone(&rng))?;
         Ok(Self { log, clock, rng })
     }
@@ -188,6 +228,60 @@ mod tests {
     fn target(trail: &LogTrail) -> String {
         let link = trail.log.path().join("audit.jsonl");
         fs::read_link(link).unwrap().to_str().unwrap().to_owned()
+    }
+
+    fn open(data: &Path) -> Result<LogTrail, TrailError> {
+        let (clock, rng) = (Arc::new(MockClock::default()), Arc::new(MockRng::new(1)));
+        LogTrail::open(&data.join("audit"), &data.join("keys"), clock, rng)
+    }
+
+    #[test]
+    fn a_log_that_was_removed_is_not_made_anew() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("audit");
+        open(data.path()).unwrap().close().unwrap();
+        open(data.path()).unwrap().close().unwrap();
+        // All of it, and all but its name.
+        fs::rename(&folder, data.path().join("kept")).unwrap();
+        for with_name in [false, true] {
+            if with_name {
+                fs::create_dir(&folder).unwrap();
+                fs::copy(data.path().join("kept/log.json"), folder.join("log.json")).unwrap();
+            }
+            for left in [KEY_FILES.as_slice(), &KEY_FILES[..1], &KEY_FILES[2..]] {
+                let other = tempfile::tempdir().unwrap();
+                fs::create_dir(other.path().join("keys")).unwrap();
+                for name in left {
+                    let from = data.path().join("keys").join(name);
+                    fs::copy(from, other.path().join("keys").join(name)).unwrap();
+                }
+                assert!(matches!(open(other.path()), Err(TrailError::NoLog { keys: Some(_), .. })));
+                assert!(!other.path().join("audit").exists());
+            }
+            assert!(matches!(open(data.path()), Err(TrailError::NoLog { .. })));
+            let keys = AuditKeys::load(&data.path().join("keys")).unwrap();
+            let (clock, rng) = (Arc::new(MockClock::default()), Arc::new(MockRng::new(1)));
+            let opened = LogTrail::with_keys(&folder, keys, clock, rng);
+            assert!(matches!(opened, Err(TrailError::NoLog { keys: None, .. })));
+            assert_eq!(folder.exists(), with_name, "nothing was made");
+        }
+        fs::remove_dir_all(&folder).unwrap();
+        fs::rename(data.path().join("kept"), &folder).unwrap();
+        open(data.path()).unwrap();
+    }
+
+    #[test]
+    fn who_is_killed_at_the_first_start_leaves_nothing_in_the_way() {
+        let data = tempfile::tempdir().unwrap();
+        let (folder, keys) = (data.path().join("audit"), data.path().join("keys"));
+        LogTrail::prepare(&folder, &keys, &MockClock::default(), &MockRng::new(1)).unwrap();
+        assert!(AuditLog::is_at(&folder).unwrap() && !keys.exists());
+        // Among the keys, too.
+        let _ = AuditKeys::load_or_create(&keys, &MockRng::new(2)).unwrap();
+        for name in ["checkpoint.pub", "signing.key"] {
+            fs::remove_file(keys.join(name)).unwrap();
+        }
+        open(data.path()).unwrap().close().unwrap();
     }
 
     /// One writes to a segment, another ends it and begins the next, and then the first one sets its link.

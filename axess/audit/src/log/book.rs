@@ -140,6 +140,10 @@ impl Book {
         }
     }
 
+    pub(super) fn damaged(&self, what: impl Into<String>) -> LogError {
+        LogError::damaged(&self.path, what)
+    }
+
     /// Returns how many entries our last checkpoint of the whole log attests, and when it was signed.
     pub(super) fn attested(&self) -> Option<(u64, DateTime<Utc>)> {
         self.whole.filter(|_| self.own).map(|(signed, at)| (signed.link.seq, at))

@@ -97,6 +97,25 @@ impl Saved {
         entry.is_some_and(|entry| self.heads.head(entry.scope()) == Some(entry.link()))
     }
 
+    /// Fails when checkpoints are gone that the book had. They were on the disk before this was kept.
+    pub(super) fn check_kept(&self, book: &Book) -> Result<(), LogError> {
+        let number = |signed: Option<&Signed>| signed.map_or(0, |signed| signed.number);
+        let lost = self.chains.iter().any(|(key, saved)| number(book.chains.get(key)) < saved.number);
+        let last = self.whole.as_ref().map_or(0, |(saved, _)| saved.number);
+        let there = number(book.whole.as_ref().map(|(signed, _)| signed));
+        if lost || there < last {
+            return Err(book.damaged(format!(
+                "checkpoint {last} of the log was in it, and it ends at {there}: checkpoints were removed"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Tells whether there were checkpoints.
+    pub(super) fn has_checkpoints(&self) -> bool {
+        self.whole.is_some()
+    }
+
     /// Tells a book what it need not read.
     pub(super) fn restore(&self, book: &mut Book) {
         let Some(own) = book.own_at(self.book_bytes) else { return };

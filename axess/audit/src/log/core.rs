@@ -8,13 +8,16 @@ use super::{
     segment,
     state::State,
 };
-use crate::chain::{AuditKeys, LogId};
+use crate::chain::{AuditKeys, CHECKPOINTS_FILE, Heads, LogId};
 use axess_clock::Clock;
 use axess_rng::SecureRng;
 use chrono::{DateTime, Utc};
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// A log that is open.
@@ -161,6 +164,38 @@ impl Core {
 }
 
 impl AuditLog {
+    /// Tells whether a folder holds a log: a segment of it at least.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system refuses.
+    pub fn is_at(path: &Path) -> Result<bool, LogError> {
+        Folder::has_segments(path)
+    }
+
+    /// Begins a log in a folder where there is none, without its keys; does nothing where there is one.
+    ///
+    /// Whoever makes the keys only afterwards knows, from then on, that there was a log where there are keys.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Damaged`], or what the operating system refuses.
+    pub fn begin(
+        path: &Path,
+        clock: &(impl Clock + ?Sized),
+        rng: &(impl SecureRng + ?Sized),
+    ) -> Result<(), LogError> {
+        let folder = Folder::open(path)?;
+        let _locked = folder.lock()?;
+        folder.clear()?;
+        let id = folder.identify(segment::log_of(&folder)?, clock.now(), rng)?;
+        let is_new = folder.segments()?.is_empty() && !folder.join(CHECKPOINTS_FILE).exists();
+        if is_new {
+            segment::Segment::create(&folder, 1, &Heads::new(id).begin_segment(1), &[])?;
+        }
+        Ok(())
+    }
+
     /// Forces to the disk what was acknowledged and is not there yet: nothing under [`FsyncPolicy::Always`].
     pub(crate) fn sync_acknowledged(&self) -> Result<(), LogError> {
         let core = &self.0.core;

@@ -21,7 +21,7 @@ const MARK_BYTES: usize = 63;
 const MARK_ATTEMPTS: usize = 1_000;
 /// How many times, and how long apart, it is looked whether the lock is free: others hold it for a flush or two.
 const LOCK_WAITS: [(usize, Duration); 3] =
-    [(200, Duration::from_micros(100)), (200, Duration::from_millis(1)), (1_000, Duration::from_millis(20))];
+    [(200, Duration::from_micros(100)), (200, Duration::from_millis(1)), (490, Duration::from_millis(20))];
 const VERSION: u32 = 1;
 /// What is put in place, beside the segments, without its extension.
 const OURS: [&str; 2] = ["log", "heads"];
@@ -79,7 +79,7 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Waits until no other handle, here or in another process, holds the lock; about 20 seconds.
+    /// Waits until no other handle, here or in another process, holds the lock; about 10 seconds.
     pub(super) fn lock(&self) -> Result<Locked<'_>, LogError> {
         let mut waits = LOCK_WAITS.into_iter().flat_map(|(count, wait)| std::iter::repeat_n(wait, count));
         loop {
@@ -117,18 +117,23 @@ impl Folder {
 
     /// Returns the numbers of the segments, ascending.
     pub(super) fn segments(&self) -> Result<Vec<u64>, LogError> {
-        let mut numbers: Vec<u64> = self
-            .files()?
-            .iter()
-            .filter_map(|name| segment_number(name.strip_suffix(SEGMENT_SUFFIX)?))
-            .collect();
+        let mut numbers: Vec<u64> = files(&self.path)?.iter().filter_map(|name| number_of(name)).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
 
+    /// Tells whether there are segments in a folder, which need not be there.
+    pub(super) fn has_segments(path: &Path) -> Result<bool, LogError> {
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(LogError::io("look at", path)(error)),
+            Ok(_) => Ok(files(path)?.iter().any(|name| number_of(name).is_some())),
+        }
+    }
+
     /// Removes what a crash left of files that were to be put in place. The lock must be held.
     pub(super) fn clear(&self) -> Result<(), LogError> {
-        for name in self.files()? {
+        for name in files(&self.path)? {
             let Some(stem) = name.strip_suffix(disk::BESIDE).and_then(|stem| stem.strip_suffix('.')) else {
                 continue;
             };
@@ -138,15 +143,6 @@ impl Folder {
             }
         }
         Ok(())
-    }
-
-    fn files(&self) -> Result<Vec<String>, LogError> {
-        let failed = |error| LogError::io("list", &self.path)(error);
-        let mut names = Vec::new();
-        for item in fs::read_dir(&self.path).map_err(failed)? {
-            names.extend(item.map_err(failed)?.file_name().into_string());
-        }
-        Ok(names)
     }
 
     /// Returns the log's id; makes one for a new log. The lock must be held.
@@ -213,6 +209,20 @@ impl Folder {
         }
         Ok(None)
     }
+}
+
+fn files(folder: &Path) -> Result<Vec<String>, LogError> {
+    let failed = |error| LogError::io("list", folder)(error);
+    let mut names = Vec::new();
+    for item in fs::read_dir(folder).map_err(failed)? {
+        names.extend(item.map_err(failed)?.file_name().into_string());
+    }
+    Ok(names)
+}
+
+/// Returns the number of the segment that a file's name is of.
+fn number_of(name: &str) -> Option<u64> {
+    segment_number(name.strip_suffix(SEGMENT_SUFFIX)?)
 }
 
 fn segment_number(digits: &str) -> Option<u64> {

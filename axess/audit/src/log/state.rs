@@ -1,7 +1,7 @@
 //! Where the log stands, and how a handle learns what others appended.
 
 use super::{
-    LogError,
+    CheckpointEvery, LogError, MAX_BATCH_ENTRIES,
     book::Book,
     cache::Saved,
     core::Core,
@@ -11,8 +11,8 @@ use super::{
     recent::Recent,
     segment::{self, ScanEnd, Segment},
 };
-use crate::chain::{AuditKeys, Entry, Heads, Link, chain_name, genesis};
-use std::{os::unix::fs::MetadataExt, path::Path};
+use crate::chain::{AuditKeys, CHECKPOINTS_FILE, Entry, Heads, Link, chain_name, genesis};
+use std::{io::ErrorKind, os::unix::fs::MetadataExt, path::Path};
 
 /// How many bytes a handle reads of what others appended before it looks for kept heads.
 const LEAP_BYTES: u64 = 1024 * 1024;
@@ -170,11 +170,16 @@ impl Core {
     pub(super) fn load(&self, known: Option<&Heads>) -> Result<State, LogError> {
         let numbers = self.folder.segments()?;
         let saved = Saved::read(&self.folder, self.id, &self.keys);
+        let had_checkpoints = saved.as_ref().is_some_and(Saved::has_checkpoints);
+        if had_checkpoints || numbers.last().is_some_and(|last| *last > 1) {
+            self.check_book_there()?;
+        }
         let mut book = self.open_book()?;
         if let Some(saved) = &saved {
             saved.restore(&mut book);
         }
         book.catch_up()?;
+        saved.as_ref().map_or(Ok(()), |saved| saved.check_kept(&book))?;
         let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) else {
             let kept = saved.as_ref().map(|saved| &saved.heads);
             if book.whole.is_some() || known.or(kept).is_some_and(|heads| heads.entries() > 0) {
@@ -220,6 +225,32 @@ impl Core {
 
     fn open_book(&self) -> Result<Book, LogError> {
         Book::open(&self.folder, self.id, self.keys.signing.public_key())
+    }
+
+    /// Fails when the file of checkpoints is gone, before one is made in its place.
+    fn check_book_there(&self) -> Result<(), LogError> {
+        let path = self.folder.join(CHECKPOINTS_FILE);
+        match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(LogError::damaged(&path, "it is not there, and checkpoints were signed"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails when a log has no checkpoints that must have had some.
+    ///
+    /// A segment ends with one; and of the first segment only so much comes before one is signed.
+    fn check_attested(&self, state: &State) -> Result<(), LogError> {
+        let most = self.config.checkpoint_every.entries.max(CheckpointEvery::default().entries);
+        let most = most.saturating_add(MAX_BATCH_ENTRIES as u64);
+        let entries = state.heads.entries();
+        if state.book.whole.is_none() && (state.segment.number > 1 || entries > most) {
+            let what =
+                format!("it holds no checkpoint, and the log has {entries} entries: they were removed");
+            return Err(state.book.damaged(what));
+        }
+        Ok(())
     }
 
     fn sync_names(&self) -> Result<(), LogError> {
@@ -310,6 +341,7 @@ impl Core {
         }
         if state.unchecked {
             state.book.check(&state.heads)?;
+            self.check_attested(state)?;
             state.unchecked = false;
         }
         if known != (state.segment.number, state.bytes) || state.synced == 0 {

@@ -1,9 +1,9 @@
 use crate::fixture::{self, Place, cents, entry, ids, read_all};
 use axess_audit::{
     chain::{AuditKeys, CheckpointReason},
-    log::{AuditLogConfig, CheckpointEvery, FsyncPolicy, LogError, LogPosition},
+    log::{AuditLog, AuditLogConfig, CheckpointEvery, FsyncPolicy, LogError, LogPosition},
 };
-use axess_rng::MockRng;
+use axess_rng::{MockRng, SystemRng};
 use chrono::TimeDelta;
 use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
@@ -194,6 +194,25 @@ fn opening_reads_only_what_came_after_the_last_checkpoint() {
     log.append(vec![entry(None, 1)]).unwrap();
     log.close().unwrap();
     assert!(!place.verify().is_whole());
+}
+
+#[test]
+fn a_log_can_be_begun_before_its_keys_are_there() {
+    let place = Place::new();
+    assert!(!AuditLog::is_at(&place.path).unwrap());
+    for _ in 0..2 {
+        AuditLog::begin(&place.path, &place.clock, &SystemRng).unwrap();
+        assert!(AuditLog::is_at(&place.path).unwrap());
+    }
+    let log = place.open();
+    log.append(vec![entry(None, 1)]).unwrap();
+    AuditLog::begin(&place.path, &place.clock, &SystemRng).unwrap();
+    log.close().unwrap();
+    place.assert_whole();
+    // Where it was removed and its checkpoints were not, none is begun over them.
+    fs::remove_file(place.segment(1)).unwrap();
+    AuditLog::begin(&place.path, &place.clock, &SystemRng).unwrap();
+    assert!(!AuditLog::is_at(&place.path).unwrap());
 }
 
 #[test]

@@ -158,6 +158,85 @@ fn checkpoints_that_are_cut_or_deleted_while_the_log_is_open_are_missed() {
 }
 
 #[test]
+fn checkpoints_that_were_cut_or_deleted_while_the_log_was_closed_are_missed() {
+    let place = Place::new();
+    for n in 0..3 {
+        let log = place.open();
+        log.append(vec![entry(Some(1), n)]).unwrap();
+        log.close().unwrap();
+    }
+    let all = lines(&place);
+    for keep in [None, Some(0), Some(2), Some(all.len() - 1)] {
+        let place = place.copy();
+        let path = place.file("checkpoints.jsonl");
+        match keep {
+            Some(count) => {
+                let text: String = all[..count].iter().map(|line| format!("{line}\n")).collect();
+                fs::write(&path, text).unwrap();
+            }
+            None => fs::remove_file(&path).unwrap(),
+        }
+        for _ in 0..2 {
+            assert_damaged(place.try_open());
+        }
+        assert_eq!(path.exists(), keep.is_some(), "nothing was changed");
+    }
+    drop(place.open());
+}
+
+#[test]
+fn checkpoints_that_are_gone_with_the_heads_are_missed_where_there_must_have_been_some() {
+    let config = |place: &Place| AuditLogConfig { segment_bytes: 2_000, ..place.config() };
+    let place = Place::new();
+    let log = place.open_with(config(&place));
+    (0..10).for_each(|n| drop(log.append(vec![entry(None, n)]).unwrap()));
+    forget(log);
+    assert!(place.segment(2).exists());
+    for cut in [false, true] {
+        let place = place.copy();
+        fs::remove_file(place.file("heads")).unwrap();
+        match cut {
+            true => fs::write(place.file("checkpoints.jsonl"), "").unwrap(),
+            false => fs::remove_file(place.file("checkpoints.jsonl")).unwrap(),
+        }
+        for _ in 0..2 {
+            assert_damaged(place.try_open_with(config(&place)));
+        }
+    }
+    // In one segment: by the number of entries.
+    let place = Place::new();
+    let log = place.open();
+    let batch = || (0..10_000).map(|n| entry(None, n)).collect();
+    (0..2).for_each(|_| drop(log.append(batch()).unwrap()));
+    forget(log);
+    let usual = || AuditLogConfig::new(&place.path);
+    forget(place.copy().open_with(usual()));
+    let log = place.open();
+    log.append(vec![entry(None, 0)]).unwrap();
+    forget(log);
+    assert!(!place.segment(2).exists());
+    assert_damaged(place.try_open_with(usual()));
+}
+
+#[test]
+fn a_log_that_was_killed_before_its_first_checkpoint_opens() {
+    let place = Place::new();
+    let log = place.open();
+    (0..5).for_each(|n| drop(log.append(vec![entry(None, n)]).unwrap()));
+    forget(log);
+    for is_there in [true, false] {
+        let place = place.copy();
+        if !is_there {
+            fs::remove_file(place.file("checkpoints.jsonl")).unwrap();
+        }
+        let log = place.open_with(AuditLogConfig::new(&place.path));
+        assert_eq!(cents(&read_all(&log)).len(), 5);
+        log.close().unwrap();
+        place.assert_whole();
+    }
+}
+
+#[test]
 fn a_link_in_the_place_of_a_file_to_come_is_not_followed() {
     let place = Place::new();
     let log = place.open();

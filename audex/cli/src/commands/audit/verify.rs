@@ -1,6 +1,8 @@
 //! The proof that the log is as it was written.
 
-use super::folder;
+mod records;
+
+use super::{folder, lines};
 use crate::{
     commands::Invocation,
     config::Paths,
@@ -70,8 +72,16 @@ pub(super) fn run(invocation: &Invocation, args: &VerifyArgs) -> Outcome {
         None => return nothing(invocation),
     };
     let gone = |error: &VerifyError| matches!(error, VerifyError::NoLog { .. }) || !log.exists();
+    // What the records say is read before the log: an event is there before a credential is.
+    let records = match is_configured(invocation, args, &log) {
+        true => records::in_folder(&paths.data)?,
+        false => Vec::new(),
+    };
     match verify_folder(&log, &options) {
-        Ok(report) => told(invocation, &log, &report),
+        Ok(mut report) => {
+            report.findings.extend(records::without_events(&log, &records)?);
+            told(invocation, &log, &report)
+        }
         Err(error) if gone(&error) => {
             // The keys are made with the log; where they are and it is not, somebody removed it.
             let failure = Failure::new(Exit::Tampered, format!("{} holds no log", log.display()));
@@ -79,6 +89,15 @@ pub(super) fn run(invocation: &Invocation, args: &VerifyArgs) -> Outcome {
         }
         Err(error) => Err(Failure::of(Exit::LocalState, &error)),
     }
+}
+
+/// Tells whether a log is the one that the session records go with.
+fn is_configured(invocation: &Invocation, args: &VerifyArgs, log: &Path) -> bool {
+    let same = |configured: PathBuf| match (configured.canonicalize(), log.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => configured == log,
+    };
+    args.log.is_none() || folder(invocation).is_ok_and(same)
 }
 
 /// Returns what is trusted; none where there are no keys.
@@ -115,9 +134,12 @@ fn options(args: &VerifyArgs, paths: &Paths) -> Result<Option<VerifyOptions>, Fa
     Ok(Some(options))
 }
 
+/// Tells whether there are entries. A log without any is there before its keys are.
 fn has_log(folder: &Path) -> bool {
-    folder.join("log.json").exists()
-        || super::lines::segments(folder).is_ok_and(|segments| !segments.is_empty())
+    let has_entry = |path: &PathBuf| {
+        lines::Forward::open(path).and_then(|mut lines| lines.next()).map_or(true, |line| line.is_some())
+    };
+    lines::segments(folder).map_or(true, |segments| segments.iter().any(has_entry))
 }
 
 fn nothing(invocation: &Invocation) -> Outcome {

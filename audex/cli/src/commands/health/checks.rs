@@ -1,18 +1,22 @@
 //! The checks, in the order they are told.
 
-use super::{Check, State};
+use super::{Check, State, trail};
 use crate::{
-    commands::{Invocation, audit, run::SessionArgs},
+    commands::{Invocation, run::SessionArgs},
     compose,
     config::{Config, Paths, Settings},
+    exit::{Exit, Failure, with_causes},
+    key_store::KeyStore,
+    private_folder::{FolderPlaces, leftover},
 };
 use audex_core::session::{EntryPoint, SessionFolder};
-use axess_audit::chain::Entry;
-use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::{
+    sys::statvfs::{FsFlags, statvfs},
+    unistd::{AccessFlags, access},
+};
 use std::{
     fs,
     io::ErrorKind,
-    ops::ControlFlow,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -22,9 +26,6 @@ const MIN_ROOM: u64 = 16 << 20;
 
 /// With less room than this, in bytes, a warning is given.
 const LOW_ROOM: u64 = 256 << 20;
-
-/// How many entries of the audit log are looked at, from its end.
-const LOOKED_AT: usize = 100;
 
 /// How many session records are looked at, the newest first.
 const RECORDS: usize = 100;
@@ -42,8 +43,10 @@ pub(super) fn all(invocation: &Invocation, online: bool) -> Vec<Check> {
     let log = settings.audit.folder(&paths);
     found.extend(folders(invocation.surroundings.uid, &paths, &log));
     found.push(room(&paths.data));
-    found.push(trail(&log, &paths));
+    found.push(trail::check(&log, &paths, &settings));
+    found.extend(issuer(invocation, &settings, &paths));
     found.push(sessions(invocation, &paths));
+    found.extend(private(&paths));
     if online {
         found.push(provider(invocation, &settings));
     }
@@ -83,20 +86,30 @@ fn folders(uid: u32, paths: &Paths, log: &Path) -> Vec<Check> {
 
 fn folder(uid: u32, path: &PathBuf) -> Option<Check> {
     let shown = path.display();
+    let is_secret = path.ends_with("keys") || path.ends_with("issuer");
     let wrong = |message: String| Some(Check::new("folders", State::Wrong, message));
-    match fs::symlink_metadata(path) {
+    // Of a link, what it points at counts.
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() => {
+            wrong(format!("{shown} is a link to nothing"))
+                .map(|check| check.with_help("put back what it points at, or remove the link"))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => wrong(format!("{shown} cannot be looked at: {error}")),
-        Ok(found) if !found.is_dir() && !path.is_dir() => wrong(format!("{shown} is not a folder")),
+        Ok(found) if !found.is_dir() => wrong(format!("{shown} is not a folder")),
         Ok(found) if found.uid() != uid && found.uid() != 0 => {
             wrong(format!("{shown} belongs to user {}", found.uid()))
         }
-        Ok(found) if found.is_dir() && found.mode() & 0o022 != 0 => {
+        Ok(found) if found.mode() & 0o022 != 0 => {
             wrong(format!("{shown} can be written by others (mode {:03o})", found.mode() & 0o777))
                 .map(|check| check.with_help(format!("run: chmod 700 {shown}")))
         }
-        Ok(found) if found.is_dir() && found.mode() & 0o055 != 0 && path.ends_with("keys") => {
+        Ok(found) if found.mode() & 0o055 != 0 && is_secret => {
             wrong(format!("{shown} can be entered by others (mode {:03o})", found.mode() & 0o777))
+                .map(|check| check.with_help(format!("run: chmod 700 {shown}")))
+        }
+        Ok(_) if access(path, AccessFlags::W_OK | AccessFlags::X_OK).is_err() => {
+            wrong(format!("{shown} cannot be written by us"))
                 .map(|check| check.with_help(format!("run: chmod 700 {shown}")))
         }
         Ok(_) => None,
@@ -130,46 +143,43 @@ fn room(data: &Path) -> Check {
     Check::new("disk", state, format!("{} MiB are free", free >> 20))
 }
 
-/// Checks that the newest entries are entries, and each follows on the one before.
-fn trail(log: &Path, paths: &Paths) -> Check {
-    let (mut seen, mut broken, mut below) = (0_usize, None, None);
-    let walked = audit::walk_back(log, |line| {
-        seen += 1;
-        match Entry::parse(line) {
-            Ok(entry) => {
-                let follows =
-                    below.is_none_or(|(scope, prev)| scope != entry.scope() || prev == entry.link().hash);
-                if !follows {
-                    broken = Some(format!("the entry after {} does not follow on it", entry.seq()));
-                }
-                below = Some((entry.scope(), entry.prev()));
-            }
-            Err(error) => broken = Some(format!("a line near the end is no entry: {error}")),
-        }
-        if broken.is_some() || seen >= LOOKED_AT { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    let has_keys = paths.keys().join("checkpoint.pub").exists();
-    match (walked, broken) {
-        (Err(error), _) => {
-            Check::new("audit", State::Wrong, format!("{} cannot be read: {error}", log.display()))
-        }
-        (Ok(()), Some(broken)) => {
-            Check::new("audit", State::Wrong, broken).with_help("run: tryaudex audit verify")
-        }
-        (Ok(()), None) if seen == 0 && has_keys && !log.join("log.json").exists() => {
-            let message = format!("{} holds no log, and its keys are there", log.display());
-            Check::new("audit", State::Wrong, message).with_help("run: tryaudex audit verify")
-        }
-        (Ok(()), None) if seen > 0 && !has_keys => Check::new(
-            "audit",
-            State::Wrong,
-            format!("the log's keys in {} are gone", paths.keys().display()),
-        ),
-        (Ok(()), None) if seen == 0 => Check::new("audit", State::Good, "nothing was recorded yet"),
-        (Ok(()), None) => {
-            Check::new("audit", State::Good, format!("the newest {seen} entries are as they were written"))
-        }
+/// Checks that no session that is over left its folder: it may hold a credential.
+fn private(paths: &Paths) -> Option<Check> {
+    let places = FolderPlaces::new(paths.runtime.clone(), paths.data.clone());
+    let left = match leftover(&places) {
+        Ok(left) => left,
+        Err(error) => return Some(Check::new("leftovers", State::Wrong, with_causes(&error))),
+    };
+    let first = left.first()?.path().display();
+    let message = format!("{} folders of sessions that are over may hold credentials: {first}", left.len());
+    let check = Check::new("leftovers", State::Wrong, message);
+    Some(check.with_help("the next run removes them, and so does: tryaudex clean"))
+}
+
+/// Opens the local issuer as a run does, where there is one, and makes none.
+fn issuer(invocation: &Invocation, settings: &Settings, paths: &Paths) -> Option<Check> {
+    let has = |name: &str| fs::symlink_metadata(paths.issuer().join(name)).is_ok();
+    let mut settings = settings.clone();
+    match (has("keys.keyring"), has("keys.json")) {
+        (false, false) => return None,
+        // Keys in files are not moved for a look.
+        (false, true) => settings.key_store = KeyStore::File,
+        (true, _) => {}
     }
+    let opened = compose::local(invocation, &settings).and_then(|provider| {
+        crate::commands::runtime()?.block_on(provider.jwks()).map_err(|error| {
+            let failure = Failure::of(Exit::LocalState, &error);
+            error.hints.into_iter().fold(failure, Failure::with_help)
+        })
+    });
+    let folder = paths.issuer();
+    Some(match opened {
+        Ok(_) => Check::new("issuer", State::Good, format!("the keys in {} can be used", folder.display())),
+        Err(failure) => Check::failed("issuer", failure).with_help(format!(
+            "keys that are lost cannot be had again: move {} away, and the next run makes new ones",
+            folder.display()
+        )),
+    })
 }
 
 /// Checks for records that cannot be read, and for sessions whose process is gone.
@@ -227,7 +237,7 @@ fn provider(invocation: &Invocation, settings: &Settings) -> Check {
             health.notes.into_iter().fold(Check::new("provider", state, message), Check::with_help)
         }
         Err(error) => {
-            let message = format!("{name}: {}", crate::exit::with_causes(&error));
+            let message = format!("{name}: {}", with_causes(&error));
             error.hints.into_iter().fold(Check::new("provider", State::Wrong, message), Check::with_help)
         }
     }

@@ -138,8 +138,9 @@ impl From<ConfigError> for Failure {
                 failure.with_help("run `tryaudex init` to make one, or leave --config out")
             }
             ConfigError::Exposed { mend, .. } => failure.with_help(mend),
-            ConfigError::Dangling { link, .. } => failure
-                .with_help(format!("put back what {} points at, or remove the link", link.display())),
+            ConfigError::Dangling { link, .. } => {
+                failure.with_help(format!("put back what {} points at, or remove the link", link.display()))
+            }
             ConfigError::Faults { path, .. } => {
                 failure.with_help(format!("edit {}, then run `tryaudex config check`", path.display()))
             }

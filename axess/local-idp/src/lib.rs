@@ -50,9 +50,9 @@ pub use jwk::{JwkSet, KeyUse, PublicJwk, PublicKey};
 pub use key_ring::{KeyInfo, KeyRingError, KeyState, MAX_KEYS, Rotation};
 #[cfg(unix)]
 pub use key_store::{FileKeyStoreError, FileLocalIdpKeyStore};
+pub use key_store::{KeyRingBytes, LocalIdpKeyStore, MemoryLocalIdpKeyStore};
 #[cfg(all(unix, feature = "keyring"))]
 pub use key_store::{KeyringKeyStoreError, KeyringLocalIdpKeyStore};
-pub use key_store::{KeyRingBytes, LocalIdpKeyStore, MemoryLocalIdpKeyStore};
 pub use listener::{IssuanceEvent, IssuanceListener};
 pub use mint::{MAX_TOKEN_BYTES, MintError, MintedToken};
 pub use revocation::{MemoryRevocationStore, RevocationStore, SharedRevocationStore};

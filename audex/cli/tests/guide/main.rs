@@ -41,7 +41,11 @@ fn script(commands: &str) -> String {
     for line in commands.lines().filter(|line| !line.trim().is_empty()) {
         let (command, comment) = line.split_once("   # ").unwrap_or((line, "0:"));
         let code = comment.split(':').next().and_then(|code| code.parse::<u8>().ok()).unwrap_or(0);
-        let _ = writeln!(script, "{command}\nrc=$?; [ $rc = {code} ] || {{ echo \"ended with $rc: {}\" >&2; exit 99; }}", command.replace(['"', '$', '`', '\\'], " "));
+        let _ = writeln!(
+            script,
+            "{command}\nrc=$?; [ $rc = {code} ] || {{ echo \"ended with $rc: {}\" >&2; exit 99; }}",
+            command.replace(['"', '$', '`', '\\'], " ")
+        );
     }
     script
 }
@@ -87,7 +91,10 @@ fn the_commands_of_the_readme() {
 #[test]
 fn the_commands_of_the_guide() {
     let Some(clients) = AwsAccount::clients() else {
-        return skip("audex-cli the_commands_of_the_guide", "the AWS CLI is missing (cargo xtask peers install)");
+        return skip(
+            "audex-cli the_commands_of_the_guide",
+            "the AWS CLI is missing (cargo xtask peers install)",
+        );
     };
     let server = match Server::start(Kind::MiniStack) {
         Ok(server) => server,
@@ -132,6 +139,9 @@ fn every_command_is_in_the_guide() {
     let commands: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(commands.len() >= 16, "{commands:?}");
     for command in commands.into_iter().filter(|command| *command != "help") {
-        assert!(GUIDE.contains(&format!("tryaudex {command}")), "the guide does not mention `tryaudex {command}`");
+        assert!(
+            GUIDE.contains(&format!("tryaudex {command}")),
+            "the guide does not mention `tryaudex {command}`"
+        );
     }
 }

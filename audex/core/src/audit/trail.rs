@@ -134,7 +134,9 @@ impl LogTrail {
         }
     }
 
-    /// Opens the log in `folder` with keys that somebody else keeps. It must be there: see [`prepare`](Self::prepare).
+    /// Opens the log in `folder` with keys that somebody else keeps.
+    ///
+    /// It must be there: see [`prepare`](Self::prepare).
     ///
     /// # Errors
     ///

@@ -20,8 +20,8 @@ const MARK_BYTES: usize = 63;
 /// How often a mark is read that is being written.
 const MARK_ATTEMPTS: usize = 1_000;
 /// How many times, and how long apart, it is looked whether the lock is free: others hold it for a flush or two.
-const LOCK_WAITS: [(usize, Duration); 3] =
-    [(200, Duration::from_micros(100)), (200, Duration::from_millis(1)), (490, Duration::from_millis(20))];
+const LOCK_WAITS: [(usize, Duration); 2] =
+    [(2_000, Duration::from_micros(50)), (15_000, Duration::from_micros(600))];
 const VERSION: u32 = 1;
 /// What is put in place, beside the segments, without its extension.
 const OURS: [&str; 2] = ["log", "heads"];

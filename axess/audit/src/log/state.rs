@@ -1,7 +1,7 @@
 //! Where the log stands, and how a handle learns what others appended.
 
 use super::{
-    CheckpointEvery, LogError, MAX_BATCH_ENTRIES,
+    LogError,
     book::Book,
     cache::Saved,
     core::Core,
@@ -170,8 +170,7 @@ impl Core {
     pub(super) fn load(&self, known: Option<&Heads>) -> Result<State, LogError> {
         let numbers = self.folder.segments()?;
         let saved = Saved::read(&self.folder, self.id, &self.keys);
-        let had_checkpoints = saved.as_ref().is_some_and(Saved::has_checkpoints);
-        if had_checkpoints || numbers.last().is_some_and(|last| *last > 1) {
+        if saved.as_ref().is_some_and(Saved::has_checkpoints) {
             self.check_book_there()?;
         }
         let mut book = self.open_book()?;
@@ -236,21 +235,6 @@ impl Core {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Fails when a log has no checkpoints that must have had some.
-    ///
-    /// A segment ends with one; and of the first segment only so much comes before one is signed.
-    fn check_attested(&self, state: &State) -> Result<(), LogError> {
-        let most = self.config.checkpoint_every.entries.max(CheckpointEvery::default().entries);
-        let most = most.saturating_add(MAX_BATCH_ENTRIES as u64);
-        let entries = state.heads.entries();
-        if state.book.whole.is_none() && (state.segment.number > 1 || entries > most) {
-            let what =
-                format!("it holds no checkpoint, and the log has {entries} entries: they were removed");
-            return Err(state.book.damaged(what));
-        }
-        Ok(())
     }
 
     fn sync_names(&self) -> Result<(), LogError> {
@@ -341,7 +325,6 @@ impl Core {
         }
         if state.unchecked {
             state.book.check(&state.heads)?;
-            self.check_attested(state)?;
             state.unchecked = false;
         }
         if known != (state.segment.number, state.bytes) || state.synced == 0 {

@@ -185,40 +185,6 @@ fn checkpoints_that_were_cut_or_deleted_while_the_log_was_closed_are_missed() {
 }
 
 #[test]
-fn checkpoints_that_are_gone_with_the_heads_are_missed_where_there_must_have_been_some() {
-    let config = |place: &Place| AuditLogConfig { segment_bytes: 2_000, ..place.config() };
-    let place = Place::new();
-    let log = place.open_with(config(&place));
-    (0..10).for_each(|n| drop(log.append(vec![entry(None, n)]).unwrap()));
-    forget(log);
-    assert!(place.segment(2).exists());
-    for cut in [false, true] {
-        let place = place.copy();
-        fs::remove_file(place.file("heads")).unwrap();
-        match cut {
-            true => fs::write(place.file("checkpoints.jsonl"), "").unwrap(),
-            false => fs::remove_file(place.file("checkpoints.jsonl")).unwrap(),
-        }
-        for _ in 0..2 {
-            assert_damaged(place.try_open_with(config(&place)));
-        }
-    }
-    // In one segment: by the number of entries.
-    let place = Place::new();
-    let log = place.open();
-    let batch = || (0..10_000).map(|n| entry(None, n)).collect();
-    (0..2).for_each(|_| drop(log.append(batch()).unwrap()));
-    forget(log);
-    let usual = || AuditLogConfig::new(&place.path);
-    forget(place.copy().open_with(usual()));
-    let log = place.open();
-    log.append(vec![entry(None, 0)]).unwrap();
-    forget(log);
-    assert!(!place.segment(2).exists());
-    assert_damaged(place.try_open_with(usual()));
-}
-
-#[test]
 fn a_log_that_was_killed_before_its_first_checkpoint_opens() {
     let place = Place::new();
     let log = place.open();

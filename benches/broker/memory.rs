@@ -12,7 +12,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
     pub(crate) what: String,
-    /// How many processes there were at once, without the command.
+    /// How many processes there were most of the time, without the command.
     pub(crate) processes: usize,
     /// The most that those of one moment had had by then, in KiB, together.
     pub(crate) peak: u64,
@@ -41,10 +41,10 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Memory>, Fault> {
 /// Looks at a program and all that it starts, until it ends.
 fn watch(what: String, mut command: Command) -> Result<Memory, Fault> {
     let mut child = command.spawn()?;
-    let (mut processes, mut peak) = (0, 0);
+    let (mut counts, mut peak) = (Vec::new(), 0);
     let status = loop {
         let now: Vec<u64> = tree(child.id()).into_iter().filter_map(peak_of).collect();
-        processes = now.len().max(processes);
+        counts.push(now.len());
         peak = now.iter().sum::<u64>().max(peak);
         if let Some(status) = child.try_wait()? {
             break status;
@@ -54,6 +54,9 @@ fn watch(what: String, mut command: Command) -> Result<Memory, Fault> {
     if !status.success() {
         return Err(format!("{what} failed ({status})").into());
     }
+    // For a moment, the command is a copy of the program that starts it.
+    counts.sort_unstable();
+    let processes = counts.get(counts.len() / 2).copied().unwrap_or_default();
     Ok(Memory { what, processes, peak })
 }
 

@@ -3,7 +3,7 @@
 //! 1. [`IssueRequest`] says what somebody asks for; every way in builds the same one.
 //! 2. [`Issuer`] decides (narrow, rules, approval, rate), records the intent, has a [`CredentialProvider`] mint, checks what
 //!    came back, and hands over a [`Lease`].
-//! 3. [`SessionFolder`] keeps one record for each session; [`Trail`] keeps the evidence.
+//! 3. [`session::SessionFolder`] keeps one record for each session; [`audit::Trail`] keeps the evidence.
 //!
 //! The machines are pure: [`lease`], [`approval`], [`budget`] and [`rate`] take the time and return what must happen.
 //!

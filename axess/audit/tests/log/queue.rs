@@ -7,6 +7,14 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap()
 }
 
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let until = std::time::Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(std::time::Instant::now() < until, "{what}: not within a minute");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn entries_of_many_tasks_are_written_together() {
     let place = Place::new();
@@ -80,19 +88,20 @@ fn a_runtime_that_goes_away_loses_nothing_that_was_queued() {
     let log = place.open();
     let lock = File::open(place.file("lock")).unwrap();
     lock.lock().unwrap();
+    // The writer takes one entry and waits for the lock with it: the others stay in the queue.
+    let first = pin!(log.record(entry(None, 99)));
+    assert!(first.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    wait_until("the writer has the first entry", || log.waiting() == 0);
     let runtime = runtime();
     for n in 0..50 {
         let log = log.clone();
         runtime.spawn(async move { log.record(entry(None, n)).await });
     }
-    while log.waiting() < 40 {
-        std::thread::yield_now();
-    }
+    wait_until("all are queued", || log.waiting() == 50);
     runtime.shutdown_background();
     lock.unlock().unwrap();
     log.close().unwrap();
-    let found = cents(&read_all(&log));
-    assert!(found.len() >= 40, "{found:?}");
+    assert_eq!(read_all(&log).len(), 51);
     place.assert_whole();
     assert_eq!(place.verify().unattested(), 0);
 }
@@ -144,9 +153,7 @@ fn dropping_the_last_handle_signs_the_last_checkpoint() {
         drop(log);
     });
     let log = place.open();
-    while place.verify().unattested() > 0 {
-        std::thread::yield_now();
-    }
+    wait_until("the checkpoint is signed", || place.verify().unattested() == 0);
     forget(log);
     place.assert_whole();
 }

@@ -1,5 +1,5 @@
 use crate::{
-    aws, inbox, mailbox,
+    aws, collector, inbox, mailbox, prometheus,
     recipe::{self, Recipe},
 };
 
@@ -9,7 +9,7 @@ use crate::{
 /// use axess_peers::Kind;
 ///
 /// assert_eq!(Kind::RedisCluster.variable(), "AXESS_TEST_REDIS_CLUSTER");
-/// assert_eq!(Kind::ALL.len(), 11);
+/// assert_eq!(Kind::ALL.len(), 14);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -40,11 +40,19 @@ pub enum Kind {
     /// Moto, which plays AWS too, with the same account. It refuses keys it does not know and has a Cost Explorer, but
     /// looks at the actions of policies only: session policies, resources and conditions count for nothing.
     Moto,
+    /// OpenBao, which speaks Vault's API, with the root token `root`, the policy `app` and an audit log in a file. A durable
+    /// one keeps its data by Raft, any other in memory.
+    OpenBao,
+    /// Prometheus, which scrapes each second what it is told of: [`crate::Prometheus`].
+    Prometheus,
+    /// Rotel, a collector of telemetry: OTLP/HTTP on the port of the URL, OTLP/gRPC on another. What it received is in a
+    /// [`crate::Collector`].
+    Otlp,
 }
 
 impl Kind {
     /// Lists every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Postgres,
         Self::MariaDb,
         Self::Redis,
@@ -56,6 +64,9 @@ impl Kind {
         Self::S3,
         Self::MiniStack,
         Self::Moto,
+        Self::OpenBao,
+        Self::Prometheus,
+        Self::Otlp,
     ];
 
     /// Returns the name for messages.
@@ -72,6 +83,9 @@ impl Kind {
             Self::S3 => "S3 server",
             Self::MiniStack => "MiniStack",
             Self::Moto => "Moto",
+            Self::OpenBao => "OpenBao",
+            Self::Prometheus => "Prometheus",
+            Self::Otlp => "OTLP collector",
         }
     }
 
@@ -89,6 +103,9 @@ impl Kind {
             Self::S3 => "AXESS_TEST_S3",
             Self::MiniStack => "AXESS_TEST_MINISTACK",
             Self::Moto => "AXESS_TEST_MOTO",
+            Self::OpenBao => "AXESS_TEST_OPENBAO",
+            Self::Prometheus => "AXESS_TEST_PROMETHEUS",
+            Self::Otlp => "AXESS_TEST_OTLP",
         }
     }
 
@@ -103,6 +120,8 @@ impl Kind {
         match self {
             Self::Smtp => Some(mailbox::SHARED),
             Self::Syslog => Some(inbox::SHARED),
+            Self::Prometheus => Some(prometheus::SHARED),
+            Self::Otlp => Some(collector::SHARED),
             _ => None,
         }
     }
@@ -131,6 +150,7 @@ impl Kind {
             Self::Smtp => ("smtp://mail:mailpass@", ""),
             Self::Syslog => ("syslog://", ""),
             Self::S3 => ("http://admin:adminpass@", ""),
+            Self::OpenBao | Self::Prometheus | Self::Otlp => ("http://", ""),
             Self::MiniStack | Self::Moto => {
                 let (id, secret) = aws::BROKER;
                 return format!("http://{id}:{secret}@127.0.0.1:{port}");
@@ -152,6 +172,9 @@ impl Kind {
             Self::S3 => &recipe::S3,
             Self::MiniStack => &recipe::MINISTACK,
             Self::Moto => &recipe::MOTO,
+            Self::OpenBao => &recipe::OPENBAO,
+            Self::Prometheus => &recipe::PROMETHEUS,
+            Self::Otlp => &recipe::OTLP,
         }
     }
 }

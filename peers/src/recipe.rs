@@ -3,7 +3,10 @@
 mod aws;
 mod certificate;
 mod mariadb;
+mod openbao;
+mod otlp;
 mod postgres;
+mod prometheus;
 pub(crate) mod redis;
 mod s3;
 mod smtp;
@@ -11,7 +14,10 @@ mod syslog;
 
 pub(crate) use aws::{MINISTACK, MOTO};
 pub(crate) use mariadb::MARIADB;
+pub(crate) use openbao::OPENBAO;
+pub(crate) use otlp::OTLP;
 pub(crate) use postgres::POSTGRES;
+pub(crate) use prometheus::PROMETHEUS;
 pub(crate) use redis::{REDIS, REDIS_CLUSTER, VALKEY, VALKEY_CLUSTER};
 pub(crate) use s3::S3;
 pub(crate) use smtp::SMTP;

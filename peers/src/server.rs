@@ -5,7 +5,7 @@ use std::{
 };
 
 use crate::{
-    AwsAccount, Kind, Mailbox, Process, Recorded, SyslogInbox,
+    AwsAccount, Collector, Kind, Mailbox, Process, Prometheus, Recorded, SyslogInbox,
     place::Place,
     process::{self, wait_until},
     recipe::{Settings, redis},
@@ -150,6 +150,18 @@ impl Server {
     pub fn syslog_inbox(&self) -> Option<SyslogInbox> {
         let node = self.nodes.first().filter(|_| self.kind == Kind::Syslog)?;
         Some(SyslogInbox::in_folder(node.place.folder()))
+    }
+
+    /// Returns what a Prometheus is told by.
+    pub fn prometheus(&self) -> Option<Prometheus> {
+        let node = self.nodes.first().filter(|_| self.kind == Kind::Prometheus)?;
+        Some(Prometheus::in_folder(node.place.folder()))
+    }
+
+    /// Returns what a collector of telemetry received.
+    pub fn collector(&self) -> Option<Collector> {
+        let node = self.nodes.first().filter(|_| self.kind == Kind::Otlp)?;
+        Some(Collector::in_folder(node.place.folder()))
     }
 
     /// Kills every process of the server in the middle of what it does (SIGKILL).
@@ -304,8 +316,10 @@ impl Node {
             return Ok(());
         };
         let killed = process.kill();
-        // A zombie is not running, so this does not block; if it is neither, the message below is better than waiting.
-        let _ = child.try_wait();
+        if killed.is_ok() {
+            // A zombie is not running, but its last thread, which holds its sockets, may go a moment later.
+            let _ = wait_until(|| !matches!(child.try_wait(), Ok(None)));
+        }
         killed
     }
 

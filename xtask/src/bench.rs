@@ -1,10 +1,10 @@
-//! `cargo xtask bench`: what a request, a stored session, a decision, a record of them and a brokered command cost.
+//! `cargo xtask bench`: what a request, a stored session, a decision, a record of them, a brokered command and the team server cost.
 
 use std::{path::PathBuf, process::Command};
 
 use crate::{Outcome, process, workspace::Workspace};
 
-const USAGE: &str = "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable] | authz [--rounds N] | audit [--rounds N] | broker [--rounds N]]";
+const USAGE: &str = "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable] | authz [--rounds N] | audit [--rounds N] | broker [--rounds N] | server [--rounds N]]";
 
 /// The stores we are compared with, in a workspace of their own.
 const PEER: &str = "axess-bench-peer-stores";
@@ -17,12 +17,14 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             .and_then(|()| stores(&workspace, &[]))
             .and_then(|()| authz(&workspace, &[]))
             .and_then(|()| audit(&workspace, &[]))
-            .and_then(|()| broker(&workspace, &[])),
+            .and_then(|()| broker(&workspace, &[]))
+            .and_then(|()| server(&workspace, &[])),
         Some((name, rest)) if name == "request" => request(&workspace, rest),
         Some((name, rest)) if name == "stores" => stores(&workspace, rest),
         Some((name, rest)) if name == "authz" => authz(&workspace, rest),
         Some((name, rest)) if name == "audit" => audit(&workspace, rest),
         Some((name, rest)) if name == "broker" => broker(&workspace, rest),
+        Some((name, rest)) if name == "server" => server(&workspace, rest),
         Some((name, _)) => Err(format!("there is no benchmark `{name}`\n{USAGE}")),
     }?;
     println!("results: {}", results(&workspace).display());
@@ -65,6 +67,13 @@ fn audit(workspace: &Workspace, args: &[String]) -> Outcome {
     let folder = results(workspace).display().to_string();
     std::fs::create_dir_all(&folder).map_err(|error| format!("{folder}: {error}"))?;
     program(workspace, "audit", &["--folder", &folder], args)
+}
+
+/// Measures on the disk of the build folder.
+fn server(workspace: &Workspace, args: &[String]) -> Outcome {
+    let folder = results(workspace).display().to_string();
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{folder}: {error}"))?;
+    program(workspace, "server", &["--folder", &folder], args)
 }
 
 /// Measures the program as it would be shipped.
@@ -113,7 +122,7 @@ mod tests {
     fn an_unknown_benchmark_names_the_known_ones() {
         let message = run(&["sores".to_owned()]).unwrap_err();
         assert!(
-            ["`sores`", "request", "stores", "authz", "audit", "broker"]
+            ["`sores`", "request", "stores", "authz", "audit", "broker", "server"]
                 .iter()
                 .all(|text| message.contains(text)),
             "{message}"

@@ -55,7 +55,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "[request [CASE...] | stores [BACKEND...] [--durable] | authz | audit | broker] [--rounds N]",
+        usage: "[request [CASE...] | stores [BACKEND...] [--durable] | authz | audit | broker | server] [--rounds N]",
         about: "measure requests and stored sessions",
         run: bench::run,
     },

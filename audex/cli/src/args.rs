@@ -2,10 +2,25 @@
 
 use crate::{
     commands::{
-        audit::AuditArgs, chain::ChainArgs, clean::CleanArgs, completions::CompletionsArgs,
-        config::ConfigArgs, estimate::EstimateArgs, export::ExportArgs, health::HealthArgs, init::InitArgs,
-        issuer::IssuerArgs, man::ManArgs, policy::PolicyArgs, profiles::ProfilesArgs, revoke::RevokeArgs,
-        run::RunArgs, sessions::SessionsArgs,
+        approve::{ApproveArgs, DenyArgs},
+        audit::AuditArgs,
+        chain::ChainArgs,
+        clean::CleanArgs,
+        completions::CompletionsArgs,
+        config::ConfigArgs,
+        estimate::EstimateArgs,
+        export::ExportArgs,
+        health::HealthArgs,
+        init::InitArgs,
+        issuer::IssuerArgs,
+        login::{LoginArgs, LogoutArgs},
+        man::ManArgs,
+        policy::PolicyArgs,
+        profiles::ProfilesArgs,
+        revoke::RevokeArgs,
+        run::RunArgs,
+        server::ServerArgs,
+        sessions::SessionsArgs,
     },
     config::Settings,
     exit::{Exit, Failure},
@@ -120,6 +135,16 @@ pub enum Command {
     Init(InitArgs),
     /// Serve what services need to verify the local issuer's tokens
     Issuer(IssuerArgs),
+    /// Run the team server: requests, approvals, credentials and evidence over HTTP
+    Server(ServerArgs),
+    /// Log in to a team server
+    Login(LoginArgs),
+    /// Log out of a team server
+    Logout(LogoutArgs),
+    /// Agree to what somebody else asked a team server for, or list what waits
+    Approve(ApproveArgs),
+    /// Refuse what somebody else asked a team server for
+    Deny(DenyArgs),
     /// Print a script that completes commands in a shell
     Completions(CompletionsArgs),
     /// Print the manual, or write all its pages

@@ -1,5 +1,6 @@
 //! The commands, one file each, and what starts them.
 
+pub mod approve;
 mod aside;
 pub mod audit;
 pub mod chain;
@@ -12,11 +13,14 @@ pub mod export;
 pub mod health;
 pub mod init;
 pub mod issuer;
+pub mod login;
 pub mod man;
 pub mod policy;
 pub mod profiles;
 pub mod revoke;
 pub mod run;
+pub mod served;
+pub mod server;
 pub mod sessions;
 mod time;
 
@@ -156,6 +160,11 @@ fn dispatch(invocation: &Invocation, command: Command) -> Outcome {
         Command::Config(args) => config::run(invocation, &args),
         Command::Init(args) => init::run(invocation, &args),
         Command::Issuer(args) => issuer::run(invocation, &args),
+        Command::Server(args) => server::run(invocation, &args),
+        Command::Login(args) => login::run(invocation, &args),
+        Command::Logout(args) => login::out(invocation, &args),
+        Command::Approve(args) => approve::run(invocation, &args),
+        Command::Deny(args) => approve::deny(invocation, &args),
         Command::Completions(args) => completions::run(invocation, &args),
         Command::Man(args) => man::run(invocation, &args),
     }

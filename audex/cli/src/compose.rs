@@ -6,13 +6,14 @@ use crate::{
     exit::{Exit, Failure},
     key_store::{self, KeyStore},
     private_folder::{FolderPlaces, leftover},
+    remote::{Logins, Served},
     strays,
 };
 use audex_core::{
     CredentialProvider, IssueError, IssueRules, Issuer, RateLedger, Reconciled,
     audit::{LogTrail, Trail, TrailError},
     reconcile,
-    session::{SessionFolder, SessionId, SessionStoreError},
+    session::{LocalSessions, SessionFolder, SessionId, SessionStoreError},
 };
 use audex_policy::Provider;
 use audex_providers::{
@@ -21,13 +22,13 @@ use audex_providers::{
     local::{LocalProvider, LocalProviderConfig},
 };
 use axess_audit::log::LogError;
-use std::{ffi::OsString, sync::Arc};
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 /// What a command that issues has.
 ///
 /// ```
 /// fn records(broker: &audex_cli::compose::Broker) -> &std::path::Path {
-///     broker.issuer.sessions.path()
+///     broker.issuer.store.folder.path()
 /// }
 /// ```
 #[derive(Debug)]
@@ -56,7 +57,25 @@ impl Broker {
     ) -> Result<Self, Failure> {
         let settings = &config.settings;
         let providers = wanted.iter().map(|&wanted| provider(invocation, settings, args, wanted));
-        let providers = providers.collect::<Result<Vec<_>, _>>()?;
+        let logins = Logins::new(settings.key_store, &invocation.paths()?.data);
+        // A session that a team server began is ended there.
+        let providers = providers.map(|own| Ok(Arc::new(Served::new(own?, logins.clone())) as _));
+        let providers = providers.collect::<Result<Vec<_>, Failure>>()?;
+        Self::with(invocation, config, providers, rules(settings))
+    }
+
+    /// Opens it with these who mint, and these rules.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn with(
+        invocation: &Invocation,
+        config: &Config,
+        providers: Vec<Arc<dyn CredentialProvider>>,
+        rules: IssueRules,
+    ) -> Result<Self, Failure> {
+        let settings = &config.settings;
         let paths = invocation.paths()?;
         for folder in [&paths.data, &paths.keys()] {
             refuse_shared(folder, invocation.surroundings.uid)?;
@@ -70,11 +89,13 @@ impl Broker {
             invocation.output.warn(format_args!("session {} cannot be closed: {error}", id.short()));
         }
         let issuer = Issuer {
-            rules: rules(settings),
+            rules,
             providers,
-            trail: Arc::clone(&trail) as Arc<dyn Trail>,
-            ledger: RateLedger::new(&paths.data),
-            sessions,
+            store: LocalSessions {
+                folder: sessions,
+                ledger: RateLedger::new(&paths.data),
+                trail: Arc::clone(&trail) as Arc<dyn Trail>,
+            },
             clock: Arc::clone(&invocation.clock),
             rng: Arc::clone(&invocation.rng),
         };
@@ -145,12 +166,17 @@ pub fn provider(
 ///
 /// [`Exit::Config`].
 pub fn local(invocation: &Invocation, settings: &Settings) -> Result<LocalProvider, Failure> {
-    let mut config = LocalProviderConfig::new(invocation.paths()?.issuer());
+    Ok(local_in(invocation, settings, invocation.paths()?.issuer()))
+}
+
+/// Returns the local issuer as it is configured, with its keys in this folder.
+pub(crate) fn local_in(invocation: &Invocation, settings: &Settings, folder: PathBuf) -> LocalProvider {
+    let mut config = LocalProviderConfig::new(folder);
     config.issuer.clone_from(&settings.local.issuer);
     config.audience.clone_from(&settings.local.audience);
     config.verifiers_introspect = settings.local.verifiers_introspect;
     let provider = LocalProvider::new(config, Arc::clone(&invocation.clock), Arc::clone(&invocation.rng));
-    Ok(settings.key_store.provide(invocation, provider))
+    settings.key_store.provide(invocation, provider)
 }
 
 /// Returns AWS as it is configured.
@@ -187,8 +213,10 @@ pub fn of_issue(error: &IssueError) -> Failure {
     let failure = |exit: Exit| Failure::of(exit, error);
     match error {
         IssueError::Denied(denial) => with_help(failure(Exit::Denied), denial.instead()),
-        IssueError::ApprovalNeeded(_) | IssueError::OtherApproval => failure(Exit::ApprovalNeeded)
-            .with_help("approvals are given on a team server; without one, ask for what is not sensitive"),
+        IssueError::ApprovalNeeded(_) | IssueError::OtherApproval | IssueError::ApprovalUsed => {
+            failure(Exit::ApprovalNeeded)
+                .with_help("approvals are given on a team server; without one, ask for what is not sensitive")
+        }
         IssueError::Limited(limited) => match limited.retry_after {
             Some(after) => {
                 failure(Exit::RateLimited).with_help(format!("ask again in {} s", after.num_seconds()))
@@ -200,7 +228,7 @@ pub fn of_issue(error: &IssueError) -> Failure {
         IssueError::Mismatch(_) => failure(Exit::Provider).with_help("nothing was handed over"),
         IssueError::Trail(error) => of_trail(error),
         IssueError::Sessions(error) => of_sessions(error),
-        IssueError::Ledger(_) => failure(Exit::LocalState),
+        IssueError::Ledger(_) | IssueError::Store(_) => failure(Exit::LocalState),
         IssueError::Over(_) => failure(Exit::DeadlinePassed),
     }
 }

@@ -8,6 +8,7 @@ mod file;
 mod nearest;
 mod overlay;
 mod read;
+mod server;
 mod settings;
 mod show;
 mod surroundings;
@@ -17,6 +18,7 @@ pub use file::{MAX_CONFIG_BYTES, refuse_shared};
 pub(crate) use nearest::nearest;
 pub use overlay::Variable;
 pub(crate) use overlay::output_format;
+pub use server::ServerConfig;
 pub use settings::{
     AuditSettings, AwsSettings, BudgetSettings, LocalSettings, PolicySettings, ProfileDefaults, Settings,
 };

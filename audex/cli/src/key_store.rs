@@ -1,4 +1,6 @@
-//! Where the keys of the audit log and of the local issuer are kept.
+//! Where the keys of the audit log and of the local issuer are kept, and what logins gave.
+
+mod secret;
 
 use crate::{commands::Invocation, compose::of_trail, config::Paths, config::Settings, exit::Failure};
 use audex_core::audit::LogTrail;
@@ -149,6 +151,7 @@ impl FromStr for KeyStore {
                               cargo build -p audex-cli --features keyring)"
                     .to_owned())
             }
+            "vault" => Err("keys in a Vault are not built in yet (write file or keyring)".to_owned()),
             _ => Err("file or keyring is needed".to_owned()),
         }
     }

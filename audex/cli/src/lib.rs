@@ -15,5 +15,6 @@ pub mod keeper;
 pub mod key_store;
 pub mod output;
 pub mod private_folder;
+pub mod remote;
 pub mod session;
 mod strays;

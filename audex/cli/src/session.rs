@@ -18,7 +18,7 @@ use crate::{
 };
 use audex_core::{
     IssueRequest, Lease, reconcile_one,
-    session::{Ending, SessionRecord, SessionStatus},
+    session::{Ending, SessionId, SessionRecord, SessionStatus},
 };
 use delivered::Delivered;
 use std::{ffi::OsString, sync::Arc, time::Duration};
@@ -45,11 +45,14 @@ pub struct Finished {
 ///
 /// ```
 /// use audex_cli::session::SessionCommand;
-/// let command = SessionCommand { words: vec!["true".into()], check_budget_every: std::time::Duration::from_secs(300) };
+/// let check_budget_every = std::time::Duration::from_secs(300);
+/// let command = SessionCommand { session_id: None, words: vec!["true".into()], check_budget_every };
 /// assert_eq!(command.words.len(), 1);
 /// ```
 #[derive(Debug, Clone)]
 pub struct SessionCommand {
+    /// The session, where a team server began it; else it gets an id of its own.
+    pub session_id: Option<SessionId>,
     /// The program and its arguments.
     pub words: Vec<OsString>,
     /// How often the provider's accounting is asked, where there is a budget.
@@ -68,11 +71,12 @@ pub async fn run_command(
     request: &IssueRequest,
     command: SessionCommand,
 ) -> Result<Finished, Failure> {
+    let session_id = command.session_id.unwrap_or_else(|| SessionId::generate(&*invocation.rng));
     let lease = tokio::select! {
-        lease = broker.issuer.issue(request, None) => lease.map_err(|error| of_issue(&error))?,
+        lease = broker.issuer.issue_as(session_id, request, None) => lease.map_err(|error| of_issue(&error))?,
         signal = signals.interruption() => return interrupted(broker, invocation, signal),
     };
-    if let Some(reason) = broker.issuer.sessions.asked_to_end(lease.session_id()) {
+    if let Some(reason) = broker.issuer.store.folder.asked_to_end(lease.session_id()) {
         let ending = Ending { reason: Some(reason), ..Ending::default() };
         let ended = broker.issuer.end(lease, SessionStatus::Revoked, ending).await;
         let record = ended.map_err(|error| of_issue(&error))?;
@@ -109,13 +113,18 @@ pub(crate) fn interrupted(
     invocation: &Invocation,
     signal: Result<i32, KeeperError>,
 ) -> Result<Finished, Failure> {
-    for id in broker.issuer.sessions.live().unwrap_or_default() {
+    for id in broker.issuer.store.folder.live().unwrap_or_default() {
         // What others hold is theirs; ours was let go of when the issue was dropped.
-        let _ = reconcile_one(&broker.issuer.sessions, &*broker.trail, id, invocation.now());
+        let _ = reconcile_one(&broker.issuer.store.folder, &*broker.trail, id, invocation.now());
     }
+    Ok(Finished { record: None, code: given_up(invocation, signal)?, is_interrupted: true })
+}
+
+/// Returns the code to leave with after the user gave up.
+pub(crate) fn given_up(invocation: &Invocation, signal: Result<i32, KeeperError>) -> Result<u8, Failure> {
     let signal = signal.map_err(|error| Failure::of(Exit::LocalState, &error))?;
     invocation.output.note("interrupted before the command began");
-    Ok(Finished { record: None, code: u8::try_from(128 + signal).unwrap_or(u8::MAX), is_interrupted: true })
+    Ok(u8::try_from(128 + signal).unwrap_or(u8::MAX))
 }
 
 /// Says what was granted, and until when.

@@ -68,6 +68,9 @@ pub struct Vote {
     pub comment: String,
     /// When.
     pub at: DateTime<Utc>,
+    /// What the approver signed: a JWS over the request's digest, the decision and the comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// Where an approval stands.
@@ -87,6 +90,8 @@ pub enum ApprovalState {
     Denied,
     /// It was used.
     Consumed,
+    /// Whoever asked took it back.
+    Withdrawn,
 }
 
 /// One request's approval.
@@ -100,7 +105,7 @@ pub enum ApprovalState {
 /// let now = DateTime::UNIX_EPOCH;
 /// let mut approval = Approval::new([7; 32], "alice", 1, vec!["security".into()], now + TimeDelta::hours(1));
 /// let vote = |who: &str| Vote {
-///     approver: who.into(), role: "security".into(), approve: true, comment: "agreed".into(), at: now,
+///     approver: who.into(), role: "security".into(), approve: true, comment: "agreed".into(), at: now, signature: None,
 /// };
 /// assert!(approval.vote(vote("alice")).is_err());
 /// approval.vote(vote("bob"))?;
@@ -200,6 +205,31 @@ impl Approval {
         self.state
     }
 
+    /// Returns the digest of the request it is about.
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// Returns who asked.
+    pub fn requester(&self) -> &str {
+        &self.requester
+    }
+
+    /// Returns how many have to agree.
+    pub const fn required(&self) -> u8 {
+        self.required
+    }
+
+    /// Returns in which roles.
+    pub fn roles(&self) -> &[String] {
+        &self.roles
+    }
+
+    /// Returns when its time is over.
+    pub const fn expires_at(&self) -> DateTime<Utc> {
+        self.expires_at
+    }
+
     /// Returns the votes in the order they came.
     pub fn votes(&self) -> &[Vote] {
         &self.votes
@@ -249,6 +279,22 @@ impl Approval {
         Ok(self.state)
     }
 
+    /// Takes it back, as whoever asked may until it is decided or used.
+    ///
+    /// # Errors
+    ///
+    /// [`ApprovalFault::Decided`] or [`ApprovalFault::Expired`].
+    pub fn withdraw(&mut self, now: DateTime<Utc>) -> Result<(), ApprovalFault> {
+        if !matches!(self.state, ApprovalState::Pending | ApprovalState::Approved) {
+            return Err(ApprovalFault::Decided);
+        }
+        if self.is_expired(now) {
+            return Err(ApprovalFault::Expired);
+        }
+        self.state = ApprovalState::Withdrawn;
+        Ok(())
+    }
+
     /// Uses it, once, for the request it is about.
     ///
     /// # Errors
@@ -259,7 +305,9 @@ impl Approval {
             return Err(ApprovalFault::OtherRequest);
         }
         match self.state {
-            ApprovalState::Pending | ApprovalState::Denied => return Err(ApprovalFault::NotApproved),
+            ApprovalState::Pending | ApprovalState::Denied | ApprovalState::Withdrawn => {
+                return Err(ApprovalFault::NotApproved);
+            }
             ApprovalState::Consumed => return Err(ApprovalFault::Decided),
             ApprovalState::Approved => {}
         }
@@ -285,71 +333,4 @@ impl Approved {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use chrono::TimeDelta;
-
-    fn approval(required: u8) -> Approval {
-        let roles = vec!["security".to_owned(), "compliance".to_owned()];
-        Approval::new([1; 32], "alice", required, roles, DateTime::UNIX_EPOCH + TimeDelta::hours(1))
-    }
-
-    fn vote(approver: &str, role: &str, approve: bool) -> Vote {
-        Vote {
-            approver: approver.to_owned(),
-            role: role.to_owned(),
-            approve,
-            comment: "because".to_owned(),
-            at: DateTime::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn two_have_to_be_in_different_roles() {
-        let mut approval = approval(2);
-        assert_eq!(approval.vote(vote("bob", "security", true)), Ok(ApprovalState::Pending));
-        assert_eq!(approval.vote(vote("carol", "security", true)), Err(ApprovalFault::SameRole));
-        assert_eq!(approval.vote(vote("bob", "compliance", true)), Err(ApprovalFault::Again));
-        assert_eq!(approval.consume([1; 32], DateTime::UNIX_EPOCH), Err(ApprovalFault::NotApproved));
-        assert_eq!(approval.vote(vote("carol", "compliance", true)), Ok(ApprovalState::Approved));
-        assert_eq!(approval.vote(vote("dave", "compliance", false)), Err(ApprovalFault::Decided));
-    }
-
-    #[test]
-    fn one_refusal_decides() {
-        let mut approval = approval(2);
-        approval.vote(vote("bob", "security", true)).unwrap();
-        assert_eq!(approval.vote(vote("carol", "security", false)), Ok(ApprovalState::Denied));
-        assert_eq!(approval.consume([1; 32], DateTime::UNIX_EPOCH), Err(ApprovalFault::NotApproved));
-    }
-
-    #[test]
-    fn what_does_not_count_changes_nothing() {
-        let cases = [
-            (vote("alice", "security", true), ApprovalFault::Own),
-            (vote("bob", "admin", true), ApprovalFault::Role),
-            (Vote { comment: " ".to_owned(), ..vote("bob", "security", true) }, ApprovalFault::Comment),
-            (Vote { comment: "x".repeat(2_001), ..vote("bob", "security", true) }, ApprovalFault::Comment),
-            (
-                Vote { at: DateTime::UNIX_EPOCH + TimeDelta::hours(1), ..vote("bob", "security", true) },
-                ApprovalFault::Expired,
-            ),
-        ];
-        for (vote, fault) in cases {
-            let mut one = approval(1);
-            assert_eq!(one.vote(vote), Err(fault));
-            assert_eq!(one, approval(1));
-        }
-    }
-
-    #[test]
-    fn an_approval_is_for_one_request_and_one_time() {
-        let mut approval = approval(1);
-        approval.vote(vote("bob", "security", true)).unwrap();
-        assert_eq!(approval.consume([2; 32], DateTime::UNIX_EPOCH), Err(ApprovalFault::OtherRequest));
-        let late = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
-        assert_eq!(approval.consume([1; 32], late), Err(ApprovalFault::Expired));
-        assert!(approval.consume([1; 32], DateTime::UNIX_EPOCH).unwrap().is_for(&[1; 32]));
-        assert_eq!(approval.consume([1; 32], DateTime::UNIX_EPOCH), Err(ApprovalFault::Decided));
-    }
-}
+mod tests;

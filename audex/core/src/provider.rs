@@ -31,6 +31,13 @@ pub trait CredentialProvider: Send + Sync + fmt::Debug {
     /// The caller checks the answer against the order.
     fn mint<'a>(&'a self, order: &'a MintOrder) -> ProviderFuture<'a, Minted>;
 
+    /// Tells whether [`mint`](Self::mint) tells nobody.
+    ///
+    /// What it returns is then known to its caller alone, and is nothing until it is handed over.
+    fn mints_offline(&self) -> bool {
+        false
+    }
+
     /// Ends what was minted for a session as far as the provider can.
     fn revoke<'a>(&'a self, order: &'a RevokeOrder) -> ProviderFuture<'a, Revocation>;
 

@@ -3,8 +3,7 @@
 use crate::{
     audit::{BrokerEvent, Trail, TrailError},
     session::{
-        Ending, EntryPoint, SessionFolder, SessionGuard, SessionId, SessionRecord, SessionStatus,
-        SessionStoreError,
+        Ending, SessionFolder, SessionGuard, SessionId, SessionRecord, SessionStatus, SessionStoreError,
     },
 };
 use chrono::{DateTime, Utc};
@@ -142,7 +141,7 @@ fn verdict(
     if now >= record.deadline {
         return because(SessionStatus::Expired, "the deadline passed".to_owned());
     }
-    if record.entry_point == EntryPoint::Export && !record.credentials.is_empty() {
+    if record.entry_point.is_detached() && !record.credentials.is_empty() {
         return None;
     }
     let reason = if record.credentials.is_empty() {

@@ -30,6 +30,16 @@ pub enum Requester {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         groups: Vec<String>,
     },
+    /// A job or a service, with a token of an issuer that the team server trusts.
+    Workload {
+        /// The issuer.
+        issuer: String,
+        /// Whom the issuer vouches for.
+        subject: String,
+        /// The groups the server's configuration gives it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        groups: Vec<String>,
+    },
 }
 
 impl Requester {
@@ -38,14 +48,22 @@ impl Requester {
         match self {
             Self::LocalUser { uid, .. } => format!("uid:{uid}"),
             Self::Principal { email, .. } => email.clone(),
+            // No e-mail address has a `#`, so the two kinds of names never meet.
+            Self::Workload { issuer, subject, .. } => format!("{issuer}#{subject}"),
         }
     }
 
     /// Tells whether a rule that names an identity or a group is about this one; `*` is about everybody.
     pub fn is_named_by(&self, rule: &str) -> bool {
-        rule == "*"
-            || rule == self.identity()
-            || matches!(self, Self::Principal { groups, .. } if groups.iter().any(|group| group == rule))
+        rule == "*" || rule == self.identity() || self.groups().iter().any(|group| group == rule)
+    }
+
+    /// Returns the groups that somebody vouched for.
+    pub fn groups(&self) -> &[String] {
+        match self {
+            Self::LocalUser { .. } => &[],
+            Self::Principal { groups, .. } | Self::Workload { groups, .. } => groups,
+        }
     }
 }
 
@@ -55,6 +73,7 @@ impl fmt::Display for Requester {
             Self::LocalUser { uid, name: Some(name) } => write!(f, "uid:{uid} ({name})"),
             Self::LocalUser { uid, name: None } => write!(f, "uid:{uid}"),
             Self::Principal { email, .. } => f.write_str(email),
+            Self::Workload { .. } => f.write_str(&self.identity()),
         }
     }
 }

@@ -2,10 +2,14 @@
 
 mod folder;
 mod id;
+mod local;
 mod record;
 mod status;
+mod store;
 
 pub use folder::{SessionFolder, SessionGuard, SessionStoreError, Unreadable};
 pub use id::{ParseSessionIdError, SessionId};
+pub use local::LocalSessions;
 pub use record::{CredentialRecord, Delivery, Ending, EntryPoint, SCHEMA_VERSION, SessionRecord};
 pub use status::SessionStatus;
+pub use store::{Beginning, Change, SessionStore};

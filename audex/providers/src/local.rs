@@ -216,6 +216,11 @@ impl CredentialProvider for LocalProvider {
         shape::shape(&self.config, grant, target, sources)
     }
 
+    /// It signs with a key of its own.
+    fn mints_offline(&self) -> bool {
+        true
+    }
+
     fn mint<'a>(&'a self, order: &'a MintOrder) -> ProviderFuture<'a, Minted> {
         Box::pin(mint::mint(self, order))
     }

@@ -76,7 +76,7 @@ pub mod middleware {
     pub mod ratelimit {
         pub use axess_http::{
             Admission, BucketKey, BucketStore, KeyExtractor, KeyExtractorFn, MemoryBuckets, RateLimitConfig,
-            RateLimitConfigBuilder, RateLimitLayer, RateLimitRejection,
+            RateLimitConfigBuilder, RateLimitLayer, RateLimitRejection, RateQuota,
         };
     }
     pub use ratelimit::*;
@@ -85,8 +85,8 @@ pub mod middleware {
 /// Guards: who may reach a handler.
 pub mod guard {
     pub use axess_http::{
-        Authenticated, AuthnInfo, AuthnRejection, Fresh, Guard, GuardLayer, GuardRejection, GuardedRoute,
-        GuardedRouter, Partial, PartialInfo, RouteManifest,
+        Accepted, Authenticated, Authenticator, AuthenticatorLayer, AuthnInfo, AuthnRejection, Fresh, Guard,
+        GuardLayer, GuardRejection, GuardedRoute, GuardedRouter, Partial, PartialInfo, RouteManifest,
     };
 }
 

@@ -4,7 +4,8 @@
 //!
 //! 1. `GET`, `HEAD`, `OPTIONS` and `TRACE` are allowed: they must not change anything. A `GET` that opens a WebSocket is not
 //!    one of them, because the connection it opens can.
-//! 2. An exempt path is allowed ([`CsrfConfig::exempt_path`]).
+//! 2. An exempt path is allowed ([`CsrfConfig::exempt_path`]), and so is a program's request with a bearer token, where that
+//!    is asked for ([`CsrfConfig::exempt_bearer`]).
 //! 3. `Sec-Fetch-Site` is sent (every browser since 2023): `same-origin` and `none` are allowed; `same-site` and
 //!    `cross-site` only from a listed origin; anything else, or two of them, is refused.
 //! 4. `Origin` is sent: it must be a listed origin or, when none is listed, `https` with the host and port the request was

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod http {
+    mod accepted;
     mod at_rest;
     #[cfg(feature = "authz")]
     mod audited;

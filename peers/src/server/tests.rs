@@ -315,3 +315,4 @@ fn a_server_ends_with_the_process_that_started_it() {
 mod aws;
 mod s3;
 mod syslog;
+mod watchers;

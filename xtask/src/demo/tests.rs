@@ -19,7 +19,7 @@ fn a_tour_asks_only_its_own_example() {
 #[test]
 fn the_ports_are_apart() {
     let ports: Vec<u16> = EXAMPLES.iter().map(|example| example.port).collect();
-    assert_eq!(ports, [3000, 3001, 7425, 3004]);
+    assert_eq!(ports, [3000, 3001, 7425, 3004, 8080]);
 }
 
 #[test]

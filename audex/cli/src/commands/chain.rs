@@ -116,17 +116,18 @@ pub(super) fn run(invocation: &Invocation, args: ChainArgs) -> Outcome {
     wanted.sort_unstable();
     wanted.dedup();
     let broker = Broker::open(invocation, &config, &args.session, &wanted)?;
+    let runtime = super::runtime()?;
     for step in &checked {
-        broker.issuer.check(&step.request).map_err(|error| named(of_issue(&error), &step.name))?;
+        let checked = runtime.block_on(broker.issuer.check(&step.request));
+        checked.map_err(|error| named(of_issue(&error), &step.name))?;
     }
     let every = config.settings.budget.check_every;
-    let runtime = super::runtime()?;
     let (mut code, mut rows) = (SUCCESS, Vec::new());
     let count = checked.len();
     let (mut failure, mut is_over) = (None, false);
     for (index, step) in checked.into_iter().enumerate() {
         invocation.output.note(format_args!("step {} of {count}: {}", index + 1, step.name));
-        let command = SessionCommand { words: step.words, check_budget_every: every };
+        let command = SessionCommand { session_id: None, words: step.words, check_budget_every: every };
         let finished = Aside::during(&invocation.output, || {
             runtime.block_on(run_command(invocation, &broker, &signals, &step.request, command))
         });

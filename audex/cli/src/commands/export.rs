@@ -3,6 +3,7 @@
 use super::{
     Invocation, dry_run,
     run::{SessionArgs, close},
+    served::{Place, ServedArgs, ServedAsk},
 };
 use crate::{
     args::RequestArgs,
@@ -11,11 +12,12 @@ use crate::{
     deliver::{env, process},
     exit::{Exit, Failure, Outcome, SUCCESS},
     keeper::Signals,
+    remote::Remote,
     session::interrupted,
 };
 use audex_core::{
     Credential, IssueRequest,
-    session::{Delivery, Ending, EntryPoint, SessionStatus},
+    session::{Delivery, Ending, EntryPoint, SessionId, SessionStatus},
 };
 use clap::Args;
 use std::{
@@ -68,6 +70,9 @@ pub struct ExportArgs {
     /// The session.
     #[command(flatten)]
     pub session: SessionArgs,
+    /// Who decides.
+    #[command(flatten)]
+    pub served: ServedArgs,
     /// Form to print it in; with --output json it is json
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub form: ExportForm,
@@ -83,6 +88,11 @@ pub(super) fn run(invocation: &Invocation, args: ExportArgs) -> Outcome {
     let form = if invocation.output.is_json() { ExportForm::Json } else { args.form };
     let delivery = if form == ExportForm::Process { Delivery::Process } else { Delivery::Env };
     let (session, settings) = (&args.session, &config.settings);
+    if let Some(remote) = args.served.remote(invocation, settings)? {
+        let place = Place { entry_point: EntryPoint::Export, delivery, command: &[] };
+        let asked = ServedAsk { args: &args.served, session, asked: &args.request, place };
+        return served(invocation, &config, &asked, remote, &signals, form, args.to.as_deref());
+    }
     let request =
         session.issue_request(invocation, settings, &args.request, EntryPoint::Export, delivery, &[])?;
     if session.dry_run {
@@ -112,36 +122,60 @@ fn print(
     to: Option<&Path>,
 ) -> Outcome {
     let broker = Broker::open(invocation, config, session, &[request.request.provider()])?;
-    let printed = super::runtime()?.block_on(async {
-        let lease = tokio::select! {
-            lease = broker.issuer.issue(request, None) => lease.map_err(|error| of_issue(&error))?,
-            signal = signals.interruption() => {
-                return interrupted(&broker, invocation, signal).map(|finished| finished.code);
-            }
-        };
-        let written = written(lease.credential(), form).and_then(|text| match to {
-            None => invocation.output.bytes(&text).and_then(|()| match invocation.output.is_gone() {
-                true => Err(Failure::new(Exit::LocalState, "nobody read the credential, so it was given up")),
-                false => Ok(()),
-            }),
-            Some(path) => write_new(path, &text),
-        });
-        if let Err(failure) = written {
-            let ending = Ending { reason: Some(failure.message.clone()), ..Ending::default() };
-            broker
-                .issuer
-                .end(lease, SessionStatus::Failed, ending)
-                .await
-                .map_err(|error| of_issue(&error))?;
-            return Err(failure);
-        }
-        let record = broker.issuer.hand_over(lease).map_err(|error| of_issue(&error))?;
-        let until = record.provider_expiry().unwrap_or(record.deadline).format("%H:%M:%SZ");
-        invocation.output.note(format_args!("session {}: works until {until}", record.session_id.short()));
-        Ok(SUCCESS)
-    });
+    let id = SessionId::generate(&*invocation.rng);
+    let printed = super::runtime()?.block_on(issue(invocation, &broker, (id, request), signals, form, to));
     close(invocation, &broker);
     printed
+}
+
+/// Prints what a team server decides.
+pub(super) fn served(
+    invocation: &Invocation,
+    config: &Config,
+    asked: &ServedAsk<'_>,
+    remote: Remote,
+    signals: &Signals,
+    form: ExportForm,
+    to: Option<&Path>,
+) -> Outcome {
+    asked.through(invocation, config, remote, signals, |runtime, open| {
+        let what = (open.session_id, &open.request);
+        let printed = runtime.block_on(issue(invocation, &open.broker, what, signals, form, to));
+        close(invocation, &open.broker);
+        printed
+    })
+}
+
+async fn issue(
+    invocation: &Invocation,
+    broker: &Broker,
+    (id, request): (SessionId, &IssueRequest),
+    signals: &Signals,
+    form: ExportForm,
+    to: Option<&Path>,
+) -> Outcome {
+    let lease = tokio::select! {
+        lease = broker.issuer.issue_as(id, request, None) => lease.map_err(|error| of_issue(&error))?,
+        signal = signals.interruption() => {
+            return interrupted(broker, invocation, signal).map(|finished| finished.code);
+        }
+    };
+    let written = written(lease.credential(), form).and_then(|text| match to {
+        None => invocation.output.bytes(&text).and_then(|()| match invocation.output.is_gone() {
+            true => Err(Failure::new(Exit::LocalState, "nobody read the credential, so it was given up")),
+            false => Ok(()),
+        }),
+        Some(path) => write_new(path, &text),
+    });
+    if let Err(failure) = written {
+        let ending = Ending { reason: Some(failure.message.clone()), ..Ending::default() };
+        broker.issuer.end(lease, SessionStatus::Failed, ending).await.map_err(|error| of_issue(&error))?;
+        return Err(failure);
+    }
+    let record = broker.issuer.hand_over(lease).await.map_err(|error| of_issue(&error))?;
+    let until = record.provider_expiry().unwrap_or(record.deadline).format("%H:%M:%SZ");
+    invocation.output.note(format_args!("session {}: works until {until}", record.session_id.short()));
+    Ok(SUCCESS)
 }
 
 fn written(credential: &Credential, form: ExportForm) -> Result<Zeroizing<Vec<u8>>, Failure> {

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// The port of the default issuer.
-const PORT: u16 = 7_425;
+pub(super) const PORT: u16 = 7_425;
 
 /// How often the keys are looked after.
 const MAINTAINED: Duration = Duration::from_mins(30);

@@ -33,12 +33,14 @@ pub struct ManArgs {
 }
 
 /// Files, for the manual: where, and what.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 9] = [
     ("$XDG_CONFIG_HOME/audex/config.toml", "the configuration; refused when others can write it"),
+    ("$XDG_CONFIG_HOME/audex/server-config.toml", "the configuration of tryaudex server"),
     ("$XDG_DATA_HOME/audex/sessions/", "a JSON record for each session"),
     ("$XDG_DATA_HOME/audex/audit/", "the audit log; audit.jsonl in it is a link to the newest segment"),
     ("$XDG_DATA_HOME/audex/keys/", "the audit log's keys; checkpoint.pub may be given to others"),
     ("$XDG_DATA_HOME/audex/issuer/", "the local issuer's keys"),
+    ("$XDG_DATA_HOME/audex/servers/", "logins to team servers, and the keys that approvals are signed with"),
     ("$XDG_DATA_HOME/audex/state/", "what is counted between runs"),
     ("$XDG_RUNTIME_DIR/audex/", "the private folders of running sessions, else run/ beside the sessions"),
 ];

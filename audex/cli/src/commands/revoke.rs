@@ -130,7 +130,7 @@ async fn revoke(
 
 /// Asks whoever keeps a session to end it.
 fn ask(invocation: &Invocation, broker: &Broker, id: SessionId, reason: Option<&str>) {
-    let sessions = &broker.issuer.sessions;
+    let sessions = &broker.issuer.store.folder;
     if sessions.is_held(id)
         && let Err(error) = sessions.ask_to_end(id, reason.unwrap_or("it was revoked"))
     {
@@ -141,7 +141,7 @@ fn ask(invocation: &Invocation, broker: &Broker, id: SessionId, reason: Option<&
 /// Takes hold of a session once whoever kept it has let go.
 async fn let_go(broker: &Broker, id: SessionId) -> Result<Option<SessionGuard>, Failure> {
     for _ in 0..LOOKS.0 {
-        if let Some(guard) = broker.issuer.sessions.take(id).map_err(|error| of_sessions(&error))? {
+        if let Some(guard) = broker.issuer.store.folder.take(id).map_err(|error| of_sessions(&error))? {
             return Ok(Some(guard));
         }
         tokio::time::sleep(LOOKS.1).await;

@@ -1,12 +1,18 @@
 //! `tryaudex run`: a command, with a credential for just what it needs.
 
-use super::{Invocation, aside::Aside, dry_run, export};
+use super::{
+    Invocation,
+    aside::Aside,
+    dry_run, export,
+    served::{Place, ServedArgs, ServedAsk},
+};
 use crate::{
     args::RequestArgs,
     compose::Broker,
-    config::Settings,
+    config::{Config, Settings},
     exit::{Exit, Failure, Outcome, SUCCESS},
     keeper::Signals,
+    remote::Remote,
     session::{Finished, SessionCommand, run_command},
 };
 use audex_core::{
@@ -74,6 +80,9 @@ pub struct RunArgs {
     /// The session.
     #[command(flatten)]
     pub session: SessionArgs,
+    /// Who decides.
+    #[command(flatten)]
+    pub served: ServedArgs,
     /// How the command gets the credential: variables, a loopback server, a document on standard output, or a file
     #[arg(long, value_name = "HOW", default_value = "env", value_parser = delivery())]
     pub deliver: Delivery,
@@ -146,6 +155,9 @@ pub(super) fn run(invocation: &Invocation, args: RunArgs) -> Outcome {
     let (asked, session, settings) = (&args.request, &args.session, &config.settings);
     let is_document = args.deliver == Delivery::Process && args.command.is_empty();
     let entry_point = if is_document { EntryPoint::Export } else { EntryPoint::Run };
+    if let Some(remote) = args.served.remote(invocation, settings)? {
+        return served(invocation, &config, &args, entry_point, remote, &signals);
+    }
     let request =
         session.issue_request(invocation, settings, asked, entry_point, args.deliver, &args.command)?;
     if session.dry_run {
@@ -154,17 +166,69 @@ pub(super) fn run(invocation: &Invocation, args: RunArgs) -> Outcome {
     if is_document {
         return export::document(invocation, &config, session, &request, &signals);
     }
-    if args.command.is_empty() {
-        return Err(Failure::new(Exit::Usage, "there is no command to run")
-            .with_help("write it after --, as in tryaudex run --allow s3:GetObject -- aws s3 ls"));
-    }
+    there_is_one(&args.command)?;
     let broker = Broker::open(invocation, &config, session, &[request.request.provider()])?;
-    let command = SessionCommand { words: args.command, check_budget_every: settings.budget.check_every };
+    let command = SessionCommand {
+        session_id: None,
+        words: args.command,
+        check_budget_every: settings.budget.check_every,
+    };
     let runtime = super::runtime()?;
     let finished = Aside::during(&invocation.output, || {
         runtime.block_on(run_command(invocation, &broker, &signals, &request, command))
     });
-    close(invocation, &broker);
+    finish(invocation, &broker, finished)
+}
+
+fn there_is_one(command: &[OsString]) -> Result<(), Failure> {
+    match command {
+        [] => Err(Failure::new(Exit::Usage, "there is no command to run")
+            .with_help("write it after --, as in tryaudex run --allow s3:GetObject -- aws s3 ls")),
+        _ => Ok(()),
+    }
+}
+
+/// Runs it as a team server decides.
+fn served(
+    invocation: &Invocation,
+    config: &Config,
+    args: &RunArgs,
+    entry_point: EntryPoint,
+    remote: Remote,
+    signals: &Signals,
+) -> Outcome {
+    let place = Place { entry_point, delivery: args.deliver, command: &args.command };
+    if entry_point == EntryPoint::Run && !args.session.dry_run {
+        there_is_one(&args.command)?;
+    }
+    let asked = ServedAsk { args: &args.served, session: &args.session, asked: &args.request, place };
+    if entry_point == EntryPoint::Export {
+        return export::served(
+            invocation,
+            config,
+            &asked,
+            remote,
+            signals,
+            export::ExportForm::Process,
+            None,
+        );
+    }
+    asked.through(invocation, config, remote, signals, |runtime, open| {
+        let command = SessionCommand {
+            session_id: Some(open.session_id),
+            words: args.command.clone(),
+            check_budget_every: config.settings.budget.check_every,
+        };
+        let finished = Aside::during(&invocation.output, || {
+            runtime.block_on(run_command(invocation, &open.broker, signals, &open.request, command))
+        });
+        finish(invocation, &open.broker, finished)
+    })
+}
+
+/// Ends the trail, and says how the session ended.
+fn finish(invocation: &Invocation, broker: &Broker, finished: Result<Finished, Failure>) -> Outcome {
+    close(invocation, broker);
     let finished = finished?;
     if invocation.output.is_json() {
         report(invocation, &finished)?;

@@ -27,13 +27,24 @@ pub struct Variable {
 
 impl Variable {
     /// Lists every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         read("AUDEX_CONFIG", "the configuration file, as --config"),
         read("AUDEX_PROVIDER", "who mints, as --provider"),
         read("AUDEX_ROLE_ARN", "the AWS role to assume, as aws.role_arn"),
         read("AUDEX_REGION", "the AWS region, as aws.region"),
         read("AUDEX_TTL", "the lifetime of a session that asks for none, as default_ttl"),
+        read("AUDEX_SERVER", "the team server, as --server"),
         read("AUDEX_OUTPUT", "text or json, as --output"),
+        read("AUDEX_DATABASE_URL", "the server's database, as database.url"),
+        read(
+            "AUDEX_AUDIT_CONNECTION_STRING",
+            "the server's PostgreSQL for events, as audit.connection_string",
+        ),
+        read("AUDEX_SMTP_URL", "the server's way to send mail, as notifications.smtp"),
+        read(
+            "AUDEX_WEBHOOK_KEY",
+            "the key that the server signs webhooks with, as notifications.webhook_key",
+        ),
         read("NO_COLOR", "set to anything: no colours"),
         read("CLICOLOR_FORCE", "set to anything but 0: colours also where no terminal reads"),
         read("XDG_CONFIG_HOME", "where audex/config.toml is (~/.config)"),
@@ -80,6 +91,9 @@ pub(super) fn lay(surroundings: &Surroundings, config: &mut Config) -> Result<()
     if let Some(region) = overlay.parsed::<String>("AUDEX_REGION", "aws.region") {
         overlay.config.settings.aws.region = Some(region);
     }
+    if let Some(server) = overlay.parsed("AUDEX_SERVER", "server") {
+        overlay.config.settings.server = Some(server);
+    }
     // Read when the program started, and told with the others where those are.
     overlay.parsed::<Format>("AUDEX_OUTPUT", "output");
     let faults = overlay.faults;
@@ -123,7 +137,10 @@ pub(crate) fn output_format(surroundings: &Surroundings) -> Result<Option<Format
 }
 
 /// Reads a variable; one that is empty counts as not set.
-fn variable<T: FromStr<Err: Display>>(surroundings: &Surroundings, name: &str) -> Result<Option<T>, String> {
+pub(super) fn variable<T: FromStr<Err: Display>>(
+    surroundings: &Surroundings,
+    name: &str,
+) -> Result<Option<T>, String> {
     match surroundings.env().get(OsStr::new(name)).filter(|value| !value.is_empty()) {
         None => Ok(None),
         Some(value) => {
@@ -133,12 +150,12 @@ fn variable<T: FromStr<Err: Display>>(surroundings: &Surroundings, name: &str) -
     }
 }
 
-fn fault(name: &str, message: String) -> ConfigFault {
+pub(super) fn fault(name: &str, message: String) -> ConfigFault {
     ConfigFault { key: name.to_owned(), line: None, message, hint: None }
 }
 
 /// Returns a warning for each variable that looks like ours and is none.
-fn unknown(surroundings: &Surroundings) -> Vec<String> {
+pub(super) fn unknown(surroundings: &Surroundings) -> Vec<String> {
     let are_set = surroundings.env().iter().filter(|(_, value)| !value.is_empty());
     let names = are_set.filter_map(|(name, _)| name.to_str());
     let ours = names.filter(|name| name.starts_with("AUDEX_"));

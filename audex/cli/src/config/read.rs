@@ -27,13 +27,19 @@ pub(super) fn settings(root: Section<'_>) -> Settings {
     let (profiles, profile_defaults) = profiles(&root);
     let settings = Settings {
         provider: root.parsed("provider"),
+        server: root.parsed("server"),
         max_ttl: max_ttl.unwrap_or(none.max_ttl),
         // Who lowers the limit alone does not ask for more than it.
         default_ttl: default_ttl.unwrap_or(none.default_ttl.min(max_ttl.unwrap_or(none.max_ttl))),
         aws: aws(root.section("aws"), none.aws),
         local: local(root.section("local"), none.local),
         policy: policy(root.section("policy")),
-        approvals: approvals(root.section("approvals")),
+        approvals: {
+            let table = root.section("approvals");
+            let rules = approvals(&table);
+            table.end();
+            rules
+        },
         rates: rates(root.section("rate_limiting")),
         roles: roles(root.section("role_mapping")),
         allowed_cidrs: networks(root.section("network")),
@@ -50,7 +56,7 @@ pub(super) fn settings(root: Section<'_>) -> Settings {
     settings
 }
 
-fn aws(table: Section<'_>, none: AwsSettings) -> AwsSettings {
+pub(super) fn aws(table: Section<'_>, none: AwsSettings) -> AwsSettings {
     let arn = |key| {
         let text = table.text(key)?;
         let is_role =
@@ -76,7 +82,7 @@ fn aws(table: Section<'_>, none: AwsSettings) -> AwsSettings {
     settings
 }
 
-fn local(table: Section<'_>, none: LocalSettings) -> LocalSettings {
+pub(super) fn local(table: Section<'_>, none: LocalSettings) -> LocalSettings {
     let settings = LocalSettings {
         issuer: table.parsed("issuer").unwrap_or(none.issuer),
         audience: table.name("audience").unwrap_or(none.audience),
@@ -87,24 +93,28 @@ fn local(table: Section<'_>, none: LocalSettings) -> LocalSettings {
 }
 
 fn policy(table: Section<'_>) -> PolicySettings {
-    let boundary =
-        rules(&table, "boundary").map(|rules| Ceiling { name: "policy.boundary".to_owned(), rules });
     let settings = PolicySettings {
         deny: rules(&table, "deny").unwrap_or_default(),
-        boundary,
+        boundary: boundary(&table),
         accept_unknown_actions: table.flag("accept_unknown_actions").unwrap_or(false),
     };
     table.end();
     settings
 }
 
-fn approvals(table: Section<'_>) -> Option<ApprovalRules> {
+/// Reads what everything has to be within.
+pub(super) fn boundary(table: &Section<'_>) -> Option<Ceiling> {
+    rules(table, "boundary").map(|rules| Ceiling { name: "policy.boundary".to_owned(), rules })
+}
+
+/// Reads the rules; whoever calls ends the table, which may have more.
+pub(super) fn approvals(table: &Section<'_>) -> Option<ApprovalRules> {
     let is_enabled = table.flag("enabled").unwrap_or(false);
     let required = table.number("required_approvals", 1..=8).unwrap_or(1);
     let approvals = ApprovalRules {
         required: u8::try_from(required).unwrap_or(1),
         roles: table.names("approver_roles"),
-        sensitive: rules(&table, "sensitive_actions").unwrap_or_default(),
+        sensitive: rules(table, "sensitive_actions").unwrap_or_default(),
     };
     if is_enabled && approvals.roles.is_empty() {
         table.missing("approver_roles", "this is needed: without it nobody may approve anything");
@@ -115,11 +125,10 @@ fn approvals(table: Section<'_>) -> Option<ApprovalRules> {
         );
         table.missing("approver_roles", &message);
     }
-    table.end();
     is_enabled.then_some(approvals)
 }
 
-fn rates(table: Section<'_>) -> Vec<RateRule> {
+pub(super) fn rates(table: Section<'_>) -> Vec<RateRule> {
     let is_enabled = table.flag("enabled").unwrap_or(false);
     let mut rules = Vec::new();
     for rule in table.sections("rules") {
@@ -146,7 +155,7 @@ fn rates(table: Section<'_>) -> Vec<RateRule> {
     if is_enabled { rules } else { Vec::new() }
 }
 
-fn roles(table: Section<'_>) -> RoleMap {
+pub(super) fn roles(table: Section<'_>) -> RoleMap {
     let is_enabled = table.flag("enabled").unwrap_or(false);
     let mut mapped = Vec::new();
     for (index, rule) in table.sections("rules").into_iter().enumerate() {
@@ -185,7 +194,7 @@ fn roles(table: Section<'_>) -> RoleMap {
     RoleMap { is_enabled, rules: mapped }
 }
 
-fn networks(table: Section<'_>) -> Vec<ipnet::IpNet> {
+pub(super) fn networks(table: Section<'_>) -> Vec<ipnet::IpNet> {
     let networks = table.parsed_list("allowed_cidrs").unwrap_or_default();
     table.end();
     networks
@@ -207,7 +216,7 @@ fn audit(table: Section<'_>) -> AuditSettings {
     settings
 }
 
-fn key_store(table: Section<'_>) -> KeyStore {
+pub(super) fn key_store(table: Section<'_>) -> KeyStore {
     let store = table.parsed("store").unwrap_or_default();
     table.end();
     store
@@ -247,7 +256,7 @@ fn profiles(root: &Section<'_>) -> (Profiles, BTreeMap<String, ProfileDefaults>)
 }
 
 /// Reads rules; each fault gets the line of its rule.
-fn rules(table: &Section<'_>, key: &'static str) -> Option<Rules> {
+pub(super) fn rules(table: &Section<'_>, key: &'static str) -> Option<Rules> {
     let texts = table.list(key)?;
     let mut are_sound = true;
     for Found { key, line, value } in &texts {
@@ -263,7 +272,7 @@ fn rules(table: &Section<'_>, key: &'static str) -> Option<Rules> {
 }
 
 /// Reads an absolute path.
-fn file(table: &Section<'_>, key: &'static str) -> Option<PathBuf> {
+pub(super) fn file(table: &Section<'_>, key: &'static str) -> Option<PathBuf> {
     let text = table.text(key)?;
     let path = PathBuf::from(&text.value);
     if path.is_absolute() && text.value.len() <= 4_096 {
@@ -277,7 +286,7 @@ fn file(table: &Section<'_>, key: &'static str) -> Option<PathBuf> {
 }
 
 /// Reads the address of a server.
-fn address(table: &Section<'_>, key: &'static str) -> Option<String> {
+pub(super) fn address(table: &Section<'_>, key: &'static str) -> Option<String> {
     let text = table.text(key)?;
     let host = text.value.strip_prefix("https://").or_else(|| text.value.strip_prefix("http://"));
     let is_sound = |host: &str| {
@@ -289,7 +298,7 @@ fn address(table: &Section<'_>, key: &'static str) -> Option<String> {
     table.fault(&text.key, text.line, "an address is needed, as in https://sts.example")
 }
 
-fn span(table: &Section<'_>, key: &'static str) -> Option<Duration> {
+pub(super) fn span(table: &Section<'_>, key: &'static str) -> Option<Duration> {
     table.parsed::<Span>(key).map(|span| span.0)
 }
 

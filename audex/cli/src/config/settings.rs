@@ -3,7 +3,7 @@ use super::{
     fault::ConfigFault,
     read,
 };
-use crate::key_store::KeyStore;
+use crate::{key_store::KeyStore, remote::ServerAddress};
 use audex_core::{Ttl, approval::ApprovalRules, budget::Dollars, rate::RateRule, roles::RoleMap};
 use audex_policy::{Ceiling, Profiles, Provider, Rules};
 use axess_local_idp::IssuerUrl;
@@ -23,6 +23,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 pub struct Settings {
     /// The provider that is named (`provider`).
     pub provider: Option<Provider>,
+    /// The team server that is asked where one is to be asked and none is named (`server`).
+    pub server: Option<ServerAddress>,
     /// The lifetime of a session that asks for none.
     pub default_ttl: Ttl,
     /// The longest lifetime a session may ask for.
@@ -202,6 +204,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             provider: None,
+            server: None,
             default_ttl: Ttl::DEFAULT,
             max_ttl: audex_core::IssueRules::default().max_ttl,
             aws: AwsSettings { session_tags: true, source_identity: true, ..AwsSettings::default() },

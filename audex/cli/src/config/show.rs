@@ -42,6 +42,7 @@ fn values(settings: &Settings) -> Vec<(String, Value)> {
     let boundary = policy.boundary.as_ref();
     let fixed = [
         ("provider", json!(settings.provider())),
+        ("server", json!(settings.server.as_ref().map(ToString::to_string))),
         ("default_ttl", json!(settings.default_ttl)),
         ("max_ttl", json!(settings.max_ttl)),
         ("aws.role_arn", json!(aws.role_arn)),
@@ -94,6 +95,12 @@ fn values(settings: &Settings) -> Vec<(String, Value)> {
         let value = json!({ key: name, "targets": rule.targets, "allow": ceiling });
         values.push((format!("role_mapping.rules[{index}]"), value));
     }
+    values.extend(profiles(settings));
+    values
+}
+
+fn profiles(settings: &Settings) -> Vec<(String, Value)> {
+    let mut profiles = Vec::new();
     for (name, profile) in settings.profiles.iter() {
         let mut value = json!(profile);
         let defaults = settings.profile_defaults.get(name).copied().unwrap_or_default();
@@ -101,7 +108,7 @@ fn values(settings: &Settings) -> Vec<(String, Value)> {
             fields.extend(defaults.ttl.map(|ttl| ("ttl".to_owned(), json!(ttl))));
             fields.extend(defaults.provider.map(|provider| ("provider".to_owned(), json!(provider))));
         }
-        values.push((format!("profiles.{name}"), value));
+        profiles.push((format!("profiles.{name}"), value));
     }
-    values
+    profiles
 }

@@ -39,7 +39,7 @@ impl Delivered {
             endpoint::Endpoint::start(config, &*invocation.rng, folder).await.map_err(|error| failure(&error))
         };
         let (variables, endpoint) = match delivery {
-            Delivery::Env => (env::variables(credential), None),
+            Delivery::Env | Delivery::Response => (env::variables(credential), None),
             Delivery::File => (file::write(folder, credential).map_err(|error| failure(&error))?, None),
             Delivery::Endpoint => {
                 let endpoint = serve().await?;

@@ -85,7 +85,7 @@ impl<'a> Watch<'a> {
         delivered: &Delivered,
         folder: &PrivateFolder,
     ) -> Result<Ended, KeeperError> {
-        let (sessions, id) = (&self.broker.issuer.sessions, lease.session_id());
+        let (sessions, id) = (&self.broker.issuer.store.folder, lease.session_id());
         let asked_to_end = async || {
             loop {
                 if let Some(reason) = sessions.asked_to_end(id) {
@@ -202,7 +202,7 @@ impl<'a> Watch<'a> {
             "{spent_usd} of {limit_usd} US dollars are spent, as far as the provider's accounting knows"
         );
         self.invocation.output.warn(&told);
-        if let Err(error) = self.broker.issuer.note(lease, event) {
+        if let Err(error) = self.broker.issuer.note(lease, event).await {
             self.invocation.output.warn(format_args!("that cannot be recorded: {error}"));
         }
         if stop.is_some() {

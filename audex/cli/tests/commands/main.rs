@@ -24,3 +24,5 @@ mod policy;
 mod records;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod team;

@@ -29,4 +29,6 @@ mod revoked;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod service;

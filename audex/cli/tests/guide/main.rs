@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 use axess_peers::{AwsAccount, Kind, Server, skip};
+use clap::Parser;
 use std::{
     fmt::Write as _,
     fs,
@@ -129,6 +130,21 @@ fn the_configuration_of_the_guide_is_one() {
     fs::write(home.path().join(".config/audex/config.toml"), text).unwrap();
     let profile = "tryaudex run --profile logs --dry-run";
     run(home.path(), &script(&format!("tryaudex config check\n{profile}\n")), &[]);
+}
+
+/// What needs a person at a browser is not typed here; it is typed right all the same.
+#[test]
+fn the_commands_with_a_browser_are_commands() {
+    let lines: Vec<&str> = blocks(GUIDE, "sh").into_iter().flat_map(str::lines).collect();
+    let ours: Vec<&&str> = lines.iter().filter(|line| line.starts_with("tryaudex")).collect();
+    assert!(ours.len() >= 10, "{lines:?}");
+    for line in ours {
+        let words = format!("printf '%s\\0' {}", line.split(" < ").next().unwrap());
+        let words = Command::new("bash").args(["-c", &words]).output().unwrap().stdout;
+        let words = String::from_utf8(words).unwrap();
+        let read = audex_cli::args::Cli::try_parse_from(words.trim_end_matches('\0').split('\0'));
+        assert!(read.is_ok(), "{line}: {}", read.unwrap_err());
+    }
 }
 
 #[test]

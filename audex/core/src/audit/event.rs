@@ -1,5 +1,6 @@
 use crate::{
-    Fate,
+    Fate, IssueRequest, NeededApproval, Ttl,
+    approval::ApprovalState,
     budget::Dollars,
     session::{Delivery, EntryPoint, SessionId, SessionStatus},
 };
@@ -127,6 +128,46 @@ pub enum BrokerEvent {
         rules: Vec<String>,
         /// How many have to agree.
         required: u8,
+        /// The lifetime that was asked for, or would be given, in seconds; nothing where it is not known yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_seconds: Option<u32>,
+    },
+    /// Somebody agreed to a request, or refused it.
+    ApprovalVoted {
+        /// The session that would be.
+        session_id: SessionId,
+        /// Who asked.
+        requester: String,
+        /// In which role they voted.
+        role: String,
+        /// Whether they agree.
+        approve: bool,
+        /// Why.
+        comment: String,
+        /// The digest of the request, in hexadecimal digits.
+        digest: String,
+        /// What the approver signed, where they have a key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<String>,
+        /// Where the approval stands now.
+        state: ApprovalState,
+    },
+    /// Nobody decided in time, or whoever asked took it back.
+    ApprovalLapsed {
+        /// The session that would have been.
+        session_id: SessionId,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody with the right to administer changed something.
+    Administered {
+        /// What was done, as in `person.invited` or `token.revoked`.
+        action: String,
+        /// To what or whom.
+        subject: String,
+        /// What a reader should know.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
     },
     /// The command ended, or its session did.
     SessionEnded {
@@ -177,20 +218,41 @@ pub enum BrokerEvent {
 }
 
 impl BrokerEvent {
-    /// Returns the session it is about.
-    pub const fn session_id(&self) -> SessionId {
-        match self {
+    /// Says that somebody has to agree to a request.
+    pub fn approval_required(
+        session_id: SessionId,
+        request: &IssueRequest,
+        needed: &NeededApproval,
+        ttl: Ttl,
+    ) -> Self {
+        Self::ApprovalRequired {
+            session_id,
+            entry_point: request.entry_point,
+            provider: request.request.provider(),
+            asked: request.request.to_string(),
+            rules: needed.rules.clone(),
+            required: needed.required,
+            ttl_seconds: Some(ttl.seconds()),
+        }
+    }
+
+    /// Returns the session it is about, if it is about one.
+    pub const fn session_id(&self) -> Option<SessionId> {
+        Some(match self {
+            Self::Administered { .. } => return None,
             Self::SessionCreated { session_id, .. }
             | Self::CredentialsRequested { session_id, .. }
             | Self::CredentialsIssued { session_id, .. }
             | Self::CredentialsFailed { session_id, .. }
             | Self::RequestDenied { session_id, .. }
             | Self::ApprovalRequired { session_id, .. }
+            | Self::ApprovalVoted { session_id, .. }
+            | Self::ApprovalLapsed { session_id, .. }
             | Self::SessionEnded { session_id, .. }
             | Self::SessionRevoked { session_id, .. }
             | Self::BudgetWarning { session_id, .. }
             | Self::BudgetExceeded { session_id, .. } => *session_id,
-        }
+        })
     }
 }
 
@@ -203,6 +265,9 @@ impl AuditPayload for BrokerEvent {
             Self::CredentialsFailed { .. } => "CredentialsFailed",
             Self::RequestDenied { .. } => "RequestDenied",
             Self::ApprovalRequired { .. } => "ApprovalRequired",
+            Self::ApprovalVoted { .. } => "ApprovalVoted",
+            Self::ApprovalLapsed { .. } => "ApprovalLapsed",
+            Self::Administered { .. } => "Administered",
             Self::SessionEnded { .. } => "SessionEnded",
             Self::SessionRevoked { .. } => "SessionRevoked",
             Self::BudgetWarning { .. } => "BudgetWarning",

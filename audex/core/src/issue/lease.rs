@@ -1,9 +1,9 @@
-use super::{IssueError, Issuer, Plan};
+use super::{Denial, IssueError, Issuer, Plan};
 use crate::{
     Credential, Requester,
     audit::BrokerEvent,
-    lease::Next,
-    session::{Ending, SessionGuard, SessionId, SessionRecord, SessionStatus},
+    lease::{LeaseTimes, Next},
+    session::{Change, Ending, SessionGuard, SessionId, SessionRecord, SessionStatus, SessionStore},
 };
 use chrono::{DateTime, Utc};
 
@@ -17,14 +17,14 @@ use chrono::{DateTime, Utc};
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Lease {
+pub struct Lease<H = SessionGuard> {
     pub(super) record: SessionRecord,
     pub(super) plan: Plan,
     pub(super) credential: Credential,
-    pub(super) guard: SessionGuard,
+    pub(super) hold: H,
 }
 
-impl Lease {
+impl<H> Lease<H> {
     /// Returns which session it is.
     pub const fn session_id(&self) -> SessionId {
         self.record.session_id
@@ -56,7 +56,7 @@ impl Lease {
     }
 }
 
-impl Issuer {
+impl<S: SessionStore> Issuer<S> {
     /// Mints the successor of a lease's credential, under the rules as they were decided.
     ///
     /// Never after the deadline, and never for longer than is left of the session, where the provider gives that.
@@ -64,7 +64,7 @@ impl Issuer {
     /// # Errors
     ///
     /// [`IssueError`]; the lease keeps what it has.
-    pub async fn refresh(&self, lease: &mut Lease) -> Result<(), IssueError> {
+    pub async fn refresh(&self, lease: &mut Lease<S::Hold>) -> Result<(), IssueError> {
         let now = self.clock.now();
         if now >= lease.plan.times.deadline() {
             return Err(IssueError::Over(lease.plan.times.deadline()));
@@ -74,10 +74,9 @@ impl Issuer {
             session_id: lease.record.session_id,
             lifetime_seconds: order.lifetime.num_seconds(),
         };
-        self.trail.record(&lease.record.requester, requested)?;
-        let minted = self.mint(&mut lease.record, &order, true).await;
-        self.sessions.save(&lease.guard, &lease.record)?;
-        lease.credential = minted?.credential;
+        self.note(lease, requested).await?;
+        let (minted, outcome) = self.mint(&mut lease.record, &order, true).await;
+        lease.credential = self.outcome(&lease.hold, &lease.record, outcome, minted).await?.credential;
         Ok(())
     }
 
@@ -100,15 +99,46 @@ impl Issuer {
     /// [`reconcile`](crate::reconcile()) later.
     pub async fn end(
         &self,
-        lease: Lease,
+        lease: Lease<S::Hold>,
         status: SessionStatus,
         ending: Ending,
     ) -> Result<SessionRecord, IssueError> {
-        let Lease { mut record, guard, .. } = lease;
+        let Lease { mut record, hold, .. } = lease;
         self.retire(&mut record).await;
-        self.finish(&mut record, &guard, status, ending)?;
-        self.sessions.release(guard)?;
+        self.finish(&mut record, &hold, status, ending).await?;
+        self.store.release(hold).await?;
         Ok(record)
+    }
+
+    /// Takes a session up again that is active and has no process, as to refresh its credential.
+    ///
+    /// What was decided stays decided: the provider is told what the record says was granted.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError::Over`] when it is over or nothing was minted for it, or [`IssueError::Denied`] when the provider can no
+    /// longer be told.
+    pub fn resume(&self, record: SessionRecord, hold: S::Hold) -> Result<Lease<S::Hold>, IssueError> {
+        let newest = record.credentials.last().filter(|_| record.status == SessionStatus::Active);
+        let Some(newest) = newest else {
+            return Err(IssueError::Over(record.ended_at.unwrap_or(record.deadline)));
+        };
+        let credential = Credential::new(record.provider, newest.id.clone(), newest.expires_at);
+        let provider = self.provider(record.provider)?;
+        let shape = provider
+            .shape(&record.grant, record.target.as_deref(), &self.rules.sources)
+            .map_err(Denial::from)?;
+        let times = LeaseTimes::new(record.created_at, record.ttl.delta(), shape.lifetimes.clone());
+        let plan = Plan {
+            grant: record.grant.clone(),
+            cuts: Vec::new(),
+            shape,
+            ttl: record.ttl,
+            times,
+            approval: None,
+            findings: Vec::new(),
+        };
+        Ok(Lease { record, plan, credential, hold })
     }
 
     /// Records an event about a session that is held.
@@ -116,14 +146,14 @@ impl Issuer {
     /// # Errors
     ///
     /// [`IssueError::Trail`].
-    pub fn note(&self, lease: &Lease, event: BrokerEvent) -> Result<(), IssueError> {
-        Ok(self.trail.record(lease.requester(), event)?)
+    pub async fn note(&self, lease: &Lease<S::Hold>, event: BrokerEvent) -> Result<(), IssueError> {
+        self.store.note(lease.requester(), event).await
     }
 
-    pub(super) fn finish(
+    pub(super) async fn finish(
         &self,
         record: &mut SessionRecord,
-        guard: &SessionGuard,
+        hold: &S::Hold,
         status: SessionStatus,
         ending: Ending,
     ) -> Result<(), IssueError> {
@@ -140,8 +170,6 @@ impl Issuer {
             signal: ending.signal,
             reason: ending.reason,
         };
-        // In this order: what is over in the records but not in the trail would never be put right.
-        self.trail.record(&record.requester, ended)?;
-        Ok(self.sessions.save(guard, record)?)
+        self.store.save(hold, Change { record, event: Some(ended), credential: None }).await
     }
 }

@@ -1,12 +1,12 @@
 use super::{Denial, IssueRequest, Lease, Mismatch, NeededApproval, Plan, check::check, plan::plan};
 use crate::{
-    CredentialProvider, IssueRules, LedgerError, MintOrder, Minted, ProviderError, RateLedger,
+    CredentialProvider, IssueRules, LedgerError, MintOrder, Minted, ProviderError,
     approval::Approved,
-    audit::{BrokerEvent, Trail, TrailError},
+    audit::{BrokerEvent, TrailError},
     rate::RateLimited,
     session::{
-        Ending, SCHEMA_VERSION, SessionFolder, SessionGuard, SessionId, SessionRecord, SessionStatus,
-        SessionStoreError,
+        Beginning, Change, Ending, EntryPoint, LocalSessions, SCHEMA_VERSION, SessionId, SessionRecord,
+        SessionStatus, SessionStore, SessionStoreError,
     },
 };
 use audex_policy::Provider;
@@ -19,21 +19,17 @@ use std::sync::Arc;
 ///
 /// ```
 /// fn describe(issuer: &audex_core::Issuer) -> String {
-///     format!("sessions are kept in {}", issuer.sessions.path().display())
+///     format!("sessions are kept in {}", issuer.store.folder.path().display())
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Issuer {
+pub struct Issuer<S = LocalSessions> {
     /// What requests are held against.
     pub rules: IssueRules,
     /// Who mints; at most one for each provider.
     pub providers: Vec<Arc<dyn CredentialProvider>>,
-    /// Where evidence goes.
-    pub trail: Arc<dyn Trail>,
-    /// Where records are kept.
-    pub sessions: SessionFolder,
-    /// Where requests are counted.
-    pub ledger: RateLedger,
+    /// Where records and evidence are kept, and requests are counted.
+    pub store: S,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -58,6 +54,9 @@ pub enum IssueError {
     /// The approval that came with it is for another request.
     #[error("the approval is for another request")]
     OtherApproval,
+    /// The approval was used already, or is no more.
+    #[error("the approval was used already")]
+    ApprovalUsed,
     /// A limit is reached.
     #[error(transparent)]
     Limited(RateLimited),
@@ -79,6 +78,9 @@ pub enum IssueError {
     /// Requests cannot be counted, so it does not happen.
     #[error(transparent)]
     Ledger(LedgerError),
+    /// The store of a server failed, so it does not happen.
+    #[error("what is kept of sessions cannot be written or read")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The session is over.
     #[error("the session ended at {0}")]
     Over(DateTime<Utc>),
@@ -94,7 +96,7 @@ impl From<LedgerError> for IssueError {
     }
 }
 
-impl Issuer {
+impl<S: SessionStore> Issuer<S> {
     /// Returns what would be issued, without leaving a trace.
     ///
     /// # Errors
@@ -110,8 +112,9 @@ impl Issuer {
     /// # Errors
     ///
     /// [`IssueError`], as for an issue.
-    pub fn check(&self, request: &IssueRequest) -> Result<Plan, IssueError> {
-        self.decide(SessionId::generate(&*self.rng), request, None).map(|(plan, _)| plan)
+    pub async fn check(&self, request: &IssueRequest) -> Result<Plan, IssueError> {
+        let session_id = SessionId::generate(&*self.rng);
+        self.decide(session_id, request, None).await.map(|(plan, _)| plan)
     }
 
     /// Issues a credential. `approved` is what the approval of exactly this request gave.
@@ -123,28 +126,72 @@ impl Issuer {
         &self,
         request: &IssueRequest,
         approved: Option<Approved>,
-    ) -> Result<Lease, IssueError> {
-        let session_id = SessionId::generate(&*self.rng);
-        let (plan, approvers) = self.decide(session_id, request, approved)?;
+    ) -> Result<Lease<S::Hold>, IssueError> {
+        self.issue_as(SessionId::generate(&*self.rng), request, approved).await
+    }
+
+    /// Issues a credential for a session whose id is known already, as that of a request that waited for approval.
+    ///
+    /// # Errors
+    ///
+    /// As [`issue`](Self::issue).
+    pub async fn issue_as(
+        &self,
+        session_id: SessionId,
+        request: &IssueRequest,
+        approved: Option<Approved>,
+    ) -> Result<Lease<S::Hold>, IssueError> {
+        let (plan, approved) = self.decide(session_id, request, approved).await?;
         let now = self.clock.now();
         let mut record = record_of(session_id, request, &plan);
-        let begin = || {
-            let guard = self.sessions.take_new(session_id)?;
-            self.sessions.save(&guard, &record)?;
-            Ok(guard)
+        let mut events = vec![created(&record, &plan, approved.as_ref())];
+        let order = self.order(&record, &plan, now);
+        // What is minted without telling anybody exists only when it is handed over: its intent and its outcome are
+        // written at once, before that.
+        let is_offline = self.provider(record.provider)?.mints_offline();
+        let mut minted = None;
+        if is_offline {
+            let (answer, outcome) = self.mint(&mut record, &order, false).await;
+            if answer.is_ok() {
+                events.push(outcome.clone());
+            }
+            minted = Some((answer, outcome));
+        }
+        let credential = match &minted {
+            Some((Ok(minted), _)) => Some(&minted.credential),
+            _ => None,
         };
-        let who = &request.requester;
-        let admitted = self.ledger.admit(&self.rules.rates, who, &self.sessions, now, begin);
-        let guard =
-            admitted.map_err(IssueError::from).map_err(|error| self.refused(session_id, request, error))?;
-        let intent = created(&record, &plan, approvers);
-        match self.intend_and_mint(&mut record, &guard, intent, &plan, now).await {
-            Ok(minted) => Ok(Lease { record, plan, credential: minted.credential, guard }),
+        let rates = self.rules.rates.as_slice();
+        let beginning = Beginning { record: &record, events, rates, approved, credential, now };
+        let hold = match self.store.begin(beginning).await {
+            Ok(hold) => hold,
+            Err(error) => return Err(self.refused(session_id, request, error).await),
+        };
+        let minted = match minted {
+            Some((Ok(minted), _)) => Ok(minted),
+            Some((answer, outcome)) => self.outcome(&hold, &record, outcome, answer).await,
+            None => {
+                let (answer, outcome) = self.mint(&mut record, &order, false).await;
+                self.outcome(&hold, &record, outcome, answer).await
+            }
+        };
+        match minted {
+            Ok(minted) => Ok(Lease { record, plan, credential: minted.credential, hold }),
             Err(error) => {
-                self.give_up(record, guard, &error).await;
+                self.give_up(record, hold, &error).await;
                 Err(error)
             }
         }
+    }
+
+    /// Records that a request is refused that never came to be issued, as by a limit, and returns why.
+    pub async fn refuse(
+        &self,
+        session_id: SessionId,
+        request: &IssueRequest,
+        error: IssueError,
+    ) -> IssueError {
+        self.refused(session_id, request, error).await
     }
 
     /// Returns who mints for a provider.
@@ -158,38 +205,37 @@ impl Issuer {
     }
 
     /// Decides, and records a refusal.
-    fn decide(
+    async fn decide(
         &self,
         session_id: SessionId,
         request: &IssueRequest,
         approved: Option<Approved>,
-    ) -> Result<(Plan, Vec<String>), IssueError> {
-        let plan = self.plan(request).map_err(|error| self.refused(session_id, request, error))?;
-        let Some(needed) = &plan.approval else { return Ok((plan, Vec::new())) };
+    ) -> Result<(Plan, Option<Approved>), IssueError> {
+        let plan = match self.plan(request) {
+            Ok(plan) => plan,
+            Err(error) => return Err(self.refused(session_id, request, error).await),
+        };
+        let Some(needed) = &plan.approval else { return Ok((plan, None)) };
         match approved {
-            Some(approved) if approved.is_for(&request.digest()) => Ok((plan, approved.approvers().to_vec())),
-            Some(_) => Err(self.refused(session_id, request, IssueError::OtherApproval)),
+            Some(approved) if approved.is_for(&request.digest()) => Ok((plan, Some(approved))),
+            Some(_) => Err(self.refused(session_id, request, IssueError::OtherApproval).await),
             None => {
-                self.trail.record(
-                    &request.requester,
-                    BrokerEvent::ApprovalRequired {
-                        session_id,
-                        entry_point: request.entry_point,
-                        provider: request.request.provider(),
-                        asked: request.request.to_string(),
-                        rules: needed.rules.clone(),
-                        required: needed.required,
-                    },
-                )?;
+                let event = BrokerEvent::approval_required(session_id, request, needed, plan.ttl);
+                self.store.note(&request.requester, event).await?;
                 Err(IssueError::ApprovalNeeded(needed.clone()))
             }
         }
     }
 
     /// Records that nothing will be issued, where that is somebody's decision.
-    fn refused(&self, session_id: SessionId, request: &IssueRequest, error: IssueError) -> IssueError {
-        let is_decision =
-            matches!(error, IssueError::Denied(_) | IssueError::Limited(_) | IssueError::OtherApproval);
+    async fn refused(&self, session_id: SessionId, request: &IssueRequest, error: IssueError) -> IssueError {
+        let is_decision = matches!(
+            error,
+            IssueError::Denied(_)
+                | IssueError::Limited(_)
+                | IssueError::OtherApproval
+                | IssueError::ApprovalUsed
+        );
         if !is_decision {
             return error;
         }
@@ -201,45 +247,32 @@ impl Issuer {
             reason: error.to_string(),
         };
         // A refusal that cannot be recorded is one all the same; that it could not be is the greater trouble.
-        self.trail.record(&request.requester, denied).map_or_else(IssueError::from, |()| error)
+        self.store.note(&request.requester, denied).await.map_or_else(|trouble| trouble, |()| error)
     }
 
-    async fn intend_and_mint(
-        &self,
-        record: &mut SessionRecord,
-        guard: &SessionGuard,
-        intent: BrokerEvent,
-        plan: &Plan,
-        now: DateTime<Utc>,
-    ) -> Result<Minted, IssueError> {
-        self.trail.record(&record.requester, intent)?;
-        let minted = self.mint(record, &self.order(record, plan, now), false).await?;
-        self.sessions.save(guard, record)?;
-        Ok(minted)
-    }
-
-    /// Mints, checks and records the outcome. What was minted is in the record, also when it is not handed over.
+    /// Mints and checks; returns the event that says how that went. What was minted is in the record, also when it is not
+    /// handed over.
     pub(super) async fn mint(
         &self,
         record: &mut SessionRecord,
         order: &MintOrder,
         refreshed: bool,
-    ) -> Result<Minted, IssueError> {
+    ) -> (Result<Minted, IssueError>, BrokerEvent) {
         let session_id = order.session_id;
-        let provider = self.provider(order.grant.provider())?;
         let mut access_key_id = None;
-        let minted = match provider.mint(order).await {
-            Ok(minted) => {
-                let (now, credential) = (self.clock.now(), &minted.credential);
-                let checked = check(order, &minted, now);
-                if checked != Err(Mismatch::Id) {
-                    record.add_credential(credential.id(), now, credential.expires_at());
-                    access_key_id = Some(credential.id().to_owned());
-                }
-                checked.map(|()| minted).map_err(IssueError::from)
-            }
-            Err(error) => Err(error.into()),
+        let answer = match self.provider(order.grant.provider()) {
+            Ok(provider) => provider.mint(order).await.map_err(IssueError::from),
+            Err(error) => Err(error),
         };
+        let minted = answer.and_then(|minted| {
+            let (now, credential) = (self.clock.now(), &minted.credential);
+            let checked = check(order, &minted, now);
+            if checked != Err(Mismatch::Id) {
+                record.add_credential(credential.id(), now, credential.expires_at());
+                access_key_id = Some(credential.id().to_owned());
+            }
+            checked.map(|()| minted).map_err(IssueError::from)
+        });
         let event = match &minted {
             Ok(minted) => BrokerEvent::CredentialsIssued {
                 session_id,
@@ -253,8 +286,20 @@ impl Issuer {
                 BrokerEvent::CredentialsFailed { session_id, access_key_id, reason: error.to_string() }
             }
         };
-        self.trail.record(&order.requester, event)?;
-        minted
+        (minted, event)
+    }
+
+    /// Records how minting went, and returns that.
+    pub(super) async fn outcome(
+        &self,
+        hold: &S::Hold,
+        record: &SessionRecord,
+        outcome: BrokerEvent,
+        answer: Result<Minted, IssueError>,
+    ) -> Result<Minted, IssueError> {
+        let credential = answer.as_ref().ok().map(|minted| &minted.credential);
+        self.store.save(hold, Change { record, event: Some(outcome), credential }).await?;
+        answer
     }
 
     pub(super) fn order(&self, record: &SessionRecord, plan: &Plan, now: DateTime<Utc>) -> MintOrder {
@@ -268,13 +313,13 @@ impl Issuer {
     }
 
     /// Ends a session whose credential is not handed over.
-    async fn give_up(&self, mut record: SessionRecord, guard: SessionGuard, error: &IssueError) {
+    async fn give_up(&self, mut record: SessionRecord, hold: S::Hold, error: &IssueError) {
         self.retire(&mut record).await;
         let ending = Ending { reason: Some(error.to_string()), ..Ending::default() };
-        let finished = self.finish(&mut record, &guard, SessionStatus::Failed, ending);
+        let finished = self.finish(&mut record, &hold, SessionStatus::Failed, ending).await;
         // What cannot be recorded now is found abandoned later. The caller hears of what came first.
         if finished.is_ok() {
-            let _ = self.sessions.release(guard);
+            let _ = self.store.release(hold).await;
         }
     }
 }
@@ -297,13 +342,13 @@ fn record_of(session_id: SessionId, request: &IssueRequest, plan: &Plan) -> Sess
         deadline: plan.times.deadline(),
         budget_usd: request.budget,
         credentials: Vec::new(),
-        keeper_pid: Some(std::process::id()),
+        keeper_pid: (request.entry_point != EntryPoint::Server).then(std::process::id),
         ended_at: None,
         ending: None,
     }
 }
 
-fn created(record: &SessionRecord, plan: &Plan, approvers: Vec<String>) -> BrokerEvent {
+fn created(record: &SessionRecord, plan: &Plan, approved: Option<&Approved>) -> BrokerEvent {
     let texts = |set: &audex_policy::PermissionSet| set.iter().map(ToString::to_string).collect();
     BrokerEvent::SessionCreated {
         session_id: record.session_id,
@@ -319,6 +364,6 @@ fn created(record: &SessionRecord, plan: &Plan, approvers: Vec<String>) -> Broke
         deadline: record.deadline,
         policy: plan.shape.document.clone(),
         budget_usd: record.budget_usd,
-        approvers,
+        approvers: approved.map(|approved| approved.approvers().to_vec()).unwrap_or_default(),
     }
 }

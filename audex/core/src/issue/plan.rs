@@ -1,7 +1,5 @@
 use super::IssueRequest;
-use crate::{
-    CredentialProvider, IssueRules, Shape, Ttl, lease::LeaseTimes, roles::RoleRefusal, session::EntryPoint,
-};
+use crate::{CredentialProvider, IssueRules, Shape, Ttl, lease::LeaseTimes, roles::RoleRefusal};
 use audex_policy::{Ceiling, Cut, Finding, Grant, Refusal, TooIntricate, lint, narrow};
 use chrono::{DateTime, Utc};
 
@@ -141,7 +139,7 @@ pub fn plan(
     }
     let shape = provider.shape(&narrowing.grant, mapped.target.as_deref(), &rules.sources)?;
     let shortest = *shape.lifetimes.start();
-    if request.entry_point == EntryPoint::Export && ttl.delta() < shortest {
+    if request.entry_point.is_detached() && ttl.delta() < shortest {
         return Err(Denial::Unendable { asked: ttl, shortest: shortest.num_seconds() });
     }
     let approval = rules.approval.as_ref().and_then(|approval| {

@@ -2,11 +2,11 @@ use super::{IssueError, Issuer, Lease};
 use crate::{
     Fate, Requester, Revocation, RevokeOrder,
     audit::BrokerEvent,
-    session::{Ending, SessionGuard, SessionId, SessionRecord, SessionStatus},
+    session::{Change, Ending, SessionId, SessionRecord, SessionStatus, SessionStore},
 };
 use chrono::{DateTime, Utc};
 
-impl Issuer {
+impl<S: SessionStore> Issuer<S> {
     /// Ends what was minted for a session as far as its provider can, and says of each credential what became of it.
     ///
     /// With the hold on the session its record says so too; without it, whoever has the hold ends the session.
@@ -20,25 +20,25 @@ impl Issuer {
         who: &Requester,
         id: SessionId,
         reason: Option<&str>,
-        guard: Option<SessionGuard>,
+        hold: Option<S::Hold>,
     ) -> Result<(SessionRecord, Revocation), IssueError> {
-        let mut record = self.sessions.load(id)?;
+        let mut record = self.store.load(id).await?;
         let revocation = self.revoke_credentials(&record, self.clock.now()).await;
         let event = BrokerEvent::SessionRevoked {
             session_id: id,
             reason: reason.map(str::to_owned),
             fates: revocation.fates.clone(),
         };
-        self.trail.record(who, event)?;
+        self.store.note(who, event).await?;
         record.take_fates(&revocation);
-        let Some(guard) = guard else { return Ok((record, revocation)) };
+        let Some(hold) = hold else { return Ok((record, revocation)) };
         if record.status.is_over() {
-            self.sessions.save(&guard, &record)?;
+            self.store.save(&hold, Change { record: &record, event: None, credential: None }).await?;
         } else {
             let ending = Ending { reason: reason.map(str::to_owned), ..Ending::default() };
-            self.finish(&mut record, &guard, SessionStatus::Revoked, ending)?;
+            self.finish(&mut record, &hold, SessionStatus::Revoked, ending).await?;
         }
-        self.sessions.release(guard)?;
+        self.store.release(hold).await?;
         Ok((record, revocation))
     }
 
@@ -46,11 +46,11 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssueError::Sessions`].
-    pub fn hand_over(&self, lease: Lease) -> Result<SessionRecord, IssueError> {
-        let Lease { mut record, guard, .. } = lease;
+    /// [`IssueError`] when that cannot be recorded.
+    pub async fn hand_over(&self, lease: Lease<S::Hold>) -> Result<SessionRecord, IssueError> {
+        let Lease { mut record, hold, .. } = lease;
         record.keeper_pid = None;
-        self.sessions.save(&guard, &record)?;
+        self.store.save(&hold, Change { record: &record, event: None, credential: None }).await?;
         Ok(record)
     }
 

@@ -15,7 +15,7 @@ use audex_policy::{Ceiling, Provider, Rules};
 use axess_clock::Clock;
 use bench::{Answer, Bench, Expected, ask, block_on, good};
 use chrono::TimeDelta;
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 #[test]
 fn a_session_from_its_request_to_its_end() {
@@ -24,12 +24,12 @@ fn a_session_from_its_request_to_its_end() {
     assert_eq!(lease.record().deadline, bench.clock.now() + TimeDelta::minutes(15));
     assert_eq!(lease.credential().part("KEY").unwrap().expose(), "s3cret");
     assert_eq!(bench.only_status(), SessionStatus::Active);
-    assert_eq!(bench.issuer.sessions.live().unwrap(), [lease.session_id()]);
+    assert_eq!(bench.issuer.store.folder.live().unwrap(), [lease.session_id()]);
     bench.clock.advance(Duration::from_secs(7));
     let ending = Ending { exit_code: Some(0), ..Ending::default() };
     let record = block_on(bench.issuer.end(lease, SessionStatus::Completed, ending)).unwrap();
-    assert_eq!(bench.issuer.sessions.load(record.session_id).unwrap(), record);
-    assert!(bench.issuer.sessions.live().unwrap().is_empty());
+    assert_eq!(bench.issuer.store.folder.load(record.session_id).unwrap(), record);
+    assert!(bench.issuer.store.folder.live().unwrap().is_empty());
     assert_eq!(bench.event_names(), ["SessionCreated", "CredentialsIssued", "SessionEnded"]);
     let events = bench.trail.events.lock().unwrap();
     assert!(matches!(events[2], BrokerEvent::SessionEnded { duration_ms: 7_000, exit_code: Some(0), .. }));
@@ -80,7 +80,7 @@ fn each_rule_refuses_and_leaves_its_event() {
         assert!(is_expected(&error), "{name}: {error:?}");
         let refusal = if name == "approval" { "ApprovalRequired" } else { "RequestDenied" };
         assert_eq!(bench.event_names(), [refusal], "{name}");
-        assert_eq!(bench.issuer.sessions.names().unwrap(), []);
+        assert_eq!(bench.issuer.store.folder.names().unwrap(), []);
     }
 }
 
@@ -100,6 +100,7 @@ fn an_approval_lets_its_own_request_through_and_no_other() {
             approve: true,
             comment: "agreed".to_owned(),
             at: now,
+            signature: None,
         };
         approval.vote(vote).unwrap();
         approval.consume(request.digest(), now).unwrap()
@@ -163,9 +164,9 @@ fn an_answer_that_is_not_what_was_ordered_is_not_handed_over() {
         assert!(is_expected(&error), "{error:?}");
         assert_eq!(bench.only_status(), SessionStatus::Failed);
         assert_eq!(bench.event_names(), ["SessionCreated", "CredentialsFailed", "SessionEnded"]);
-        assert!(bench.issuer.sessions.live().unwrap().is_empty());
+        assert!(bench.issuer.store.folder.live().unwrap().is_empty());
         // What was minted all the same can be revoked by its id.
-        let record = bench.issuer.sessions.recent(1).unwrap().0.remove(0);
+        let record = bench.issuer.store.folder.recent(1).unwrap().0.remove(0);
         let is_minted = matches!(error, IssueError::Mismatch(_));
         assert_eq!(record.credentials.len(), usize::from(is_minted), "{error:?}");
         let events = bench.trail.events.lock().unwrap();
@@ -182,7 +183,7 @@ fn what_cannot_be_recorded_does_not_happen() {
         assert!(matches!(bench.issue(&ask("s3:GetObject")), Err(IssueError::Trail(_))));
         // It could not even be recorded that it failed: found later, when there is room.
         *bench.trail.room.lock().unwrap() = None;
-        let reconciled = reconcile(&bench.issuer.sessions, &*bench.trail, bench.clock.now()).unwrap();
+        let reconciled = reconcile(&bench.issuer.store.folder, &*bench.trail, bench.clock.now()).unwrap();
         assert!(reconciled.ended.len() <= 1 && reconciled.errors.is_empty());
         assert_eq!(bench.only_status(), SessionStatus::Failed);
         assert_eq!(bench.event_names().last().unwrap(), "SessionEnded");
@@ -230,7 +231,7 @@ fn a_live_session_that_cannot_be_read_lets_nobody_past_its_limit() {
     let bench = Bench::new(IssueRules { rates: vec![rate], ..IssueRules::default() });
     let lease = bench.issue(&ask("s3:GetObject")).unwrap();
     assert!(matches!(bench.issue(&ask("s3:GetObject")), Err(IssueError::Limited(_))));
-    let path = bench.issuer.sessions.path().join(format!("{}.json", lease.session_id()));
+    let path = bench.issuer.store.folder.path().join(format!("{}.json", lease.session_id()));
     std::fs::write(path, r#"{"schema_version":2}"#).unwrap();
     assert!(matches!(bench.issue(&ask("s3:GetObject")), Err(IssueError::Sessions(_))));
 }
@@ -243,14 +244,14 @@ fn abandoned_sessions_are_found_and_held_ones_left_alone() {
     let exported = IssueRequest { entry_point: EntryPoint::Export, ..ask("s3:ListBucket") };
     let exported = bench.issue(&exported).unwrap().session_id();
     let ended = |now| {
-        let ended = reconcile(&bench.issuer.sessions, &*bench.trail, now).unwrap().ended;
+        let ended = reconcile(&bench.issuer.store.folder, &*bench.trail, now).unwrap().ended;
         ended.into_iter().map(|record| (record.session_id, record.status)).collect::<Vec<_>>()
     };
     assert_eq!(ended(bench.clock.now()), [(abandoned, SessionStatus::Failed)]);
     assert_eq!(ended(bench.clock.now()), []);
     let late = bench.clock.now() + TimeDelta::hours(1);
     assert_eq!(ended(late), [(exported, SessionStatus::Expired)]);
-    assert_eq!(bench.issuer.sessions.load(held.session_id()).unwrap().status, SessionStatus::Active);
+    assert_eq!(bench.issuer.store.folder.load(held.session_id()).unwrap().status, SessionStatus::Active);
 }
 
 #[test]
@@ -259,14 +260,17 @@ fn a_revocation_says_of_each_credential_what_became_of_it() {
     let request = IssueRequest { entry_point: EntryPoint::Export, ..ask("s3:GetObject") };
     let lease = bench.issue(&request).unwrap();
     let id = lease.session_id();
-    bench.issuer.hand_over(lease).unwrap();
+    block_on(bench.issuer.hand_over(lease)).unwrap();
     let revoke = || {
-        let guard = bench.issuer.sessions.take(id).unwrap();
+        let guard = bench.issuer.store.folder.take(id).unwrap();
         block_on(bench.issuer.revoke(&request.requester, id, Some("lost"), guard)).unwrap()
     };
     let (record, revocation) = revoke();
     assert_eq!(revocation.fates, [("ASIA1".to_owned(), Fate::Dead)]);
-    assert_eq!((record.status, bench.issuer.sessions.load(id).unwrap()), (SessionStatus::Revoked, record));
+    assert_eq!(
+        (record.status, bench.issuer.store.folder.load(id).unwrap()),
+        (SessionStatus::Revoked, record)
+    );
     assert_eq!(bench.event_names()[2..], ["SessionRevoked", "SessionEnded"]);
     // Again: it stays over, and what has expired is dead whatever the provider says.
     bench.clock.advance(Duration::from_secs(3_600));
@@ -278,10 +282,50 @@ fn a_revocation_says_of_each_credential_what_became_of_it() {
 fn one_session_that_cannot_be_closed_keeps_no_other_open() {
     let bench = Bench::new(IssueRules::default());
     let ids: Vec<_> = (0..3).map(|_| bench.issue(&ask("s3:GetObject")).unwrap().session_id()).collect();
-    let path = bench.issuer.sessions.path().join(format!("{}.json", ids[1]));
+    let path = bench.issuer.store.folder.path().join(format!("{}.json", ids[1]));
     std::fs::write(path, r#"{"schema_version":2}"#).unwrap();
-    let reconciled = reconcile(&bench.issuer.sessions, &*bench.trail, bench.clock.now()).unwrap();
+    let reconciled = reconcile(&bench.issuer.store.folder, &*bench.trail, bench.clock.now()).unwrap();
     assert_eq!(reconciled.ended.len(), 2);
     assert_eq!(reconciled.errors.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[1]]);
-    assert_eq!(bench.issuer.sessions.live().unwrap(), [ids[1]], "a newer program still finds it");
+    assert_eq!(bench.issuer.store.folder.live().unwrap(), [ids[1]], "a newer program still finds it");
+}
+
+/// What nobody was told of is nothing until it is handed over: no record, no event, no limit is spent on what fails.
+#[test]
+fn what_is_minted_offline_is_recorded_with_its_intent_or_not_at_all() {
+    let bench = Bench::new(IssueRules::default());
+    bench.provider.is_offline.store(true, Ordering::Relaxed);
+    let lease = bench.issue(&ask("s3:GetObject")).unwrap();
+    assert_eq!(lease.record().credentials.len(), 1);
+    assert_eq!(bench.event_names(), ["SessionCreated", "CredentialsIssued"]);
+    *bench.trail.room.lock().unwrap() = Some(3);
+    assert!(matches!(bench.issue(&ask("s3:GetObject")), Err(IssueError::Trail(_))));
+    *bench.trail.room.lock().unwrap() = None;
+    *bench.provider.answer.lock().unwrap() =
+        |_, _| Err(ProviderError::new(ProviderFault::Denied, "the key is gone"));
+    assert!(matches!(bench.issue(&ask("s3:GetObject")), Err(IssueError::Provider(_))));
+    let names = bench.event_names();
+    assert_eq!(names[names.len() - 3..], ["SessionCreated", "CredentialsFailed", "SessionEnded"]);
+}
+
+#[test]
+fn a_session_without_a_process_is_taken_up_again_and_keeps_its_deadline() {
+    let bench = Bench::new(IssueRules { max_ttl: Ttl::MAX, ..IssueRules::default() });
+    let begin = bench.clock.now();
+    let ttl = Some("2h".parse().unwrap());
+    let request = IssueRequest { entry_point: EntryPoint::Server, ttl, ..ask("s3:GetObject") };
+    let lease = bench.issue(&request).unwrap();
+    let id = lease.session_id();
+    assert_eq!(lease.record().keeper_pid, None);
+    drop(lease);
+    bench.clock.advance(Duration::from_secs(90 * 60));
+    let folder = &bench.issuer.store.folder;
+    let hold = folder.take(id).unwrap().unwrap();
+    let mut lease = bench.issuer.resume(folder.load(id).unwrap(), hold).unwrap();
+    assert_eq!(lease.record().deadline, begin + TimeDelta::hours(2));
+    block_on(bench.issuer.refresh(&mut lease)).unwrap();
+    assert_eq!(lease.credential().expires_at(), begin + TimeDelta::hours(2));
+    let record = block_on(bench.issuer.end(lease, SessionStatus::Revoked, Ending::default())).unwrap();
+    let hold = folder.take_new(record.session_id);
+    assert!(hold.is_err() || matches!(bench.issuer.resume(record, hold.unwrap()), Err(IssueError::Over(_))));
 }

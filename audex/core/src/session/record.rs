@@ -28,6 +28,8 @@ pub enum Delivery {
     Process,
     /// A file in a private folder.
     File,
+    /// In the answer of a team server.
+    Response,
 }
 
 impl Delivery {
@@ -41,6 +43,7 @@ impl Delivery {
             Self::Endpoint => "endpoint",
             Self::Process => "process",
             Self::File => "file",
+            Self::Response => "response",
         }
     }
 }
@@ -69,6 +72,8 @@ pub enum EntryPoint {
     Chain,
     /// `tryaudex export`, and `run --deliver process`.
     Export,
+    /// A team server: whoever asked has the credential.
+    Server,
 }
 
 impl EntryPoint {
@@ -78,7 +83,15 @@ impl EntryPoint {
             Self::Run => "run",
             Self::Chain => "chain",
             Self::Export => "export",
+            Self::Server => "server",
         }
+    }
+
+    /// Tells whether the credential is held by somebody else.
+    ///
+    /// The session has no process of ours then, and lasts until its deadline.
+    pub const fn is_detached(self) -> bool {
+        matches!(self, Self::Export | Self::Server)
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn session_name(session_id: SessionId, requester: &Requester) -> Stri
     let who = match requester {
         Requester::LocalUser { uid, .. } => format!("uid{uid}"),
         Requester::Principal { email, .. } => email.clone(),
+        Requester::Workload { subject, .. } => subject.clone(),
     };
     cut(&format!("{}{who}", prefix(session_id)))
 }

@@ -7,7 +7,7 @@
 
 use super::AuthnService;
 use crate::{
-    authn::{AuthnError, EnrolmentOutcome, FactorConfig, FactorPolicy, OtpPolicy},
+    authn::{AuthnError, EnrolmentOutcome, FactorConfig, FactorOutcome, FactorPolicy, FactorStep, OtpPolicy},
     session::{Change, PendingTotp, SessionHandle},
     store::{Expected, FactorStore, IdentityLookup, SaveOutcome},
 };
@@ -86,7 +86,7 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
 
     /// Stores the shown secret if `code` was made from it, with a fresh set of recovery codes.
     ///
-    /// The session gets a new id. The code cannot be used again to log in.
+    /// The session gets a new id, and has proved as many factors as before. The code cannot be used again to log in.
     ///
     /// # Errors
     ///
@@ -96,6 +96,31 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
         &self,
         session: &SessionHandle,
         code: impl Into<OtpCode>,
+    ) -> Result<EnrolmentOutcome, AuthnError> {
+        self.confirm_totp(session, code.into(), false).await
+    }
+
+    /// Does the same, and counts the code as a second factor that the session proved.
+    ///
+    /// It is for enrolments that a login waits for: without it, a person who has just set up the authenticator has to wait
+    /// for its next code to log in.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuthnService::confirm_totp_enrolment`].
+    pub async fn log_in_with_totp_enrolment(
+        &self,
+        session: &SessionHandle,
+        code: impl Into<OtpCode>,
+    ) -> Result<EnrolmentOutcome, AuthnError> {
+        self.confirm_totp(session, code.into(), true).await
+    }
+
+    async fn confirm_totp(
+        &self,
+        session: &SessionHandle,
+        code: OtpCode,
+        is_proof: bool,
     ) -> Result<EnrolmentOutcome, AuthnError> {
         self.require_fresh(session)?;
         let owner = session.owner().ok_or(AuthnError::NotAuthenticated)?;
@@ -108,13 +133,12 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
             return Ok(EnrolmentOutcome::Expired);
         };
         let subject = Subject { user_id: owner.user_id, attempt: AttemptId::generate(now, self.rng()) };
-        let code = code.into();
         let TotpOutcome::Accepted(unspent) = pending.config.verify(subject, code.expose(), now) else {
             let (of, why) = ((owner.tenant_id, Some(owner.user_id)), FactorFailureReason::WrongCode);
             self.ceremony_refused(session, of, FactorKind::Totp, why).await?;
             return Ok(EnrolmentOutcome::InvalidCode);
         };
-        let (confirmed, _) = unspent.into_parts();
+        let (confirmed, proof) = unspent.into_parts();
         let expected =
             if pending.replaces == 0 { Expected::Absent } else { Expected::Version(pending.replaces) };
         self.emitter
@@ -135,8 +159,15 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
                     let event = FactorEnrolled { user_id: owner.user_id, factor_kind, credential_ref: None };
                     self.emit(session, Some(owner.tenant_id), AuthEvent::FactorEnrolled(event)).await?;
                 }
-                self.rotate(session).await?;
-                Ok(EnrolmentOutcome::Enrolled { recovery_codes })
+                if !is_proof {
+                    self.rotate(session).await?;
+                    return Ok(EnrolmentOutcome::Enrolled { recovery_codes });
+                }
+                session.record(Change::RequestStepUp(vec![FactorStep::Required(FactorKind::Totp)]));
+                match self.move_on(session, proof).await? {
+                    FactorOutcome::Authenticated => Ok(EnrolmentOutcome::Enrolled { recovery_codes }),
+                    _ => Err(AuthnError::SessionEnded),
+                }
             })
             .await
     }

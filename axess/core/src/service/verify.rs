@@ -172,29 +172,6 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             .await
     }
 
-    /// Puts a proof into the state machine, writes the session and records the moments.
-    async fn move_on(&self, session: &SessionHandle, proof: Verified) -> Result<FactorOutcome, AuthnError> {
-        self.emitter
-            .together(async {
-                let stepping_up = session.is_authenticated();
-                let cause = if stepping_up { RotationCause::StepUp } else { RotationCause::Login };
-                let previous = (session.session_id(), cause);
-                match session.advance(Input::FactorVerified(proof)).await? {
-                    // Another request has completed this very step meanwhile.
-                    Advance::Refused => return Ok(FactorOutcome::InvalidCredential),
-                    Advance::Done(moments) => self.record_or_end(session, previous, moments).await?,
-                }
-                Ok(session.with_state(|state| match state {
-                    AuthState::Authenticated { step_up: None, .. } => FactorOutcome::Authenticated,
-                    other => match other.expected_step() {
-                        Some(step) => FactorOutcome::FactorRequired(step.clone()),
-                        None => FactorOutcome::InvalidCredential,
-                    },
-                }))
-            })
-            .await
-    }
-
     async fn recovery_code_used(
         &self,
         session: &SessionHandle,
@@ -271,6 +248,35 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             trusted_device: None,
             default_policy: self.lockout_policy.clone(),
         }
+    }
+}
+
+impl<I, F> AuthnService<I, F> {
+    /// Puts a proof into the state machine, writes the session and records the moments.
+    pub(super) async fn move_on(
+        &self,
+        session: &SessionHandle,
+        proof: Verified,
+    ) -> Result<FactorOutcome, AuthnError> {
+        self.emitter
+            .together(async {
+                let stepping_up = session.is_authenticated();
+                let cause = if stepping_up { RotationCause::StepUp } else { RotationCause::Login };
+                let previous = (session.session_id(), cause);
+                match session.advance(Input::FactorVerified(proof)).await? {
+                    // Another request has completed this very step meanwhile.
+                    Advance::Refused => return Ok(FactorOutcome::InvalidCredential),
+                    Advance::Done(moments) => self.record_or_end(session, previous, moments).await?,
+                }
+                Ok(session.with_state(|state| match state {
+                    AuthState::Authenticated { step_up: None, .. } => FactorOutcome::Authenticated,
+                    other => match other.expected_step() {
+                        Some(step) => FactorOutcome::FactorRequired(step.clone()),
+                        None => FactorOutcome::InvalidCredential,
+                    },
+                }))
+            })
+            .await
     }
 }
 

@@ -31,6 +31,7 @@ pub struct CsrfConfig {
     pub(super) keys: Vec<MacKey>,
     pub(super) origins: Vec<Origin>,
     pub(super) exempt: Vec<String>,
+    pub(super) bearer_is_exempt: bool,
     pub(super) secure: bool,
     pub(super) rng: Arc<dyn SecureRng>,
     pub(super) audit: Option<ShellAudit>,
@@ -100,6 +101,7 @@ impl CsrfConfig {
             keys: vec![MacKey::derive(&key.into(), KeyPurpose::Csrf)?],
             origins: Vec::new(),
             exempt: Vec::new(),
+            bearer_is_exempt: false,
             secure: true,
             rng: Arc::new(SystemRng),
             audit: None,
@@ -148,6 +150,16 @@ impl CsrfConfig {
         }
         bounded_push(&mut self.exempt, path.to_owned())?;
         Ok(self)
+    }
+
+    /// Exempts requests with one `Authorization: Bearer` header, whatever they are: those of programs.
+    ///
+    /// No browser adds that header by itself, and a page of another site that does is stopped by a preflight, unless the
+    /// application's own CORS settings let it through. Other schemes (`Basic`) are not exempt: browsers remember those.
+    #[must_use]
+    pub fn exempt_bearer(mut self) -> Self {
+        self.bearer_is_exempt = true;
+        self
     }
 
     /// Says whether the site is for HTTPS only, which is the default.
@@ -202,6 +214,7 @@ impl fmt::Debug for CsrfConfig {
             .field("keys", &self.keys)
             .field("origins", &self.origins)
             .field("exempt", &self.exempt)
+            .field("bearer_is_exempt", &self.bearer_is_exempt)
             .field("secure", &self.secure)
             .finish_non_exhaustive()
     }

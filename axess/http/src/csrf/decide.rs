@@ -43,7 +43,8 @@ pub(super) fn judge(
     path: &str,
     headers: &HeaderMap,
 ) -> Verdict {
-    if is_safe(method, headers) || config.is_exempt(path) {
+    let has_exempt_token = config.bearer_is_exempt && has_bearer(headers);
+    if is_safe(method, headers) || config.is_exempt(path) || has_exempt_token {
         return Verdict::Allow;
     }
     let (Ok(site), Ok(origin)) = (only(headers, &SEC_FETCH_SITE), only(headers, &header::ORIGIN)) else {
@@ -95,6 +96,17 @@ fn is_safe(method: &Method, headers: &HeaderMap) -> bool {
         Method::HEAD | Method::OPTIONS | Method::TRACE => true,
         _ => false,
     }
+}
+
+/// Tells whether there is one `Authorization` header, of the scheme `Bearer` (RFC 6750 section 2.1).
+fn has_bearer(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    value
+        .as_bytes()
+        .split(|byte| *byte == b' ')
+        .next()
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
 }
 
 /// Tells whether another site's page could have sent this body without asking first (a CORS preflight): only those of a form,

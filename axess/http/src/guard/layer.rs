@@ -1,4 +1,4 @@
-use super::{AuthnInfo, GuardRejection, PartialInfo};
+use super::{AuthnInfo, GuardRejection, PartialInfo, accepted::admit};
 use axess_core::session::SessionHandle;
 use axum::{
     extract::Request,
@@ -41,12 +41,18 @@ pub enum Guard {
     /// declares it with `resource: [Shared]`. It takes an `AuthzLayer` on the router; without one, and without the
     /// feature `authz`, the route answers nobody.
     Policy(&'static str),
+    /// Somebody whom the application's own [`Authenticator`](super::Authenticator) accepts for this demand.
+    ///
+    /// The demand is the application's word, as in `"orders"`. It takes an
+    /// [`AuthenticatorLayer`](super::AuthenticatorLayer) on the router; without one the route answers nobody.
+    Accepted(&'static str),
 }
 
 impl Guard {
     /// Decides about one session.
     ///
-    /// A session alone does not say what policies allow: [`Guard::Policy`] is refused here.
+    /// A session alone does not say what policies allow, or whom an authenticator accepts: [`Guard::Policy`] and
+    /// [`Guard::Accepted`] are refused here.
     ///
     /// # Errors
     ///
@@ -56,6 +62,7 @@ impl Guard {
         match self {
             Self::Public => Ok(()),
             Self::Policy(_) => Err(GuardRejection::NoAuthzLayer),
+            Self::Accepted(_) => Err(GuardRejection::NoAuthenticator),
             Self::Guest if session()?.is_authenticated() => Err(GuardRejection::AlreadyAuthenticated),
             Self::Guest => Ok(()),
             Self::Partial => PartialInfo::of(session()?).map(|_| ()),
@@ -80,6 +87,7 @@ impl fmt::Display for Guard {
             Self::Mfa => f.write_str("mfa"),
             Self::Fresh(max_age) => write!(f, "fresh({}s)", max_age.as_secs()),
             Self::Policy(action) => write!(f, "policy({action})"),
+            Self::Accepted(demand) => write!(f, "accepted({demand})"),
         }
     }
 }
@@ -138,17 +146,35 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        #[cfg(feature = "authz")]
-        if let Guard::Policy(action) = self.guard {
-            // The clone stays behind: only this service was asked whether it is ready.
-            let clone = self.inner.clone();
-            let inner = std::mem::replace(&mut self.inner, clone);
-            return Either::Right(Box::pin(ask(inner, request, action)));
+        match self.guard {
+            #[cfg(feature = "authz")]
+            Guard::Policy(action) => Either::Right(Box::pin(ask(self.take(), request, action))),
+            Guard::Accepted(demand) => Either::Right(Box::pin(accept(self.take(), request, demand))),
+            guard => match guard.check(request.extensions().get::<SessionHandle>()) {
+                Ok(()) => Either::Left(self.inner.call(request)),
+                Err(rejection) => Either::Right(Box::pin(ready(Ok(rejection.into_response())))),
+            },
         }
-        match self.guard.check(request.extensions().get::<SessionHandle>()) {
-            Ok(()) => Either::Left(self.inner.call(request)),
-            Err(rejection) => Either::Right(Box::pin(ready(Ok(rejection.into_response())))),
-        }
+    }
+}
+
+impl<S: Clone> GuardService<S> {
+    /// Takes the service that was asked whether it is ready, and leaves a clone behind.
+    fn take(&mut self) -> S {
+        let clone = self.inner.clone();
+        std::mem::replace(&mut self.inner, clone)
+    }
+}
+
+/// Calls the service if the application's authenticator accepts the caller.
+async fn accept<S>(mut inner: S, request: Request, demand: &'static str) -> Result<Response, S::Error>
+where
+    S: Service<Request, Response = Response>,
+{
+    let (mut parts, body) = request.into_parts();
+    match admit(&mut parts, demand).await {
+        Ok(()) => inner.call(Request::from_parts(parts, body)).await,
+        Err(refusal) => Ok(*refusal),
     }
 }
 

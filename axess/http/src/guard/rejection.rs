@@ -38,6 +38,14 @@ pub enum GuardRejection {
     /// 500: the route asks policies, and there are none.
     #[error("this route asks policies: enable the feature `authz` and add an AuthzLayer to the router")]
     NoAuthzLayer,
+    /// 500: the route asks an authenticator, and there is none.
+    #[error("this route asks an authenticator: add an AuthenticatorLayer to the router")]
+    NoAuthenticator,
+    /// 500: the handler takes an accepted caller, and its route has another guard.
+    #[error(
+        "this handler takes an accepted caller: declare its route with Guard::Accepted, of the same type"
+    )]
+    NotAccepted,
 }
 
 impl IntoResponse for GuardRejection {
@@ -48,7 +56,7 @@ impl IntoResponse for GuardRejection {
             Self::AlreadyAuthenticated => problem::problem(StatusCode::CONFLICT, "already_authenticated"),
             Self::StepUpRequired { max_age_secs } => challenge("step_up_required", Some(max_age_secs)),
             Self::SecondFactorRequired => challenge("second_factor_required", None),
-            Self::NoSessionLayer | Self::NoAuthzLayer => {
+            Self::NoSessionLayer | Self::NoAuthzLayer | Self::NoAuthenticator | Self::NotAccepted => {
                 tracing::error!("{self}");
                 problem::internal()
             }

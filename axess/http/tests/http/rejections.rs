@@ -126,6 +126,9 @@ async fn every_refusal_of_a_guard_has_a_status_and_a_code() {
         (GuardRejection::StepUpRequired { max_age_secs: 5 }, 401, "step_up_required"),
         (GuardRejection::SecondFactorRequired, 401, "second_factor_required"),
         (GuardRejection::NoSessionLayer, 500, "internal_error"),
+        (GuardRejection::NoAuthzLayer, 500, "internal_error"),
+        (GuardRejection::NoAuthenticator, 500, "internal_error"),
+        (GuardRejection::NotAccepted, 500, "internal_error"),
     ] {
         let (got, _, body) = read(Response::from(rejection)).await;
         assert_eq!(got, status, "{rejection:?}");

@@ -65,6 +65,36 @@ async fn an_authenticator_is_stored_only_when_its_code_was_seen() {
 }
 
 #[tokio::test]
+async fn an_enrolment_that_a_login_waits_for_is_its_second_factor() {
+    for counts in [false, true] {
+        let suite = TestSuite::default();
+        let session = logged_in(&suite).await;
+        let app = app(&suite.service.begin_totp_enrolment(&session).await.unwrap());
+        suite.clock.advance(Duration::from_secs(60));
+        let session = suite.reopen(&session).await;
+        let (before, proved_at) = (session.session_id(), session.authn_time());
+        let code = app.code_at(suite.clock.now()).unwrap();
+        let wrong = suite.service.log_in_with_totp_enrolment(&session, other_than(&code)).await.unwrap();
+        assert!(matches!(wrong, EnrolmentOutcome::InvalidCode), "{wrong:?}");
+        assert_eq!(session.factors_completed(), [FactorKind::Password]);
+        codes(if counts {
+            suite.service.log_in_with_totp_enrolment(&session, code.clone()).await.unwrap()
+        } else {
+            suite.service.confirm_totp_enrolment(&session, code.clone()).await.unwrap()
+        });
+        assert_ne!(session.session_id(), before);
+        let session = suite.reopen(&session).await;
+        assert!(session.is_authenticated() && session.expected_step().is_none());
+        assert_eq!(session.factors_completed().contains(&FactorKind::Totp), counts);
+        assert_eq!(session.authn_time() > proved_at, counts);
+        suite.backend.save_methods(AuthnScope::Global, vec![Method::password_then_totp()]).await.unwrap();
+        let login = half_way(&suite).await;
+        let replayed = suite.service.verify_factor(&login, FactorCredential::totp(code)).await.unwrap();
+        assert_eq!(replayed, WRONG, "the confirming code is spent");
+    }
+}
+
+#[tokio::test]
 async fn an_enrolment_takes_five_tries_and_ten_minutes() {
     for (tries, age, stored) in [(4, 0, true), (5, 0, false), (0, 599, true), (0, 600, false)] {
         let suite = TestSuite::default();

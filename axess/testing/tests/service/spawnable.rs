@@ -32,6 +32,7 @@ fn ceremonies(service: &Service, session: &SessionHandle, signup: NewSignup) {
     send(service.complete_email_verification(session, ""));
     send(service.begin_totp_enrolment(session));
     send(service.confirm_totp_enrolment(session, ""));
+    send(service.log_in_with_totp_enrolment(session, ""));
     send(service.remove_factor(session, FactorKind::Totp));
     send(service.change_password(session, "", ""));
     send(service.begin_password_reset(session, "", ""));

@@ -25,7 +25,7 @@ pub(super) fn json(record: &AuditRecord) -> Value {
 /// Returns the cells of a table: when, what, of which session, by whom, details.
 pub(super) fn cells(record: &AuditRecord) -> [String; 5] {
     let event = broker_event(record);
-    let session = event.as_ref().map_or(String::new(), |event| event.session_id().short());
+    let session = event.as_ref().and_then(BrokerEvent::session_id).map_or(String::new(), |id| id.short());
     let who = match &record.envelope.actor {
         Some(Actor::Operator(name)) => name.as_str().to_owned(),
         Some(Actor::User(id)) => id.to_string(),
@@ -64,6 +64,15 @@ fn details(event: &BrokerEvent) -> String {
         }
         BrokerEvent::ApprovalRequired { provider, asked, rules, required, .. } => {
             format!("{provider} {}: {required} have to agree ({})", shortened(asked, 60), rules.join(", "))
+        }
+        BrokerEvent::ApprovalVoted { requester, role, approve, comment, .. } => {
+            let verdict = if *approve { "agreed to" } else { "refused" };
+            format!("{role} {verdict} the request of {requester}: {comment}")
+        }
+        BrokerEvent::ApprovalLapsed { reason, .. } => reason.clone(),
+        BrokerEvent::Administered { action, subject, detail, .. } => {
+            let detail = detail.as_deref().map_or(String::new(), |detail| format!(": {detail}"));
+            format!("{action} {subject}{detail}")
         }
         BrokerEvent::SessionEnded { status, duration_ms, exit_code, signal, reason: why, .. } => {
             let code = exit_code.map_or(String::new(), |code| format!(" with {code}"));

@@ -49,12 +49,12 @@ pub(super) fn show(invocation: &Invocation, session: &str) -> Outcome {
             skipped += 1;
             return ControlFlow::Continue(());
         };
-        let Some(broker) =
-            event::broker_event(&record).filter(|event| event.session_id().to_string().starts_with(&prefix))
+        let Some(broker) = event::broker_event(&record)
+            .filter(|event| event.session_id().is_some_and(|id| id.to_string().starts_with(&prefix)))
         else {
             return ControlFlow::Continue(());
         };
-        ids.insert(broker.session_id());
+        ids.extend(broker.session_id());
         found.push(record);
         // Nothing of a session is before its first event; with only a part of the id, there may be another session.
         let is_first = matches!(

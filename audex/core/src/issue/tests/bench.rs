@@ -5,7 +5,7 @@ use crate::{
     CommandLine, Credential, CredentialProvider, Fate, Health, IssueRules, MintOrder, Minted, ProviderError,
     ProviderFuture, RateLedger, Requester, Revocation, RevokeOrder, Shape,
     audit::{BrokerEvent, Trail, TrailError},
-    session::{Delivery, EntryPoint, SessionFolder, SessionStatus},
+    session::{Delivery, EntryPoint, LocalSessions, SessionFolder, SessionStatus},
 };
 use audex_policy::{Grant, Provider, Refusal, Request, compile};
 use axess_clock::{Clock, MockClock};
@@ -14,7 +14,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 pub(super) type Answer = fn(&MintOrder, DateTime<Utc>) -> Result<Minted, ProviderError>;
@@ -25,6 +28,7 @@ pub(super) type Expected = fn(&IssueError) -> bool;
 pub(super) struct Scripted {
     clock: Arc<MockClock>,
     pub(super) answer: Mutex<Answer>,
+    pub(super) is_offline: AtomicBool,
 }
 
 pub(super) fn good(order: &MintOrder, now: DateTime<Utc>) -> Result<Minted, ProviderError> {
@@ -54,6 +58,10 @@ impl CredentialProvider for Scripted {
     fn mint<'a>(&'a self, order: &'a MintOrder) -> ProviderFuture<'a, Minted> {
         let answer = *self.answer.lock().unwrap();
         Box::pin(std::future::ready(answer(order, self.clock.now())))
+    }
+
+    fn mints_offline(&self) -> bool {
+        self.is_offline.load(Ordering::Relaxed)
     }
 
     fn revoke<'a>(&'a self, _: &'a RevokeOrder) -> ProviderFuture<'a, Revocation> {
@@ -95,13 +103,19 @@ impl Bench {
     pub(super) fn new(rules: IssueRules) -> Self {
         let data = tempfile::tempdir().unwrap();
         let (clock, trail) = (Arc::new(MockClock::default()), Arc::new(Kept::default()));
-        let provider = Arc::new(Scripted { clock: Arc::clone(&clock), answer: Mutex::new(good) });
+        let provider = Arc::new(Scripted {
+            clock: Arc::clone(&clock),
+            answer: Mutex::new(good),
+            is_offline: AtomicBool::new(false),
+        });
         let issuer = Issuer {
             rules,
             providers: vec![Arc::clone(&provider) as Arc<dyn CredentialProvider>],
-            trail: Arc::clone(&trail) as Arc<dyn Trail>,
-            sessions: SessionFolder::open(data.path()).unwrap(),
-            ledger: RateLedger::new(data.path()),
+            store: LocalSessions {
+                folder: SessionFolder::open(data.path()).unwrap(),
+                ledger: RateLedger::new(data.path()),
+                trail: Arc::clone(&trail) as Arc<dyn Trail>,
+            },
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             rng: Arc::new(MockRng::new(7)),
         };
@@ -118,7 +132,7 @@ impl Bench {
     }
 
     pub(super) fn only_status(&self) -> SessionStatus {
-        let (records, _) = self.issuer.sessions.recent(9).unwrap();
+        let (records, _) = self.issuer.store.folder.recent(9).unwrap();
         assert_eq!(records.len(), 1);
         records[0].status
     }

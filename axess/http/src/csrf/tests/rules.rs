@@ -324,3 +324,29 @@ fn settings_are_checked() {
     }
     assert!(matches!(keys.with_previous_key([99u8; 32]), Err(CsrfConfigError::Key(E::TooManyKeys { .. }))));
 }
+
+#[tokio::test]
+async fn a_bearer_is_exempt_where_that_is_asked_for() {
+    const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+    for (authorization, expect) in [
+        (&["Bearer abc"][..], "ok"),
+        (&["bearer abc"], "ok"),
+        (&["Bearer"], "ok"),
+        (&["Basic YTpi"], "token_missing"),
+        (&["Bearerabc"], "token_missing"),
+        (&["Digest Bearer"], "token_missing"),
+        (&[""], "token_missing"),
+        (&[], "token_missing"),
+        (&["Bearer abc", "Basic YTpi"], "token_missing"),
+        (&["Basic YTpi", "Bearer abc"], "token_missing"),
+    ] {
+        let mut headers = vec![SITE, COOKIE, FORM];
+        headers.extend(authorization.iter().map(|value| ("authorization", *value)));
+        assert_eq!(post(config().exempt_bearer(), &headers).await, expect, "{authorization:?}");
+        assert_eq!(post(config(), &headers).await, "token_missing", "{authorization:?}");
+    }
+    // What a page of another site sends with it is stopped by the preflight; what arrives is a program's.
+    let hostile = [SITE, COOKIE, ("sec-fetch-site", "cross-site"), ("authorization", "Bearer abc")];
+    assert_eq!(post(config().exempt_bearer(), &hostile).await, "ok");
+    assert_eq!(post(config(), &hostile).await, "cross_site");
+}

@@ -18,6 +18,7 @@ const DAY: u64 = 86_400;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = factors();
+    rows.extend(enrolments());
     rows.extend(tokens());
     rows.extend(devices());
     rows
@@ -59,6 +60,22 @@ fn factors() -> Vec<Row> {
                 w.service.change_password(&session, "wrong", "blue whales sing at dusk").await.map(drop)
             })
         }),
+        row("service::remove_factor", Who::User, &["FactorRemoved", "SessionRotated"], |w| {
+            Box::pin(async {
+                let (_, stored) = RecoveryCodes::generate(10, &MockRng::new(3));
+                let config = FactorConfig::RecoveryCodes(stored);
+                let (tenant_id, user_id) = (w.owner.tenant_id, w.owner.user_id);
+                let backend = &w.ground.suite.backend;
+                let _ = backend.save_factor(tenant_id, user_id, config, Expected::Absent).await.unwrap();
+                let session = w.logged_in().await;
+                w.service.remove_factor(&session, FactorKind::RecoveryCode).await.map(drop)
+            })
+        }),
+    ]
+}
+
+fn enrolments() -> Vec<Row> {
+    vec![
         row(
             "service::confirm_totp_enrolment",
             Who::User,
@@ -77,15 +94,22 @@ fn factors() -> Vec<Row> {
                 w.service.confirm_totp_enrolment(&session, wrong).await.map(drop)
             })
         }),
-        row("service::remove_factor", Who::User, &["FactorRemoved", "SessionRotated"], |w| {
+        row(
+            "service::log_in_with_totp_enrolment",
+            Who::User,
+            &["FactorEnrolled", "FactorEnrolled", "FactorVerified", "StepUpCompleted"],
+            |w| {
+                Box::pin(async {
+                    let (session, code) = enrolling(w).await;
+                    w.service.log_in_with_totp_enrolment(&session, code).await.map(drop)
+                })
+            },
+        ),
+        row("service::log_in_with_totp_enrolment", Who::User, &["FactorFailed"], |w| {
             Box::pin(async {
-                let (_, stored) = RecoveryCodes::generate(10, &MockRng::new(3));
-                let config = FactorConfig::RecoveryCodes(stored);
-                let (tenant_id, user_id) = (w.owner.tenant_id, w.owner.user_id);
-                let backend = &w.ground.suite.backend;
-                let _ = backend.save_factor(tenant_id, user_id, config, Expected::Absent).await.unwrap();
-                let session = w.logged_in().await;
-                w.service.remove_factor(&session, FactorKind::RecoveryCode).await.map(drop)
+                let (session, code) = enrolling(w).await;
+                let wrong = other_than(&code);
+                w.service.log_in_with_totp_enrolment(&session, wrong).await.map(drop)
             })
         }),
     ]

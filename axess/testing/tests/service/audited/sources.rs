@@ -52,6 +52,7 @@ const ENVELOPES: &[(&str, &str)] = &[
 
 /// Layers that stand outside of the tables, and why.
 const SILENT_LAYERS: &[(&str, &str)] = &[
+    ("AuthenticatorLayer", "hands on the application's authenticator, which records what it refuses"),
     ("ClientIpLayer", "reads"),
     ("GuardLayer", "asks the policies through the authorisation layer, which records; else it reads"),
     ("RequestIdLayer", "reads"),

@@ -105,7 +105,9 @@ fn read(log: &Path) -> io::Result<(DateTime<Utc>, BTreeMap<SessionId, Known>)> {
                     known.insert(session_id, Known::Created);
                 }
                 Some(event) => {
-                    known.entry(event.session_id()).or_insert(Known::Mentioned);
+                    if let Some(id) = event.session_id() {
+                        known.entry(id).or_insert(Known::Mentioned);
+                    }
                 }
                 None => {}
             }

@@ -1,0 +1,265 @@
+//! `tryaudex login` and `logout`: who we are to a team server.
+
+use super::{
+    Invocation,
+    served::{address, logins},
+};
+use crate::{
+    exit::{Exit, Failure, Outcome, SUCCESS},
+    keeper::Signals,
+    output::printable,
+    remote::{ApprovalSigner, Device, Login, Logins, Remote, RemoteError, ServerAddress},
+    session::given_up,
+};
+use audex_core::CredentialSecret;
+use chrono::{TimeDelta, Utc};
+use clap::Args;
+use serde_json::json;
+use std::{
+    io::{BufRead, Read},
+    process::{Command, Stdio},
+    time::Duration,
+};
+use zeroize::Zeroizing;
+
+/// The longest token that is read, in bytes.
+const MAX_TOKEN: u64 = 8 * 1_024;
+
+/// How many more seconds are waited between questions where the server asks for that (RFC 8628 §3.5).
+const SLOWER: u64 = 5;
+
+/// The longest that is waited for somebody to confirm a login, in seconds, and the longest pause.
+const LIMITS: (u64, u64) = (3_600, 60);
+
+/// The arguments of `tryaudex login`.
+///
+/// ```
+/// use audex_cli::args::{Cli, Command};
+/// use clap::Parser;
+/// let cli = Cli::try_parse_from(["tryaudex", "login", "--server", "https://audex.example.com"])?;
+/// assert!(matches!(cli.command, Command::Login(login) if !login.token_stdin));
+/// # Ok::<(), clap::Error>(())
+/// ```
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "A page of the server confirms the login: open its address, sign in there, and compare the code. The token that \
+                  comes of it is kept for you alone, in a file of mode 0600 or in the keyring, as credentials.store says. So is a \
+                  key of your own that approvals are signed with; the server learns its public half."
+)]
+pub struct LoginArgs {
+    /// Address of the server [default: $AUDEX_SERVER, else server of the configuration]
+    #[arg(long, value_name = "URL")]
+    pub server: Option<ServerAddress>,
+    /// Read an API token from standard input instead, as services do
+    #[arg(long)]
+    pub token_stdin: bool,
+    /// Open the page in a browser
+    #[arg(long, conflicts_with = "token_stdin")]
+    pub browser: bool,
+}
+
+/// The arguments of `tryaudex logout`.
+///
+/// ```
+/// use audex_cli::args::{Cli, Command};
+/// use clap::Parser;
+/// let cli = Cli::try_parse_from(["tryaudex", "logout"])?;
+/// assert!(matches!(cli.command, Command::Logout(logout) if !logout.forget_key));
+/// # Ok::<(), clap::Error>(())
+/// ```
+#[derive(Debug, Clone, Args)]
+pub struct LogoutArgs {
+    /// Address of the server [default: $AUDEX_SERVER, else server of the configuration]
+    #[arg(long, value_name = "URL")]
+    pub server: Option<ServerAddress>,
+    /// Take back and forget the key that approvals are signed with, too
+    #[arg(long)]
+    pub forget_key: bool,
+}
+
+/// Logs in.
+pub(super) fn run(invocation: &Invocation, args: &LoginArgs) -> Outcome {
+    let signals = Signals::hold().map_err(|error| Failure::of(Exit::Bug, &error))?;
+    let settings = invocation.config()?.settings;
+    let server = address(&settings, args.server.as_ref())?;
+    let logins = logins(invocation, &settings)?;
+    let signer = logins.signer_or_new(&server, &*invocation.rng)?;
+    super::runtime()?.block_on(async {
+        let remote = Remote::new(server.clone(), None)?;
+        let (token, lives) = if args.token_stdin {
+            (token()?, None)
+        } else {
+            tokio::select! {
+                confirmed = confirmed(invocation, &remote, &signer, args.browser) => confirmed?,
+                signal = signals.interruption() => return given_up(invocation, signal),
+            }
+        };
+        let expires_at = lives
+            .and_then(|seconds| TimeDelta::try_seconds(i64::try_from(seconds).ok()?))
+            .and_then(|lives| invocation.now().checked_add_signed(lives));
+        finish(invocation, &logins, &signer, &server, token, expires_at).await
+    })
+}
+
+/// Keeps a token that works, and registers the key of approvals.
+async fn finish(
+    invocation: &Invocation,
+    logins: &Logins,
+    signer: &ApprovalSigner,
+    server: &ServerAddress,
+    token: CredentialSecret,
+    expires_at: Option<chrono::DateTime<Utc>>,
+) -> Outcome {
+    let remote = Remote::new(server.clone(), Some(token.clone()))?;
+    let me = remote.me().await.map_err(|error| match error {
+        RemoteError::NotLoggedIn(_) => {
+            Failure::new(Exit::Denied, format!("{server} does not know this token"))
+        }
+        other => other.into(),
+    })?;
+    let login = Login { email: me.identity.clone(), token, expires_at };
+    logins.keep(server, &login)?;
+    let is_signing =
+        remote.has_key(&signer.id()).await? || remote.add_key(&name(), &signer.jwk()).await.is_ok();
+    let output = &invocation.output;
+    if output.is_json() {
+        output.json(&json!({
+            "server": server.to_string(), "identity": me.identity, "roles": me.roles, "expires_at": expires_at,
+            "approval_key": { "registered": is_signing, "id": signer.id(), "jwk": signer.jwk() },
+        }))?;
+    } else {
+        let until = expires_at
+            .map(|expiry| format!(" until {}", expiry.format("%Y-%m-%d %H:%M:%SZ")))
+            .unwrap_or_default();
+        output.line(format_args!("logged in to {server} as {}{until}", printable(&me.identity)))?;
+        if !is_signing {
+            // Only who approves needs it, and a token alone adds no key: that takes a second factor.
+            output.note(format_args!(
+                "to sign what you approve, add this key to your account there: {}",
+                signer.jwk()
+            ));
+        }
+    }
+    Ok(SUCCESS)
+}
+
+/// Names this program on this machine, for whoever confirms its login.
+fn name() -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let host = host.filter(|host| host.len() <= 60 && !host.chars().any(char::is_control));
+    format!("tryaudex on {}", host.as_deref().unwrap_or("a machine"))
+}
+
+/// Reads a token that somebody pipes in.
+fn token() -> Result<CredentialSecret, Failure> {
+    let mut text = Zeroizing::new(String::new());
+    let read = std::io::stdin().lock().take(MAX_TOKEN).read_line(&mut text);
+    read.map_err(|error| Failure::new(Exit::Usage, format!("cannot read standard input: {error}")))?;
+    let token = text.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Failure::new(Exit::Usage, "there is no token on standard input")
+            .with_help("pipe it in: tryaudex login --token-stdin < token"));
+    }
+    Ok(token.into())
+}
+
+/// Has a person confirm the login in a browser; returns the token, and for how many seconds it works.
+async fn confirmed(
+    invocation: &Invocation,
+    remote: &Remote,
+    signer: &ApprovalSigner,
+    opens_browser: bool,
+) -> Result<(CredentialSecret, Option<u64>), Failure> {
+    let device = remote.begin_login(&name(), &signer.jwk()).await?;
+    show(invocation, &device);
+    if opens_browser {
+        open(invocation, remote, &device);
+    }
+    let mut pause = device.interval.clamp(1, LIMITS.1);
+    let mut left = device.expires_in.min(LIMITS.0);
+    loop {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        let over = || {
+            Failure::new(Exit::Denied, "nobody confirmed the login in time")
+                .with_help("run the same command again")
+        };
+        match remote.finish_login(&device).await {
+            Ok(Some(login)) => return Ok(login),
+            Ok(None) => {}
+            Err(error) if error.is("slow_down") => pause = (pause + SLOWER).min(LIMITS.1),
+            Err(error) if error.is("expired_token") => return Err(over()),
+            Err(error) if error.is("access_denied") => {
+                return Err(Failure::new(Exit::Denied, "the login was refused in the browser"));
+            }
+            // A server that is started again goes on with it.
+            Err(error) if error.may_pass() => {}
+            Err(error) => return Err(error.into()),
+        }
+        left = left.saturating_sub(pause);
+        if left == 0 {
+            return Err(over());
+        }
+    }
+}
+
+fn show(invocation: &Invocation, device: &Device) {
+    // Whoever wants quiet needs the address all the same: it is what they asked for.
+    let text = format!(
+        "open {} and compare the code: {}\n",
+        printable(&device.verification_uri),
+        printable(&device.user_code)
+    );
+    invocation.output.overview(text);
+}
+
+/// Opens the page where it is one of the server's own.
+fn open(invocation: &Invocation, remote: &Remote, device: &Device) {
+    let page = &device.verification_uri;
+    let is_own = page.strip_prefix(&remote.address().to_string()).is_some_and(|rest| rest.starts_with('/'));
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let mut command = Command::new(program);
+    command.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if !is_own || command.spawn().is_err() {
+        invocation.output.warn("no browser could be opened");
+    }
+}
+
+/// Logs out.
+pub(super) fn out(invocation: &Invocation, args: &LogoutArgs) -> Outcome {
+    let settings = invocation.config()?.settings;
+    let server = address(&settings, args.server.as_ref())?;
+    let logins = logins(invocation, &settings)?;
+    let login = logins.find(&server)?;
+    let signer = logins.signer(&server)?.filter(|_| args.forget_key);
+    let mut is_revoked = false;
+    if let Some(login) = &login {
+        let remote = Remote::new(server.clone(), Some(login.token.clone()))?;
+        let told = super::runtime()?.block_on(async {
+            if let Some(signer) = &signer {
+                remote.remove_key(&signer.id()).await?;
+            }
+            remote.revoke_token().await
+        });
+        match told {
+            Ok(()) | Err(RemoteError::NotLoggedIn(_)) => is_revoked = true,
+            Err(error) => invocation
+                .output
+                .warn(format_args!("the token is forgotten here and may still work: {error}")),
+        }
+    }
+    logins.forget(&server)?;
+    if args.forget_key {
+        logins.forget_signer(&server)?;
+    }
+    let output = &invocation.output;
+    if output.is_json() {
+        let report =
+            json!({ "server": server.to_string(), "was_logged_in": login.is_some(), "revoked": is_revoked });
+        output.json(&report)?;
+    } else if login.is_some() {
+        output.line(format_args!("logged out of {server}"))?;
+    } else {
+        output.line(format_args!("there was no login to {server}"))?;
+    }
+    Ok(if login.is_some() && !is_revoked { Exit::Provider.code() } else { SUCCESS })
+}

@@ -1,0 +1,174 @@
+//! Asking a server, and waiting until somebody decided.
+
+use super::ServedArgs;
+use crate::{
+    commands::Invocation,
+    exit::{Exit, Failure},
+    keeper::Signals,
+    output::printable,
+    remote::{Asked, Granted, Polled, Remote, RemoteSession, Standing},
+    session::given_up,
+};
+use audex_core::{IssueRequest, session::SessionId};
+use audex_server::model::Ask;
+use axess_rng::random_array;
+use std::time::Duration;
+
+/// How long a server may be away while its decision is waited for: long enough to be started again.
+const AWAY: (u32, Duration) = (40, Duration::from_millis(1_500));
+
+/// What a server decided, before anything happens here.
+pub(super) struct Decided {
+    pub(super) remote: Remote,
+    pub(super) granted: Granted,
+    pub(super) session: RemoteSession,
+}
+
+/// How waiting for a server ended.
+pub(super) enum Obtained {
+    /// With a credential.
+    Decided(Box<Decided>),
+    /// Somebody pressed Ctrl-C; this is the code to leave with.
+    GivenUp(u8),
+}
+
+impl ServedArgs {
+    /// Asks the server, and waits until it is decided.
+    ///
+    /// Ctrl-C takes the request back.
+    pub(super) async fn obtain(
+        &self,
+        invocation: &Invocation,
+        remote: Remote,
+        request: Option<&IssueRequest>,
+        signals: &Signals,
+    ) -> Result<Obtained, Failure> {
+        let standing = match (self.request, request) {
+            (Some(id), _) => Standing::of(id),
+            (None, Some(request)) => {
+                let key: String =
+                    random_array::<16>(&*invocation.rng).iter().map(|byte| format!("{byte:02x}")).collect();
+                let ask = self.ask(request);
+                let asked = tokio::select! {
+                    asked = remote.ask(&ask, &key) => asked?,
+                    // The question may be under way: what comes of it is ended under the same key.
+                    signal = signals.interruption() => {
+                        let code = given_up(invocation, signal)?;
+                        take_back(&remote, &ask, &key).await;
+                        return Ok(Obtained::GivenUp(code));
+                    }
+                };
+                match asked {
+                    Asked::Granted(granted) => return Self::decided(remote, granted).await,
+                    Asked::Waits(standing) => standing,
+                }
+            }
+            (None, None) => return Err(Failure::new(Exit::Usage, "nothing is asked for")),
+        };
+        self.tell(invocation, &standing)?;
+        let id = standing.session_id;
+        let patience = async {
+            match self.wait {
+                Some(wait) => tokio::time::sleep(Duration::from_secs(wait.seconds().into())).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            granted = wait(invocation, &remote, id) => Self::decided(remote.clone(), granted?).await,
+            () = patience => Err(still_waits(id)),
+            signal = signals.interruption() => {
+                let code = given_up(invocation, signal)?;
+                match remote.withdraw(id).await {
+                    Ok(()) => invocation.output.note(format_args!("request {} was taken back", id.short())),
+                    Err(error) => invocation.output.warn(format_args!("request {} stands: {error}", id.short())),
+                }
+                Ok(Obtained::GivenUp(code))
+            }
+        }
+    }
+
+    /// Says who has to agree, and where; or that this is not waited for.
+    fn tell(&self, invocation: &Invocation, standing: &Standing) -> Result<(), Failure> {
+        let id = standing.session_id;
+        if let Some(approval) = &standing.approval {
+            let url = approval.url.as_deref().map(|url| format!(": {}", printable(url))).unwrap_or_default();
+            let needed = printable(&approval.to_string());
+            invocation.output.note(format_args!("request {} needs {needed}{url}", id.short()));
+        }
+        if self.no_wait {
+            return Err(still_waits(id));
+        }
+        if self.request.is_none() {
+            invocation.output.note("waiting; Ctrl-C takes the request back");
+        }
+        Ok(())
+    }
+
+    async fn decided(remote: Remote, granted: Granted) -> Result<Obtained, Failure> {
+        let session = match remote.session(granted.session_id).await {
+            Ok(session) => session,
+            Err(error) => {
+                let _ = remote.revoke(granted.session_id, "it could not be used").await;
+                return Err(error.into());
+            }
+        };
+        Ok(Obtained::Decided(Box::new(Decided { remote, granted, session })))
+    }
+}
+
+/// Ends what came of a question whose answer nobody waited for.
+async fn take_back(remote: &Remote, ask: &Ask, key: &str) {
+    match remote.ask(ask, key).await {
+        Ok(Asked::Granted(granted)) => drop(remote.revoke(granted.session_id, "it was given up").await),
+        Ok(Asked::Waits(standing)) => drop(remote.withdraw(standing.session_id).await),
+        // It never came there, or expires by itself.
+        Err(_) => {}
+    }
+}
+
+fn still_waits(id: SessionId) -> Failure {
+    Failure::new(Exit::ApprovalNeeded, format!("request {id} waits for its approval"))
+        .with_help(format!("once it is approved: --server --request {id}"))
+}
+
+/// Waits for a decision. A server that is away for a moment, as when it is started again, is waited for as well.
+async fn wait(invocation: &Invocation, remote: &Remote, id: SessionId) -> Result<Granted, Failure> {
+    let mut away = 0;
+    loop {
+        match remote.wait(id).await {
+            Ok(Polled::Granted(granted)) => return Ok(granted),
+            Ok(Polled::Waits(_)) => away = 0,
+            Ok(Polled::Over(standing)) => return Err(over(&standing)),
+            Err(error) if error.may_pass() && away < AWAY.0 => {
+                if away == 0 {
+                    invocation.output.warn(format_args!("{error}; trying again"));
+                }
+                away += 1;
+                tokio::time::sleep(AWAY.1).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Returns the failure of a request that comes to nothing.
+fn over(standing: &Standing) -> Failure {
+    let id = standing.session_id.short();
+    match standing.status.as_str() {
+        "denied" => {
+            let said = standing.votes.iter().filter(|vote| !vote.approve);
+            let said: Vec<String> = said.map(|vote| printable(&vote.to_string())).collect();
+            Failure::new(Exit::Denied, format!("request {id} was denied\n{}", said.join("\n")).trim_end())
+        }
+        "expired" => Failure::new(
+            Exit::ApprovalNeeded,
+            format!("request {id} expired: nobody decided in time, or it was taken back"),
+        )
+        .with_help("ask again"),
+        status => Failure::new(
+            Exit::Provider,
+            format!("request {id} is {}: its credential was picked up before", printable(status)),
+        )
+        .with_help("ask again"),
+    }
+}

@@ -1,0 +1,184 @@
+//! The configuration of `tryaudex server`: its file, and the variables over it.
+
+mod read;
+mod secrets;
+
+use super::{
+    document::Document,
+    fault::{ConfigError, ConfigFault},
+    file,
+    overlay::{fault, unknown, variable},
+    settings::Settings,
+    surroundings::Surroundings,
+};
+use audex_core::Ttl;
+use audex_server::settings::{AuditBackend, ServerSettings};
+use std::{
+    fmt::Display,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// The file that is read when none is named, beside that of the other commands.
+const FILE: &str = "server-config.toml";
+
+/// What a file of the server says: the server, how providers are asked, and where the issuer listens.
+type ReadServer = (ServerSettings, Settings, Option<SocketAddr>);
+
+/// What the server goes by, and what those go by who mint for it.
+///
+/// ```
+/// use audex_cli::config::{ServerConfig, Surroundings};
+/// let home = tempfile::tempdir().unwrap();
+/// let vars = [("HOME", home.path().to_str().unwrap()), ("AUDEX_TTL", "5m")];
+/// let config = ServerConfig::load(&Surroundings::with_vars(vars), None)?;
+/// assert_eq!(config.server.rules.default_ttl.to_string(), "5m");
+/// assert!(config.server.data.ends_with("audex/server"));
+/// # Ok::<(), audex_cli::config::ConfigError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// What the server goes by.
+    pub server: ServerSettings,
+    /// How providers are asked, and where keys are kept.
+    pub broker: Settings,
+    /// Where services fetch the keys of the local issuer (`server.issuer_listen`).
+    pub issuer_listen: Option<SocketAddr>,
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// What a person should know, each a sentence without its full stop.
+    pub warnings: Vec<String>,
+}
+
+impl ServerConfig {
+    /// Reads the file and lays the variables over it.
+    ///
+    /// The file is the one that is named, by the flag or by `AUDEX_CONFIG`, else `server-config.toml` at its usual place
+    /// where there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every fault of file and variables.
+    pub fn load(surroundings: &Surroundings, flag: Option<&Path>) -> Result<Self, ConfigError> {
+        let variable = surroundings.env().get(std::ffi::OsStr::new("AUDEX_CONFIG"));
+        let named = flag.or(variable.filter(|path| !path.is_empty()).map(Path::new));
+        let paths = surroundings.paths().ok();
+        let path = match named {
+            Some(path) => Some(surroundings.absolute(path)),
+            None => paths.as_ref().map(|paths| paths.config.with_file_name(FILE)),
+        };
+        let text = match &path {
+            Some(path) => file::read(path, named.is_some(), surroundings.uid)?,
+            None => None,
+        };
+        let data = paths.map_or_else(|| PathBuf::from("/var/lib/audex"), |paths| paths.data.join("server"));
+        let path = path.filter(|_| text.is_some());
+        let (read, mut faults) = Self::read(text.as_deref().unwrap_or_default(), &data);
+        let (server, broker, issuer_listen) = read;
+        let mut config =
+            Self { server, broker, issuer_listen, file: path.clone(), warnings: unknown(surroundings) };
+        if let Some(path) = &path {
+            faults.extend(secrets::exposed(&config.server, path));
+        }
+        faults.extend(config.lay(surroundings));
+        match path {
+            _ if faults.is_empty() => Ok(config),
+            Some(path) => Err(ConfigError::Faults { path, faults }),
+            None => Err(ConfigError::Environment { faults }),
+        }
+    }
+
+    /// Reads the text of a file; `data` is the folder where the file names none.
+    ///
+    /// # Errors
+    ///
+    /// Returns every fault, in the order of their lines; there is one at least.
+    pub fn parse(text: &str, data: &Path) -> Result<ReadServer, Vec<ConfigFault>> {
+        let (read, faults) = Self::read(text, data);
+        if faults.is_empty() { Ok(read) } else { Err(faults) }
+    }
+
+    fn read(text: &str, data: &Path) -> (ReadServer, Vec<ConfigFault>) {
+        let document = Document::new(text);
+        let (table, errors) = toml::de::DeTable::parse_recoverable(text);
+        document.syntax(&errors);
+        let read = if errors.is_empty() {
+            read::settings(document.root(table.get_ref()), data)
+        } else {
+            (ServerSettings::new(data), Settings::default(), None)
+        };
+        (read, document.end().err().unwrap_or_default())
+    }
+
+    /// Lays the variables over what the file says; returns what is wrong with them.
+    fn lay(&mut self, surroundings: &Surroundings) -> Vec<ConfigFault> {
+        let mut faults = Vec::new();
+        let Self { server, broker, .. } = self;
+        if let Some(ttl) = take::<Ttl>(surroundings, "AUDEX_TTL", &mut faults) {
+            server.rules.default_ttl = ttl;
+            if ttl > server.rules.max_ttl {
+                let message =
+                    format!("this is longer than server.max_ttl, which is {}", server.rules.max_ttl);
+                faults.push(fault("AUDEX_TTL", message));
+            }
+        }
+        if let Some(role) = take::<String>(surroundings, "AUDEX_ROLE_ARN", &mut faults) {
+            if !role.starts_with("arn:") || !role.contains(":role/") {
+                let message = "this is no role (write its ARN, as in arn:aws:iam::123456789012:role/NAME)";
+                faults.push(fault("AUDEX_ROLE_ARN", message.to_owned()));
+            }
+            broker.aws.role_arn = Some(role);
+        }
+        if let Some(region) = take(surroundings, "AUDEX_REGION", &mut faults) {
+            broker.aws.region = Some(region);
+        }
+        if let Some(url) = take::<read::DatabaseUrl>(surroundings, "AUDEX_DATABASE_URL", &mut faults) {
+            server.database = Some(url.0);
+        }
+        if let Some(url) =
+            take::<read::PostgresUrl>(surroundings, "AUDEX_AUDIT_CONNECTION_STRING", &mut faults)
+        {
+            server.audit.backend = AuditBackend::Postgres { connection_string: url.0 };
+        }
+        if let Some(smtp) = take::<read::SmtpUrl>(surroundings, "AUDEX_SMTP_URL", &mut faults) {
+            server.notifications.smtp = Some(smtp.0);
+        }
+        if let Some(key) = take(surroundings, "AUDEX_WEBHOOK_KEY", &mut faults) {
+            server.notifications.webhook_key = Some(key);
+        }
+        // The one place where nothing is said and something is missing all the same.
+        if matches!(&server.audit.backend, AuditBackend::Postgres { connection_string } if connection_string.is_empty())
+        {
+            faults.push(ConfigFault {
+                key: "audit.connection_string".to_owned(),
+                line: None,
+                message: "this is needed for the backend postgres".to_owned(),
+                hint: Some("write it, or set AUDEX_AUDIT_CONNECTION_STRING".to_owned()),
+            });
+        }
+        faults
+    }
+
+    /// Returns the address that people use, where the file names none: one that a browser on this machine can open.
+    pub(crate) fn public_url_of(listen: SocketAddr) -> String {
+        match listen.ip() {
+            ip if !ip.is_unspecified() => format!("http://{listen}"),
+            _ => format!("http://127.0.0.1:{}", listen.port()),
+        }
+    }
+}
+
+fn take<T: FromStr<Err: Display>>(
+    surroundings: &Surroundings,
+    name: &str,
+    faults: &mut Vec<ConfigFault>,
+) -> Option<T> {
+    variable(surroundings, name).unwrap_or_else(|message| {
+        faults.push(fault(name, message));
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests;

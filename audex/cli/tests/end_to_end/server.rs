@@ -1,0 +1,9 @@
+//! The team server as people have it: the built program serves, a browser enrols and confirms, the built program asks.
+
+mod approvals;
+mod browser;
+mod config;
+mod ends;
+mod login;
+mod sessions;
+mod site;

@@ -1,0 +1,43 @@
+use crate::home::Home;
+use std::{fs, os::unix::fs::PermissionsExt};
+
+fn check(home: &Home, text: &str) -> (Option<i32>, String) {
+    let file = home.path().join("server-config.toml");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let output = home.tryaudex("--config server-config.toml server --check-config").output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn every_fault_is_named_at_once_and_nothing_is_left_behind() {
+    let home = Home::new();
+    let (code, said) = check(&home, "[server]\nlisten = \"8080\"\nmax_tll = \"1h\"\n[sso]\nenabled = true\n");
+    assert_eq!(code, Some(86), "{said}");
+    for part in
+        ["line 2: server.listen", "line 3: server.max_tll", "did you mean max_ttl?", "line 5: sso.enabled"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let secret = "[database]\nurl = \"postgresql://audex:hunter2@db/audex\"\n";
+    let (code, said) = check(&home, secret);
+    assert!(code == Some(86) && said.contains("AUDEX_DATABASE_URL") && !said.contains("hunter2"), "{said}");
+    let open = home.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let text = format!(
+        "[server]\ndata = \"{}\"\n[authorization]\npolicies = \"/nowhere\"\n[telemetry]\notlp_endpoint = \"http://localhost:4318\"\n",
+        open.display()
+    );
+    let (code, said) = check(&home, &text);
+    assert_eq!(code, Some(86), "{said}");
+    assert!(
+        said.contains("server.data")
+            && said.contains("chmod go-w")
+            && said.contains("authorization.policies"),
+        "{said}"
+    );
+    let (code, said) = check(&home, "[server]\nlisten = \"127.0.0.1:8080\"\n[audit]\nbackend = \"sqlite\"\n");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!home.data().exists(), "a check writes nothing");
+}

@@ -1,0 +1,71 @@
+use super::site::{Site, log_in};
+use crate::home::Home;
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn a_browser_confirms_a_login_that_is_kept_and_forgotten() {
+    let site = Site::dev();
+    let admin = site.admin();
+    let mut home = Home::new();
+    home.set("AUDEX_SERVER", &site.url);
+    let denied = home.tryaudex("run --server --allow orders:Read -- true").output().unwrap();
+    assert_eq!(denied.status.code(), Some(80), "{denied:?}");
+    let output = log_in(&home, &admin);
+    assert!(output.status.success(), "{output:?}\n{}", site.log());
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["identity"], "admin@localhost");
+    let servers = home.data().join("servers");
+    let folder = std::fs::read_dir(&servers).unwrap().next().unwrap().unwrap().path();
+    for file in ["login.json", "approval.key"] {
+        let mode = std::fs::metadata(folder.join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    let kept: Value = serde_json::from_slice(&std::fs::read(folder.join("login.json")).unwrap()).unwrap();
+    let token = kept["token"].as_str().unwrap().to_owned();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(&token));
+    let out = home.tryaudex("logout").output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+    assert!(!folder.join("login.json").exists() && folder.join("approval.key").exists());
+    // What was revoked does not work any more, wherever it still is.
+    let mut again = home.tryaudex("login --token-stdin");
+    let file = home.path().join("token");
+    std::fs::write(&file, &token).unwrap();
+    let refused = again.stdin(std::fs::File::open(&file).unwrap()).output().unwrap();
+    assert_eq!(refused.status.code(), Some(80), "{refused:?}");
+    assert!(!site.log().contains(&token), "a token is in the log");
+}
+
+#[test]
+fn a_token_of_a_service_comes_from_standard_input() {
+    let site = Site::dev();
+    let admin = site.admin();
+    let service =
+        admin.post("/people", &serde_json::json!({ "email": "deploy@services", "kind": "service" }));
+    let owner = service["id"].clone();
+    let made = admin
+        .post("/tokens", &serde_json::json!({ "name": "ci", "owner": owner, "scopes": ["request", "read"] }));
+    let token =
+        made["token"].as_str().or_else(|| made["secret"].as_str()).unwrap_or_else(|| panic!("{made}"));
+    let mut home = Home::new();
+    home.set("AUDEX_SERVER", &site.url);
+    let file = home.path().join("token");
+    std::fs::write(&file, format!("{token}\n")).unwrap();
+    let output =
+        home.tryaudex("login --token-stdin").stdin(std::fs::File::open(&file).unwrap()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("deploy@services"), "{output:?}");
+    let printed = home.printed("run --server --allow orders:Read", "test -n \"$AUDEX_TOKEN\" && echo there");
+    assert_eq!(printed, "there");
+}
+
+#[test]
+fn nobody_there_is_told_and_nothing_is_sent_in_the_clear() {
+    let home = Home::new();
+    for (server, code) in [("http://127.0.0.1:9", 84), ("http://audex.example.com", 2), ("https://", 2)] {
+        let output = home.tryaudex(&format!("login --server {server}")).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{server}: {output:?}");
+    }
+    let output = home.tryaudex("approve").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}

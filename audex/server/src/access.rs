@@ -1,0 +1,33 @@
+//! The front door: who calls, and by policy what they may do.
+//!
+//! 1. A request with `Authorization: Bearer` is a machine's: an API token (`audx_...`) or the JWT of a workload. Cookies beside
+//!    it are not looked at.
+//! 2. Any other is a browser's: a session of axess in which password and second factor were proved.
+//! 3. Either way the result is a [`Caller`], and a handler that takes one cannot be reached without: every route is declared
+//!    with a guard, and the manifest of all of them is kept in `routes.txt`.
+//! 4. What a caller may do is for the Cedar policies to say ([`Access::may`]); any doubt is a denial.
+
+mod bearer;
+mod caller;
+pub mod device;
+pub mod enrol;
+mod fault;
+mod front;
+mod guessing;
+mod jwks;
+mod jwt;
+pub mod keys;
+pub mod login;
+mod open;
+pub mod people;
+mod policy;
+mod reload;
+mod sweep;
+pub mod tokens;
+mod wire;
+mod workload;
+
+pub use caller::{Caller, Proof};
+pub use front::{CALLER, FRESH, PERSON, manifest};
+pub use open::{Access, OpenAccessError};
+pub use policy::{Action, PolicyTestError, Subject};

@@ -1,0 +1,267 @@
+//! What stands between the network and the handlers: ids, addresses, limits, sessions, CSRF, headers.
+
+use super::{Access, Caller, Proof, bearer, wire};
+use crate::{api, app::App, console, problem::Problem};
+use axess::{
+    CsrfLayer, Guard, GuardedRouter, RateLimitConfig, RateLimitLayer, RequestIdLayer, TraceContextLayer,
+    guard::{AuthenticatorLayer, RouteManifest},
+    middleware::{Admission, BucketKey, ClientIpConfig, ClientIpLayer, RateQuota, TrustedProxies},
+};
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use chrono::TimeDelta;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
+use tower::{Layer, ServiceExt};
+
+/// The guard of whatever takes somebody who proved who they are, by a login or by a token.
+pub const CALLER: Guard = Guard::Accepted("caller");
+/// The guard of what a browser may do with a second factor of the last 15 minutes alone; a token passes by its scopes.
+pub const FRESH: Guard = Guard::Accepted("fresh");
+/// The guard of what takes a person in a browser with a second factor of the last 15 minutes: no token passes.
+pub const PERSON: Guard = Guard::Accepted("person");
+
+/// How old the second factor may be for what [`FRESH`] and [`PERSON`] guard.
+pub(super) const FRESH_FOR: TimeDelta = TimeDelta::minutes(15);
+/// How many requests an address may make, at once and in this time, that could be used to guess a secret.
+const MAX_GUESSES: u32 = 60;
+/// How many tokens that do not work an address may send.
+const MAX_FAILURES: u32 = 60;
+const WINDOW: Duration = Duration::from_secs(60);
+/// Where secrets are typed.
+const GUESSABLE: [&str; 8] = [
+    "/login",
+    "/enrol",
+    "/device",
+    "/console/login",
+    "/console/enrol",
+    "/console/authenticator",
+    "/console/device",
+    "/console/step-up",
+];
+/// How long browsers are to come by HTTPS alone.
+const HSTS: &str = "max-age=31536000";
+/// Nothing inline, nothing from elsewhere, nothing around it.
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+     connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What a route's guard demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Demand {
+    Caller,
+    Fresh,
+    Person,
+}
+
+impl Demand {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let guarded = |guard: Guard| matches!(guard, Guard::Accepted(demand) if demand == text);
+        let all = [(CALLER, Self::Caller), (FRESH, Self::Fresh), (PERSON, Self::Person)];
+        all.into_iter().find_map(|(guard, demand)| guarded(guard).then_some(demand))
+    }
+}
+
+/// Lists every route of the server with its guard, as it is kept in `routes.txt`.
+pub fn manifest() -> RouteManifest {
+    routes().manifest()
+}
+
+fn routes() -> GuardedRouter<Arc<App>> {
+    wire::routes().merge(api::routes()).merge(console::routes())
+}
+
+/// Tells whether a request could be used to guess a password, a code or a link, or writes something for a stranger.
+pub(super) fn is_guessable(method: &Method, path: &str) -> bool {
+    let begins =
+        |stem: &str| path.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    !method.is_safe() && GUESSABLE.into_iter().any(begins)
+}
+
+impl Access {
+    /// Puts everything that protects them around the routes of the server.
+    ///
+    /// The last layer is the outermost: ids and addresses come first, then the limit, which spares the database what it
+    /// refuses, then the session, then what needs to know it.
+    pub fn front(self: &Arc<Self>, app: Arc<App>) -> Router {
+        let limit = RateLimitConfig::builder()
+            .name("audex login")
+            .max_requests(MAX_GUESSES)
+            .window(WINDOW)
+            .clock(Arc::clone(&self.clock))
+            .audit(self.refusals.clone())
+            .build();
+        let client_ip = ClientIpConfig {
+            trusted: TrustedProxies::new(self.settings.trusted_proxies.iter().copied()),
+            ..ClientIpConfig::default()
+        };
+        let router = api::with_fallbacks(routes().into_router())
+            .with_state(app)
+            .layer(AuthenticatorLayer::new(Arc::clone(self)))
+            .layer(CsrfLayer::new(self.csrf.clone()))
+            .layer(self.sessions.clone())
+            .layer(middleware::from_fn(strangers))
+            .layer(middleware::from_fn(leave_cookies))
+            .layer(middleware::from_fn_with_state(RateLimitLayer::new(limit), limited))
+            .layer(ClientIpLayer::new(client_ip))
+            .layer(middleware::from_fn(problems));
+        console::with_pages(router)
+            .layer(middleware::from_fn_with_state(self.origin.is_secure, protect))
+            .layer(TraceContextLayer::new())
+            .layer(RequestIdLayer::new())
+    }
+
+    /// Lets a caller go on whose login has a recent second factor; a token passes by its scopes.
+    ///
+    /// The guard [`FRESH`] asks the same before a handler runs.
+    ///
+    /// # Errors
+    ///
+    /// 401 `step_up_required`.
+    pub fn require_fresh(&self, caller: &Caller) -> Result<(), Problem> {
+        match caller.how {
+            Proof::Session { proved_at } if (self.clock.now() - proved_at).abs() > FRESH_FOR => {
+                Err(step_up("step_up_required", "prove the second factor again: it was too long ago"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a token that did not work against its address.
+    pub(super) fn count_failure(&self, ip: Option<IpAddr>) -> Admission {
+        let quota = RateQuota::new(MAX_FAILURES, WINDOW);
+        let (key, now) = (BucketKey::new("audex failures", &subscriber(ip)), self.clock.now());
+        let admission = self.failures.admit_now(key, quota, now);
+        if let Admission::Refused { retry_after } = admission {
+            // Until then nothing of that address is looked at: a guess that is right does not get in either.
+            self.guessing.insert(subscriber(ip), retry_after, now);
+        }
+        admission
+    }
+
+    /// Returns how long an address has to wait that sent too many tokens that do not work.
+    pub(super) fn is_guessing(&self, ip: Option<IpAddr>) -> Option<Duration> {
+        self.guessing.wait(&subscriber(ip), self.clock.now())
+    }
+}
+
+/// Names whose address it is: of IPv6, one subscriber has a /64.
+fn subscriber(ip: Option<IpAddr>) -> String {
+    match ip.map(|ip| ip.to_canonical()) {
+        Some(IpAddr::V6(ip)) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).to_string(),
+        Some(ip) => ip.to_string(),
+        None => String::new(),
+    }
+}
+
+/// Takes the cookies from a request with a bearer: whoever it is, the session beside it is not asked.
+async fn leave_cookies(mut request: Request, next: Next) -> Response {
+    if bearer::is_bearers(request.headers()) {
+        request.headers_mut().remove(header::COOKIE);
+    }
+    next.run(request).await
+}
+
+/// Tells who shows nothing to say who they are, before any form's token is asked for: without a cookie, no other site can
+/// have them act for anybody.
+async fn strangers(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let shows_nothing = !headers.contains_key(header::COOKIE) && !bearer::is_bearers(headers);
+    let is_door = is_guessable(request.method(), request.uri().path());
+    if shows_nothing && !request.method().is_safe() && !is_door {
+        return Problem::unauthenticated().into_response();
+    }
+    next.run(request).await
+}
+
+/// Limits how often an address may try what could be guessed.
+async fn limited(State(limit): State<RateLimitLayer>, request: Request, next: Next) -> Response {
+    if !is_guessable(request.method(), request.uri().path()) {
+        return next.run(request).await;
+    }
+    match limit.layer(next).oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Makes problems of what the framework and the layers refuse in other words.
+async fn problems(request: Request, next: Next) -> Response {
+    as_problem(next.run(request).await)
+}
+
+/// Says what a browser has to do first.
+pub(super) fn step_up(code: &'static str, detail: &str) -> Problem {
+    let seconds = FRESH_FOR.num_seconds();
+    Problem::new(StatusCode::UNAUTHORIZED, code).with_detail(detail).with("max_age", seconds)
+}
+
+/// Adds what tells browsers to be careful.
+async fn protect(State(is_secure): State<bool>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CSP),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if is_secure {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
+    // What may be kept says so itself; everything else is somebody's.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_ours = kind
+        .is_some_and(|kind| kind.starts_with("application/problem+json") || kind.starts_with("text/html"));
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let wait = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let problem = match status {
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+            Problem::invalid("", "the request cannot be read")
+        }
+        StatusCode::UNAUTHORIZED => Problem::unauthenticated(),
+        StatusCode::NOT_FOUND => Problem::not_found(),
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(status, "body_too_large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(status, "unsupported_media_type"),
+        StatusCode::TOO_MANY_REQUESTS => {
+            let seconds = wait.unwrap_or(1);
+            Problem::new(status, "rate_limit_exceeded")
+                .with("error", "rate_limit_exceeded")
+                .with("retry_after", seconds)
+                .with_retry_after(seconds)
+        }
+        StatusCode::SERVICE_UNAVAILABLE => Problem::unavailable(),
+        status if status.is_server_error() => Problem::internal(),
+        status => Problem::new(status, "refused"),
+    };
+    let mut answer = problem.into_response();
+    for name in [header::ALLOW, header::SET_COOKIE] {
+        for value in response.headers().get_all(&name) {
+            answer.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    answer
+}

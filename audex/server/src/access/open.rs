@@ -1,0 +1,267 @@
+use super::{guessing::Guessing, policy, reload, sweep, workload::Workloads};
+use crate::{
+    evidence::Evidence,
+    settings::ServerSettings,
+    store::{Store, StoreFault},
+};
+use aws_lc_rs::hkdf;
+use axess::{
+    AuthnError, AuthnScope, AuthnService, AuthzStore, Method, SessionCrypto, SessionLayer, Sessions,
+    TenantId,
+    audit::AuditSink,
+    authz::PolicyLoadError,
+    backends::sqlite::{Backend, SessionStore, Store as KeyValues},
+    clock::Clock,
+    envelope::Envelope,
+    middleware::{CsrfConfig, MemoryBuckets, ShellAudit},
+    rng::{SecureRng, random_array},
+    store::{IdentityAdmin, IdentityLookup, StoreError, TenantBootstrap},
+};
+use http::Uri;
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+
+/// The one tenant.
+pub(super) const TENANT: &str = "default";
+/// What authenticator apps show.
+const ISSUER: &str = "audex";
+/// How long a session lives without use, and at most.
+const SESSION_TTL: Duration = Duration::from_secs(12 * 3_600);
+const LONGEST_SESSION: Duration = Duration::from_secs(7 * 86_400);
+/// How long axess remembers devices.
+const DEVICE_DAYS: u32 = 90;
+
+pub(super) type Service = AuthnService<Backend, Backend>;
+
+/// The front door, opened once.
+///
+/// ```no_run
+/// use audex_server::access::{Access, Action, Caller, Subject};
+/// fn may_read_all(access: &Access, caller: &Caller) -> bool {
+///     access.may(caller, Action::Read, &Subject::Sessions).is_ok()
+/// }
+/// ```
+pub struct Access {
+    pub(super) service: Service,
+    pub(super) sessions: SessionLayer,
+    pub(super) csrf: CsrfConfig,
+    pub(super) refusals: ShellAudit,
+    pub(super) tenant_id: TenantId,
+    pub(super) store: Store,
+    /// Logins that wait for a browser.
+    pub(super) waiting: KeyValues,
+    pub(super) policies: AuthzStore,
+    pub(super) workloads: Workloads,
+    /// Bearers that did not work, by address.
+    pub(super) failures: MemoryBuckets,
+    pub(super) guessing: Guessing,
+    /// Serialises changes of people: who is the last administrator is looked at before.
+    pub(super) people: Mutex<()>,
+    pub(super) settings: ServerSettings,
+    pub(super) origin: Origin,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) rng: Arc<dyn SecureRng>,
+}
+
+/// Where people find the server, as its settings say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    text: String,
+    pub(super) is_secure: bool,
+}
+
+/// Says why the front door cannot be opened.
+///
+/// ```
+/// use audex_server::access::OpenAccessError;
+/// let error = OpenAccessError::PublicUrl { url: "audex.example.com".to_owned() };
+/// assert!(error.to_string().starts_with("server.public_url"));
+/// ```
+#[derive(Debug, thiserror::Error)]
+pub enum OpenAccessError {
+    /// The address people use is none.
+    #[error("server.public_url is not an address such as https://audex.example.com: {url}")]
+    PublicUrl {
+        /// What the settings say.
+        url: String,
+    },
+    /// The policies cannot be used.
+    #[error(transparent)]
+    Policies(#[from] PolicyLoadError),
+    /// Keys of an issuer of workloads cannot be where the settings say.
+    #[error(
+        "workload.issuers: the JWKS of {issuer} has to be a file, an https address, or an http one on loopback"
+    )]
+    Workload {
+        /// Which issuer.
+        issuer: String,
+    },
+    /// The database failed.
+    #[error("the accounts cannot be read")]
+    Store(#[from] StoreFault),
+    /// The login cannot be set up.
+    #[error("the login cannot be set up")]
+    Login(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl Access {
+    /// Opens it.
+    ///
+    /// Every key of it is derived from `secret`: of cookies, of CSRF tokens, of what is sealed at rest.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenAccessError`].
+    pub async fn open(
+        settings: &ServerSettings,
+        secret: &[u8; 32],
+        store: &Store,
+        evidence: &Evidence,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn SecureRng>,
+    ) -> Result<Arc<Self>, OpenAccessError> {
+        let origin = Origin::of(&settings.public_url)?;
+        let policies = AuthzStore::new(policy::load(settings.policies.as_deref())?);
+        let workloads = Workloads::new(&settings.workload_issuers, &clock)?;
+        let sink: Arc<dyn AuditSink> = evidence.sink();
+        let db = store.db();
+        let sealing = derive(secret, "accounts at rest");
+        let backend = Backend::new(db.clone(), Envelope::new(sealing).map_err(login)?);
+        let service = AuthnService::new(backend.clone(), backend.clone())
+            .with_clock(Arc::clone(&clock))
+            .with_rng(Arc::clone(&rng))
+            .with_issuer(ISSUER)
+            .with_stand_in_key(derive(secret, "stand-ins"))
+            .with_audit_sink(Arc::clone(&sink));
+        let signing = derive(secret, "cookies");
+        let crypto = SessionCrypto::new(derive(secret, "sessions at rest")).map_err(login)?;
+        let sessions = SessionLayer::new(SessionStore::new(db.clone()), signing)
+            .with_crypto(crypto)
+            .with_ttl(SESSION_TTL)
+            .with_absolute_ttl(LONGEST_SESSION)
+            .with_secure(origin.is_secure)
+            .with_trusted_proxies(settings.trusted_proxies.iter().copied())
+            .with_clock(Arc::clone(&clock))
+            .with_rng(Arc::clone(&rng))
+            .with_audit_sink(Arc::clone(&sink));
+        sessions.check().map_err(OpenAccessError::Login)?;
+        let refusals = ShellAudit::new(sink).with_clock(Arc::clone(&clock)).with_rng(Arc::clone(&rng));
+        let csrf = CsrfConfig::new(signing)
+            .and_then(|csrf| csrf.allow_origin(origin.as_str()))
+            .map_err(login)?
+            .secure(origin.is_secure)
+            .with_rng(Arc::clone(&rng))
+            .with_audit(refusals.clone())
+            .exempt_bearer();
+        let tenant_id = prepare(&backend, &*clock, &*rng).await.map_err(login)?;
+        let access = Arc::new(Self {
+            service,
+            sessions,
+            csrf,
+            refusals,
+            tenant_id,
+            store: store.clone(),
+            waiting: KeyValues::new(db.clone()),
+            policies,
+            workloads,
+            failures: MemoryBuckets::default(),
+            guessing: Guessing::default(),
+            people: Mutex::new(()),
+            settings: settings.clone(),
+            origin,
+            clock,
+            rng,
+        });
+        reload::keep_up_to_date(&access);
+        sweep::keep_clean(&access);
+        Ok(access)
+    }
+
+    /// Returns the sessions of logins: to end what is over by now, and to ask whether the database answers.
+    pub fn sessions(&self) -> &Sessions {
+        self.sessions.sessions()
+    }
+
+    /// Returns a link of this server to a path.
+    pub(super) fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.origin.as_str())
+    }
+}
+
+impl Origin {
+    fn of(url: &str) -> Result<Self, OpenAccessError> {
+        let refuse = || OpenAccessError::PublicUrl { url: url.to_owned() };
+        let parsed: Uri = url.parse().map_err(|_| refuse())?;
+        let (Some(scheme), Some(authority)) = (parsed.scheme_str(), parsed.authority()) else {
+            return Err(refuse());
+        };
+        let is_bare = parsed.path_and_query().is_none_or(|rest| rest.as_str() == "/");
+        if !matches!(scheme, "http" | "https") || authority.as_str().contains('@') || !is_bare {
+            return Err(refuse());
+        }
+        Ok(Self {
+            text: format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()),
+            is_secure: scheme == "https",
+        })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+fn login(error: impl Error + Send + Sync + 'static) -> OpenAccessError {
+    OpenAccessError::Login(Box::new(error))
+}
+
+/// Derives the key of one purpose (RFC 5869).
+fn derive(secret: &[u8; 32], purpose: &'static str) -> [u8; 32] {
+    struct Len;
+    impl hkdf::KeyType for Len {
+        fn len(&self) -> usize {
+            32
+        }
+    }
+    let mut key = [0; 32];
+    let info = ["audex access: ".as_bytes(), purpose.as_bytes()];
+    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]);
+    let filled = salt.extract(secret).expand(&info, Len).and_then(|okm| okm.fill(&mut key));
+    debug_assert!(filled.is_ok(), "32 bytes are one block");
+    key
+}
+
+/// Sets how everybody logs in, and creates the tenant where there is none.
+async fn prepare(backend: &Backend, clock: &dyn Clock, rng: &dyn SecureRng) -> Result<TenantId, AuthnError> {
+    backend.save_methods(AuthnScope::Global, vec![Method::password_then_totp()]).await?;
+    let slug = || TENANT.parse().map_err(|_| AuthnError::NoSuchRecord);
+    if let Some(tenant) = backend.find_tenant(slug()?).await? {
+        return Ok(tenant.tenant_id);
+    }
+    let now = clock.now();
+    let bootstrap = TenantBootstrap {
+        tenant_id: TenantId::generate(now, rng),
+        slug: slug()?,
+        display_name: "Everybody".to_owned(),
+        methods: Vec::new(),
+        fingerprint_pepper: random_array::<32>(rng).into(),
+        lockout_policy: None,
+        device_retention_days: DEVICE_DAYS,
+        created_at: now,
+    };
+    // Another server may have been faster.
+    let _ = backend.create_tenant(bootstrap).await?;
+    let tenant = backend.find_tenant(slug()?).await?;
+    tenant.map(|tenant| tenant.tenant_id).ok_or(AuthnError::NoSuchRecord)
+}
+
+impl From<StoreError> for OpenAccessError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.into())
+    }
+}

@@ -1,0 +1,396 @@
+//! Who has an account, in which roles and groups, and until when.
+
+mod words;
+
+use super::{Access, Action, Caller, Subject, fault::problem, tokens};
+use crate::{
+    model::{MAX_PAGE, Page, PageQuery, Person, PersonKind},
+    problem::Problem,
+};
+use audex_core::Requester;
+use axess::{
+    FactorKind, User, UserId,
+    identity::{EmailAddress, Identifier, UserStatus},
+    rng::random_array,
+    store::{FactorStore, IdentityAdmin, Owner, SaveOutcome},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, TimeDelta, Utc};
+use http::StatusCode;
+use words::{address, administered, changed, is_admin, names, operator};
+
+/// How long a one-time link works: for whoever is invited, for the first administrator, and for the one of `--dev`, whose link
+/// stands in a terminal.
+const INVITED: TimeDelta = TimeDelta::hours(72);
+const FIRST: TimeDelta = TimeDelta::hours(24);
+const FIRST_OF_DEV: TimeDelta = TimeDelta::hours(1);
+/// The most roles or groups of one account, and the longest name of one, in bytes.
+pub const MAX_NAMES: usize = 50;
+/// The longest name of a role or group, in bytes.
+pub const MAX_NAME: usize = 128;
+/// The role of those who administer.
+const ADMIN: &str = "admin";
+
+/// Somebody who is to have an account.
+///
+/// ```
+/// use audex_server::{access::people::NewPerson, model::PersonKind};
+/// let build = NewPerson { roles: vec!["auditor".to_owned()], ..NewPerson::service("deploy") };
+/// assert_eq!(build.kind, PersonKind::Service);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPerson {
+    /// The e-mail address; for a service its name, with or without `@services`.
+    pub email: String,
+    /// What they are called; the address where nothing is said.
+    pub display_name: Option<String>,
+    /// Whether they log in.
+    pub kind: PersonKind,
+    /// The teams, as in `team:devops`.
+    pub groups: Vec<String>,
+    /// In which roles they act.
+    pub roles: Vec<String>,
+}
+
+/// What is to change of an account; nothing of what is `None`.
+///
+/// ```
+/// use audex_server::access::people::PersonChange;
+/// let off = PersonChange { is_disabled: Some(true), ..PersonChange::default() };
+/// assert!(off.roles.is_none());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PersonChange {
+    /// What they are called.
+    pub display_name: Option<String>,
+    /// The teams.
+    pub groups: Option<Vec<String>>,
+    /// The roles.
+    pub roles: Option<Vec<String>>,
+    /// Whether they can do nothing any more.
+    pub is_disabled: Option<bool>,
+}
+
+/// A link that makes an account one's own.
+///
+/// It is a secret, and works once.
+///
+/// ```
+/// fn mail(link: &audex_server::access::people::Link) -> String {
+///     format!("open {} before {}", link.url, link.expires_at)
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Where to go.
+    pub url: String,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl NewPerson {
+    /// Describes somebody who logs in.
+    pub fn human(email: impl Into<String>) -> Self {
+        Self {
+            email: email.into(),
+            display_name: None,
+            kind: PersonKind::Human,
+            groups: Vec::new(),
+            roles: Vec::new(),
+        }
+    }
+
+    /// Describes a service account.
+    pub fn service(name: impl Into<String>) -> Self {
+        Self { kind: PersonKind::Service, ..Self::human(name) }
+    }
+}
+
+/// Adds somebody.
+///
+/// A person gets a link to enrol with; a service has no login, and gets tokens from an administrator.
+///
+/// # Errors
+///
+/// 403; 400 for what cannot be; 409 `conflict` where the address is taken; 503.
+pub async fn add(
+    access: &Access,
+    caller: &Caller,
+    new: NewPerson,
+) -> Result<(Person, Option<Link>), Problem> {
+    access.may(caller, Action::Administer, &Subject::People)?;
+    access.add_person(&caller.requester, new, INVITED).await
+}
+
+/// Changes roles, groups or names, or disables an account.
+///
+/// That ends its sessions and revokes its tokens before this returns.
+///
+/// # Errors
+///
+/// 403; 404; 400 for what cannot be; 409 `last_admin`, where nobody would be left who administers; 503.
+pub async fn change(
+    access: &Access,
+    caller: &Caller,
+    id: UserId,
+    change: PersonChange,
+) -> Result<Person, Problem> {
+    access.may(caller, Action::Administer, &Subject::People)?;
+    let _turn = access.people.lock().await;
+    let before = access.store.person(id).await?.ok_or_else(Problem::not_found)?;
+    let mut person = before.clone();
+    if let Some(name) = change.display_name {
+        person.display_name = tokens::name_of(&name)?;
+    }
+    if let Some(groups) = change.groups {
+        person.groups = names("groups", groups)?;
+    }
+    if let Some(roles) = change.roles {
+        person.roles = names("roles", roles)?;
+    }
+    person.is_disabled = change.is_disabled.unwrap_or(person.is_disabled);
+    if is_admin(&before) && !is_admin(&person) && access.other_admins(id).await? == 0 {
+        return Err(Problem::new(StatusCode::CONFLICT, "last_admin")
+            .with_detail("nobody would be left who administers: make somebody else an administrator first"));
+    }
+    if person == before {
+        return Ok(person);
+    }
+    access.store.save_person(&caller.requester, &person, changed(&before, &person)).await?;
+    let who = &caller.requester;
+    match (before.is_disabled, person.is_disabled) {
+        (false, true) => access.shut_out(who, &person).await?,
+        (true, false) => access.let_back(who, &person).await?,
+        _ => {}
+    }
+    Ok(person)
+}
+
+/// Gives somebody a new link, and takes what they log in with: password, authenticator app, recovery codes, sessions.
+///
+/// # Errors
+///
+/// 403; 404; 409 `disabled`, 409 `no_login` for a service; 503.
+pub async fn reinvite(access: &Access, caller: &Caller, id: UserId) -> Result<Link, Problem> {
+    access.may(caller, Action::Administer, &Subject::People)?;
+    let person = access.store.person(id).await?.ok_or_else(Problem::not_found)?;
+    access.invite(&caller.requester, &person).await
+}
+
+/// Lists accounts, newest first.
+///
+/// # Errors
+///
+/// 403; 400 for a page that is none; 503.
+pub async fn list(access: &Access, caller: &Caller, page: &PageQuery) -> Result<Page<Person>, Problem> {
+    access.may(caller, Action::Read, &Subject::People)?;
+    Ok(access.store.list_people(page).await?)
+}
+
+impl Access {
+    /// Invites somebody who has an account, anew: what they logged in with counts no longer.
+    ///
+    /// # Errors
+    ///
+    /// 409 `disabled`, 409 `no_login` for a service; 503.
+    pub async fn invite(&self, who: &Requester, person: &Person) -> Result<Link, Problem> {
+        if person.kind == PersonKind::Service {
+            return Err(
+                Problem::new(StatusCode::CONFLICT, "no_login").with_detail("a service does not log in")
+            );
+        }
+        if person.is_disabled {
+            return Err(
+                Problem::new(StatusCode::CONFLICT, "disabled").with_detail("enable the account first")
+            );
+        }
+        let owner = self.owner(person.user_id);
+        let operator = operator(who, "invited anew");
+        self.service.reset_password(self.sessions(), owner, &operator).await.map_err(problem)?;
+        for kind in [FactorKind::Totp, FactorKind::RecoveryCode] {
+            self.service.reset_factor(self.sessions(), owner, kind, &operator).await.map_err(problem)?;
+        }
+        // An enrolment that was broken off left the password alone to be asked for.
+        super::login::ask_for_both(self, owner).await?;
+        self.link_for(who, person, "person.invited_anew", INVITED).await
+    }
+
+    /// Makes the first administrator, where nobody administers yet, and returns the link to enrol with.
+    ///
+    /// Where one was made and never enrolled, they get a new link.
+    ///
+    /// # Errors
+    ///
+    /// 400 for an address that is none; 503.
+    pub async fn first_admin(&self, email: &str) -> Result<Option<Link>, Problem> {
+        let who = Requester::Workload {
+            issuer: self.origin.as_str().to_owned(),
+            subject: "server".to_owned(),
+            groups: Vec::new(),
+        };
+        let lasts = if self.settings.is_dev { FIRST_OF_DEV } else { FIRST };
+        let waiting = {
+            let _turn = self.people.lock().await;
+            let mut admins = Vec::new();
+            self.each_person(|person| admins.extend(is_admin(&person).then_some(person))).await?;
+            for admin in &admins {
+                if self.is_enrolled(admin.user_id).await? {
+                    return Ok(None);
+                }
+            }
+            admins.into_iter().next()
+        };
+        if let Some(admin) = waiting {
+            return self.link_for(&who, &admin, "person.invited_anew", lasts).await.map(Some);
+        }
+        let new = NewPerson { roles: vec![ADMIN.to_owned()], ..NewPerson::human(email) };
+        Ok(self.add_person(&who, new, lasts).await?.1)
+    }
+
+    async fn add_person(
+        &self,
+        who: &Requester,
+        new: NewPerson,
+        lasts: TimeDelta,
+    ) -> Result<(Person, Option<Link>), Problem> {
+        let email = address(&new.email, new.kind)?;
+        let display_name = match new.display_name {
+            Some(name) => tokens::name_of(&name)?,
+            None => email.clone(),
+        };
+        let now = self.clock.now();
+        let person = Person {
+            user_id: UserId::generate(now, &*self.rng),
+            email,
+            display_name,
+            kind: new.kind,
+            groups: names("groups", new.groups)?,
+            roles: names("roles", new.roles)?,
+            is_disabled: false,
+            created_at: now,
+        };
+        let taken = || {
+            Problem::new(StatusCode::CONFLICT, "conflict").with_detail("somebody has this address already")
+        };
+        if self.store.person_by_email(&person.email).await?.is_some() {
+            return Err(taken());
+        }
+        if person.kind == PersonKind::Human && !self.create_account(&person).await? {
+            return Err(taken());
+        }
+        let detail = format!("roles: {}; groups: {}", person.roles.join(" "), person.groups.join(" "));
+        self.store.insert_person(who, &person, administered("person.added", &person.email, detail)).await?;
+        let link = match person.kind {
+            PersonKind::Human => Some(self.link_for(who, &person, "person.invited", lasts).await?),
+            PersonKind::Service => None,
+        };
+        Ok((person, link))
+    }
+
+    /// Creates what the login knows; tells whether the address was free.
+    async fn create_account(&self, person: &Person) -> Result<bool, Problem> {
+        let fault = |_| Problem::invalid("email", "this is no e-mail address");
+        let user = User {
+            user_id: person.user_id,
+            tenant_id: self.tenant_id,
+            identifier: Identifier::parse_new(&person.email)
+                .map_err(|why| Problem::invalid("email", why.to_string()))?,
+            display_name: Some(person.display_name.clone()),
+            email: Some(person.email.parse::<EmailAddress>().map_err(fault)?),
+            email_verified: true,
+            status: UserStatus::Active,
+            created_at: person.created_at,
+        };
+        let created = self.service.identity().create_user(user).await.map_err(problem)?;
+        Ok(created == SaveOutcome::Saved)
+    }
+
+    async fn link_for(
+        &self,
+        who: &Requester,
+        person: &Person,
+        action: &str,
+        lasts: TimeDelta,
+    ) -> Result<Link, Problem> {
+        let token = URL_SAFE_NO_PAD.encode(random_array::<32>(&*self.rng));
+        let digest = super::enrol::digest(&token).ok_or_else(Problem::internal)?;
+        let expires_at = self.clock.now() + lasts;
+        let event = administered(action, &person.email, format!("until {expires_at}"));
+        self.store.insert_invitation(who, digest, person.user_id, expires_at, event).await?;
+        Ok(Link { url: self.link(&format!("/enrol/{token}")), expires_at })
+    }
+
+    /// Ends what a disabled account has. It is marked already: nothing of it works while this runs.
+    async fn shut_out(&self, who: &Requester, person: &Person) -> Result<(), Problem> {
+        if person.kind == PersonKind::Human {
+            let (id, operator) = (person.user_id, operator(who, "disabled"));
+            let ended = self.service.suspend_user(self.sessions(), self.tenant_id, id, &operator).await;
+            ended.map_err(problem)?;
+        }
+        let mut page = PageQuery { limit: Some(MAX_PAGE), after: None };
+        loop {
+            let tokens = self.store.list_tokens(Some(person.user_id), &page).await?;
+            let now = self.clock.now();
+            for token in tokens.items.iter().filter(|token| tokens::works(token, now)) {
+                let detail = format!("{} was disabled", person.email);
+                let event = administered("token.revoked", &token.id.to_string(), detail);
+                self.store.revoke_token(who, token.id, now, event).await?;
+            }
+            if tokens.next.is_none() {
+                return Ok(());
+            }
+            page.after = tokens.next;
+        }
+    }
+
+    async fn let_back(&self, who: &Requester, person: &Person) -> Result<(), Problem> {
+        if person.kind == PersonKind::Service {
+            return Ok(());
+        }
+        let operator = operator(who, "enabled");
+        self.service.unsuspend_user(self.tenant_id, person.user_id, &operator).await.map_err(problem)
+    }
+
+    /// Counts who else could administer now: has the role, and can log in.
+    async fn other_admins(&self, than: UserId) -> Result<usize, Problem> {
+        let mut admins = Vec::new();
+        self.each_person(|person| {
+            if person.user_id != than && is_admin(&person) {
+                admins.push(person.user_id);
+            }
+        })
+        .await?;
+        let mut able = 0;
+        for admin in admins {
+            able += usize::from(self.is_enrolled(admin).await?);
+        }
+        Ok(able)
+    }
+
+    async fn is_enrolled(&self, id: UserId) -> Result<bool, Problem> {
+        let factors = self.service.factors().find_factors(self.tenant_id, id).await.map_err(problem)?;
+        Ok(factors.contains(&FactorKind::Totp))
+    }
+
+    async fn each_person(&self, mut see: impl FnMut(Person)) -> Result<(), Problem> {
+        let mut page = PageQuery { limit: Some(MAX_PAGE), after: None };
+        loop {
+            let people = self.store.list_people(&page).await?;
+            people.items.into_iter().for_each(&mut see);
+            if people.next.is_none() {
+                return Ok(());
+            }
+            page.after = people.next;
+        }
+    }
+
+    fn owner(&self, user_id: UserId) -> Owner {
+        Owner { tenant_id: self.tenant_id, user_id }
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,48 @@
+//! `/healthz` and `/readyz`: for whoever starts, restarts and routes. Neither tells strangers more than yes or no.
+
+use super::{openapi::Unready, render};
+use crate::{app::App, problem::Problem};
+use axess::{Guard, GuardedRouter};
+use axum::{extract::State, response::Response};
+use http::StatusCode;
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use utoipa::ToSchema;
+
+/// How long the database and the audit log may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) fn routes() -> GuardedRouter<Arc<App>> {
+    GuardedRouter::new().get("/healthz", Guard::Public, alive).get("/readyz", Guard::Public, ready)
+}
+
+/// Whether it works.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Answers while the process is alive
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "alive", tag = "health", security(()),
+    responses((status = 200, description = "It is.", body = Health)),
+)]
+pub(super) async fn alive() -> Response {
+    render::json(StatusCode::OK, &Health { status: "ok" })
+}
+
+/// Answers yes while requests can be served
+///
+/// The database answers, and evidence can be written.
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "ready", tag = "health", security(()),
+    responses((status = 200, description = "They can.", body = Health), Unready),
+)]
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    match tokio::time::timeout(PATIENCE, app.store.ping()).await {
+        Ok(Ok(())) => Ok(render::json(StatusCode::OK, &Health { status: "ok" })),
+        _ => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready").with_retry_after(5)),
+    }
+}

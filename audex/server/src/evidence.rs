@@ -1,0 +1,269 @@
+//! What happened, for whoever asks later.
+//!
+//! 1. An event is a row of the transaction that it tells of. So there is none without the other.
+//! 2. From there it is moved into the chained log, in order, a moment later; `tryaudex audit verify` proves the log.
+//! 3. Where a database is configured for search, every event is copied there.
+//! 4. Searches and exports read the log or that database. They wait, for a moment at most, for what was recorded before.
+
+mod csv;
+mod entry;
+mod export;
+mod keep;
+mod lease;
+mod outbox;
+mod query;
+mod scan;
+mod search;
+mod token;
+
+pub use entry::AuditEntry;
+pub use export::ExportFormat;
+pub use query::AuditQuery;
+
+use crate::{
+    problem::Problem,
+    settings::{AuditBackend, ServerSettings},
+    store::{self, Store, StoreFault},
+};
+use audex_core::audit::{LogTrail, TrailError};
+use axess::{
+    audit::{
+        AuditSink,
+        chain::AuditKeys,
+        log::{AuditLog, LogError},
+        pipe::{AuditPipe, AuditPipeConfig, BufferStrategy, PipeError},
+        retention::{RetentionError, RetentionHandle},
+        sink::StoreSink,
+    },
+    backends::sqlite::{AuditStore, Db, LeaderLock, SchemaError},
+    clock::Clock,
+    rng::SecureRng,
+};
+use entry::Names;
+use keep::Link;
+use lease::Leases;
+use outbox::Outbox;
+use search::Reader;
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+
+/// The name of the copy that is searched, as the log's folder knows it.
+const SEARCH: &str = "search";
+
+/// How often it is looked whether events wait in the database.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How many events may wait before logins are refused: what is issued is not refused before.
+const MAX_WAITING: usize = 1_000_000;
+
+/// Keeps evidence: the way from the database into the log, and the ways to read it.
+///
+/// ```
+/// # async fn example(evidence: &audex_server::evidence::Evidence) -> Result<(), audex_server::evidence::EvidenceError> {
+/// use audex_server::evidence::AuditQuery;
+/// let page = evidence.search(&AuditQuery { user: Some("alice@example.com".into()), ..AuditQuery::default() }).await?;
+/// println!("{} events", page.items.len());
+/// # Ok(()) }
+/// ```
+pub struct Evidence {
+    reader: Reader,
+    retention: Mutex<Option<RetentionHandle>>,
+    link: Link,
+}
+
+/// The database that is searched.
+#[derive(Clone)]
+struct Copied {
+    db: Db,
+    events: AuditStore,
+}
+
+/// Says why evidence cannot be kept, or read.
+///
+/// ```
+/// use audex_server::evidence::EvidenceError;
+/// assert_eq!(EvidenceError::Page.to_string(), "the page token cannot be used");
+/// ```
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// The log cannot be opened.
+    #[error("cannot open the audit log")]
+    Trail(#[from] TrailError),
+    /// The log cannot be read.
+    #[error("cannot read the audit log")]
+    Log(#[from] LogError),
+    /// Events cannot be moved or delivered.
+    #[error("cannot start the way of events into the audit log")]
+    Pipe(#[from] PipeError),
+    /// The database for search cannot be used.
+    #[error("cannot use the database of the audit log")]
+    Database(#[source] StoreFault),
+    /// Its tables are not there, or not those of this build.
+    #[error(
+        "the tables of the audit database are not those of this build, and `audit.auto_migrate` is off or failed"
+    )]
+    Tables(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// How long events are kept cannot be followed.
+    #[error("`audit.retention_days` cannot be followed")]
+    Retention(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What is kept of an event is none.
+    #[error("what is kept of an event cannot be read")]
+    Unreadable(#[source] serde_json::Error),
+    /// The text that says where a page begins is none of this search.
+    #[error("the page token cannot be used")]
+    Page,
+    /// The reader was stopped.
+    #[error("the reader was stopped")]
+    Stopped,
+}
+
+impl From<RetentionError> for EvidenceError {
+    fn from(error: RetentionError) -> Self {
+        Self::Retention(error.into())
+    }
+}
+
+impl From<axess::store::StoreError> for EvidenceError {
+    fn from(error: axess::store::StoreError) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<EvidenceError> for Problem {
+    fn from(error: EvidenceError) -> Self {
+        match error {
+            EvidenceError::Page => StoreFault::Page.into(),
+            EvidenceError::Database(fault) => fault.into(),
+            error => {
+                tracing::error!(error = &error as &dyn std::error::Error, "evidence cannot be read");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl Evidence {
+    /// Opens the log, and begins to move events from the store into it.
+    ///
+    /// The log is begun with a store that is empty. Later it must be there: one that was removed is not made anew in silence.
+    ///
+    /// # Errors
+    ///
+    /// [`EvidenceError`].
+    pub async fn open(
+        settings: &ServerSettings,
+        store: &Store,
+        keys: AuditKeys,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn SecureRng>,
+    ) -> Result<Self, EvidenceError> {
+        let folder = settings.audit_folder();
+        let signing = keys.signing.clone();
+        let (log_clock, log_rng) = (Arc::clone(&clock), Arc::clone(&rng));
+        let is_first = store.is_empty().await.map_err(EvidenceError::Database)?;
+        let open = move || {
+            if is_first {
+                AuditLog::begin(&folder, &*log_clock, &*log_rng)?;
+            }
+            Ok(LogTrail::with_keys(&folder, keys, log_clock, log_rng)?)
+        };
+        let trail = blocking(open).await?;
+        let log = trail.log().clone();
+        let copy = Copied::open(settings).await?;
+        let outbox = Outbox::new(store.clone());
+        let buffer = BufferStrategy::Database { outbox: Arc::new(outbox), log: log.clone() };
+        let mut config =
+            AuditPipeConfig::new(buffer).with_takeover_every(LOOK_EVERY).with_max_buffer_size(MAX_WAITING);
+        if let Some(copy) = &copy {
+            let sink = StoreSink::new(SEARCH, copy.events.clone());
+            let sink = sink.map_err(|fault| PipeError::Config(fault.to_owned()))?;
+            config = config.with_sink(Arc::new(sink));
+        }
+        if store.is_shared() {
+            config = config.with_leader_lock(Arc::new(Leases::new(LeaderLock::new(store.db().clone()))));
+        }
+        let pipe = AuditPipe::start(config, Arc::clone(&clock), Arc::clone(&rng)).await?;
+        let link = Link::keep(log.clone(), Arc::clone(&rng), settings.audit.retention_days.is_some());
+        let retention =
+            keep::retention(settings, &log, copy.as_ref(), &pipe, signing, (Arc::clone(&clock), rng))?;
+        let (store, names) = (store.clone(), Arc::<Names>::default());
+        let reader = Reader { pipe, log, copy, store, names, clock };
+        Ok(Self { reader, retention: Mutex::new(retention), link })
+    }
+
+    /// Returns where axess's own events go.
+    pub fn sink(&self) -> Arc<dyn AuditSink> {
+        Arc::new(self.reader.pipe.clone())
+    }
+
+    /// Returns how many events are on their way into the log, or to the database that is searched.
+    pub fn depth(&self) -> usize {
+        usize::try_from(self.reader.pipe.stats().buffered).unwrap_or(usize::MAX)
+    }
+
+    /// Returns the log.
+    pub const fn log(&self) -> &AuditLog {
+        &self.reader.log
+    }
+
+    /// Moves what waits, as long as the deadline lasts, and ends with a checkpoint.
+    ///
+    /// What is not moved stays in the database for the next start.
+    ///
+    /// # Errors
+    ///
+    /// [`EvidenceError`] when the last checkpoint cannot be signed.
+    pub async fn close(&self, deadline: Duration) -> Result<(), EvidenceError> {
+        if let Some(retention) = self.retention.lock().await.take() {
+            retention.stop().await;
+        }
+        self.reader.pipe.shutdown(deadline).await?;
+        self.link.stop().await;
+        let log = self.reader.log.clone();
+        blocking(move || Ok(log.close()?)).await?;
+        if let Some(copy) = &self.reader.copy {
+            copy.db.close().await;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evidence").field("log", &self.reader.log.path()).finish_non_exhaustive()
+    }
+}
+
+impl Copied {
+    async fn open(settings: &ServerSettings) -> Result<Option<Self>, EvidenceError> {
+        let url = match &settings.audit.backend {
+            AuditBackend::Jsonl => return Ok(None),
+            AuditBackend::Sqlite { path } => {
+                let unusable = |error: std::io::Error| StoreFault::Unavailable(error.into());
+                store::prepare(path).map_err(unusable).map_err(EvidenceError::Database)?;
+                format!("sqlite:{}", path.display())
+            }
+            AuditBackend::Postgres { connection_string } => connection_string.clone(),
+        };
+        let db = Db::connect(&url).await?;
+        let events = AuditStore::new(db.clone());
+        if settings.audit.auto_migrate {
+            db.migrate().await.map_err(|error| match error {
+                SchemaError::Database(error) => error.into(),
+                other => EvidenceError::Tables(other.into()),
+            })?;
+        } else {
+            let look = axess::store::AuditQuery::new(axess::store::AuditScope::System, 1);
+            let looked = axess::store::AuditStore::query(&events, look).await;
+            looked.map_err(|error| EvidenceError::Tables(error.into()))?;
+        }
+        Ok(Some(Self { db, events }))
+    }
+}
+
+/// Does what blocks where it is in nobody's way.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EvidenceError> + Send + 'static,
+) -> Result<T, EvidenceError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(EvidenceError::Stopped))
+}

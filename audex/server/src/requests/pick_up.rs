@@ -1,0 +1,132 @@
+use super::{PickedUp, ask::read};
+use crate::{
+    access::{Action, Caller, Subject},
+    app::App,
+    handover::Handover,
+    model::{PendingRequest, RequestState},
+    problem::Problem,
+    telemetry::span,
+};
+use audex_core::{IssueError, session::SessionId};
+use std::time::Duration;
+use tracing::Instrument;
+
+/// How long to wait for the one who picks it up at the same moment.
+const SAME_MOMENT: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Fetches what came of a request: its credential, once it was approved and by whoever asked for it.
+    ///
+    /// The credential of an approved request is minted now; its answer can be given again for ten minutes.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`]: 404 where the caller may not know of it.
+    pub async fn pick_up(&self, caller: &Caller, id: SessionId) -> Result<PickedUp, Problem> {
+        let Some((pending, _)) = self.store.load_request(id).await? else {
+            return self.session_of(caller, id).await;
+        };
+        self.access.may(caller, Action::Read, &Subject::Request(&pending))?;
+        if pending.requester.identity() != caller.identity() {
+            return Ok(self.standing(pending));
+        }
+        match pending.state(self.clock.now()) {
+            RequestState::Approved => {
+                let picked_up = self.issue_approved(caller, pending);
+                picked_up.instrument(span::approval(span::ApprovalStep::Pickup, id)).await
+            }
+            RequestState::Issued => self.session_of(caller, id).await,
+            RequestState::PendingApproval
+            | RequestState::Denied
+            | RequestState::Expired
+            | RequestState::Withdrawn => Ok(self.standing(pending)),
+        }
+    }
+
+    /// Waits until a request is decided, or for as long as was said.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] when that cannot be looked up.
+    pub async fn wait(&self, id: SessionId, wait: Duration) -> Result<(), Problem> {
+        let mut heard = self.changes.listen();
+        let decided = async {
+            loop {
+                let loaded = self.store.load_request(id).await?;
+                let is_waiting = loaded.is_some_and(|(pending, _)| {
+                    pending.state(self.clock.now()) == RequestState::PendingApproval
+                });
+                if !is_waiting {
+                    return Ok(());
+                }
+                heard.change_of(id).await;
+            }
+        };
+        tokio::time::timeout(wait.min(self.settings.limits.longest_poll), decided).await.unwrap_or(Ok(()))
+    }
+
+    fn standing(&self, pending: PendingRequest) -> PickedUp {
+        match pending.state(self.clock.now()) {
+            RequestState::PendingApproval => PickedUp::Waiting(Box::new(pending)),
+            _ => PickedUp::Decided(Box::new(pending)),
+        }
+    }
+
+    async fn session_of(&self, caller: &Caller, id: SessionId) -> Result<PickedUp, Problem> {
+        let record = self.store.session(id).await?.ok_or_else(Problem::not_found)?;
+        self.access.may(caller, Action::Read, &Subject::Session(&record))?;
+        if record.requester.identity() == caller.identity()
+            && !record.status.is_over()
+            && let Some(handover) = self.store.handover(id, self.clock.now()).await?
+        {
+            return Ok(PickedUp::Handover(handover));
+        }
+        Ok(PickedUp::Session(Box::new(record)))
+    }
+
+    async fn issue_approved(
+        &self,
+        caller: &Caller,
+        mut pending: PendingRequest,
+    ) -> Result<PickedUp, Problem> {
+        let id = pending.session_id;
+        // It may ask for more than its requester: a token of narrower scope picks nothing up.
+        let identity = caller.identity();
+        let subject = Subject::Ask { provider: pending.ask.provider, identity: &identity };
+        self.access.may(caller, Action::Request, &subject)?;
+        let request = read(caller, &pending.ask)?;
+        let approved = pending.approval.consume(request.digest(), self.clock.now());
+        let approved = approved.map_err(super::vote::of_fault)?;
+        let provider = request.request.provider();
+        let issued = self.issuer.issue_as(id, &request, Some(approved));
+        match issued.instrument(span::session(provider)).await {
+            Ok(lease) => {
+                self.meters.session_begun();
+                self.meters.credential_issued(provider);
+                self.changes.tell(id);
+                Ok(PickedUp::Handover(Handover::new(id, lease.credential())))
+            }
+            // The same caller was faster; its answer is the answer.
+            Err(IssueError::ApprovalUsed) => self.same_answer(caller, id).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn same_answer(&self, caller: &Caller, id: SessionId) -> Result<PickedUp, Problem> {
+        let look = async {
+            let mut heard = self.changes.listen();
+            loop {
+                match self.session_of(caller, id).await {
+                    // Begun, and not minted yet.
+                    Ok(PickedUp::Session(record)) if !record.status.is_over() => {}
+                    found => return found,
+                }
+                heard.change_of(id).await;
+            }
+        };
+        match tokio::time::timeout(SAME_MOMENT, look).await {
+            Ok(found) => found,
+            Err(_) => self.session_of(caller, id).await,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What an approver signs: a JWS (RFC 7515) in compact form, with a key of theirs.
+
+use super::Ballot;
+use crate::model::ApprovalKey;
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation, decode, decode_header,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk},
+};
+use serde::{Deserialize, Serialize};
+
+/// The longest signature that is read, in bytes: a comment of 2,000 bytes fits.
+const MAX_JWS: usize = 8 * 1_024;
+
+/// How old a signature may be, and how far ahead its clock.
+const FRESH: TimeDelta = TimeDelta::minutes(10);
+
+/// What an approver signs.
+///
+/// The header names the key (`kid`, the RFC 7638 thumbprint) and has `alg` `EdDSA` or `ES256`, as the key says.
+///
+/// ```
+/// use audex_server::requests::VoteClaims;
+/// let json = r#"{"digest":"00ff","decision":"approve","comment":"agreed","approver":"bob@example.com","iat":1767225600}"#;
+/// let claims: VoteClaims = serde_json::from_str(json).unwrap();
+/// assert_eq!(claims.decision, "approve");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoteClaims {
+    /// The digest of the request, in lower-case hexadecimal digits.
+    pub digest: String,
+    /// `approve` or `deny`.
+    pub decision: String,
+    /// The comment.
+    pub comment: String,
+    /// Who signs.
+    pub approver: String,
+    /// When, in seconds since 1970.
+    pub iat: i64,
+}
+
+/// Says why a signature does not count.
+///
+/// ```
+/// use audex_server::requests::SignatureFault;
+/// assert_eq!(SignatureFault::Key.to_string(), "it is signed with none of your keys");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureFault {
+    /// It is no compact JWS of a kind that is known.
+    #[error("it is no compact JWS with EdDSA or ES256")]
+    Form,
+    /// The key is not one of the approver's.
+    #[error("it is signed with none of your keys")]
+    Key,
+    /// The signature is not of that key.
+    #[error("the signature is not right")]
+    Signature,
+    /// What was signed is not what is said.
+    #[error("what was signed is about something else")]
+    Claims,
+    /// It was signed long ago, or in the future.
+    #[error("it was not signed just now: compare the clocks")]
+    Time,
+}
+
+/// Checks that one of the keys signed exactly this vote, now.
+///
+/// # Errors
+///
+/// [`SignatureFault`].
+pub fn verify_signature(
+    jws: &str,
+    keys: &[ApprovalKey],
+    digest: &str,
+    ballot: &Ballot<'_>,
+    approver: &str,
+    now: DateTime<Utc>,
+) -> Result<(), SignatureFault> {
+    if jws.len() > MAX_JWS {
+        return Err(SignatureFault::Form);
+    }
+    let header = decode_header(jws).map_err(|_| SignatureFault::Form)?;
+    let key_id = header.kid.as_deref().ok_or(SignatureFault::Key)?;
+    let key = keys.iter().find(|key| key.id == key_id).ok_or(SignatureFault::Key)?;
+    let jwk: Jwk = serde_json::from_value(key.jwk.clone()).map_err(|_| SignatureFault::Key)?;
+    // The key decides the algorithm, never the header.
+    let algorithm = match &jwk.algorithm {
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+        AlgorithmParameters::EllipticCurve(point) if point.curve == EllipticCurve::P256 => Algorithm::ES256,
+        _ => return Err(SignatureFault::Key),
+    };
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| SignatureFault::Key)?;
+    let claims =
+        decode::<VoteClaims>(jws, &decoding, &validation).map_err(|_| SignatureFault::Signature)?.claims;
+    let decision = if ballot.approve { "approve" } else { "deny" };
+    let is_this = claims.digest == digest
+        && claims.decision == decision
+        && claims.comment == ballot.comment
+        && claims.approver == approver;
+    if !is_this {
+        return Err(SignatureFault::Claims);
+    }
+    let signed_at = DateTime::from_timestamp(claims.iat, 0).ok_or(SignatureFault::Time)?;
+    if (now - signed_at).abs() > FRESH {
+        return Err(SignatureFault::Time);
+    }
+    Ok(())
+}

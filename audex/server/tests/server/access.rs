@@ -1,0 +1,14 @@
+//! The front door, as browsers, machines and strangers find it.
+
+mod bearers;
+mod devices;
+mod door;
+mod enrolment;
+mod guards;
+mod headers;
+mod keys;
+mod logins;
+mod people;
+mod policies;
+mod tokens;
+mod workloads;

@@ -1,0 +1,115 @@
+//! Making, listing and revoking API tokens.
+
+use super::door::Door;
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_token_is_made_listed_used_and_revoked() {
+    let door = Door::new().await;
+    let admin = door.admin().await;
+    let made = admin.browser.post("/tokens", json!({ "name": "  nightly build " })).await;
+    assert_eq!(made.status, 201);
+    let token = made.body["token"].as_str().unwrap().to_owned();
+    assert!(token.starts_with("audx_") && token.len() == 48);
+    assert_eq!(made.body["name"], "nightly build");
+    assert_eq!(made.body["scopes"], json!(["read", "request"]));
+    let moment = |value: &Value| value.as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+    let lasts = moment(&made.body["expires_at"]) - moment(&made.body["created_at"]);
+    assert_eq!(lasts, TimeDelta::days(30));
+
+    let me = door.get("/me", &token).await;
+    assert_eq!((&me.body["authenticated_by"], &me.body["token_id"]), (&json!("token"), &made.body["id"]));
+    let listed = admin.browser.get("/tokens").await;
+    assert_eq!(listed.body["items"].as_array().unwrap().len(), 1);
+    let row = &listed.body["items"][0];
+    assert!(row.get("token").is_none() && row.get("digest").is_none());
+    assert!(!listed.body.to_string().contains(&token));
+    assert!(!row["last_used_at"].is_null(), "{row}");
+
+    assert_eq!(door.program(Method::DELETE, "/tokens/current", &token, None).await.status, 204);
+    assert_eq!(door.get("/me", &token).await.status, 401);
+    let id = made.body["id"].as_str().unwrap();
+    assert_eq!(admin.browser.delete(&format!("/tokens/{id}")).await.status, 404, "it is over");
+    assert!(!admin.browser.get("/tokens").await.body["items"][0]["revoked_at"].is_null());
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused() {
+    let door = Door::new().await;
+    let admin = door.admin().await;
+    for (body, field) in [
+        (json!({}), "name"),
+        (json!({ "name": "" }), "name"),
+        (json!({ "name": "a\nb" }), "name"),
+        (json!({ "name": "x".repeat(101) }), "name"),
+        (json!({ "name": "x", "scopes": [] }), "scopes"),
+        (json!({ "name": "x", "scopes": ["root"] }), "scopes"),
+        (json!({ "name": "x", "expires_in_days": 0 }), "expires_in_days"),
+        (json!({ "name": "x", "expires_in_days": 91 }), "expires_in_days"),
+        (json!({ "name": "x", "owner": "nobody" }), "owner"),
+    ] {
+        let answer = admin.browser.post("/tokens", body.clone()).await;
+        assert_eq!(
+            (answer.code(), answer.body["field"].as_str()),
+            ((400, "invalid_request"), Some(field)),
+            "{body}"
+        );
+    }
+    for number in 0..50 {
+        let made = admin.browser.post("/tokens", json!({ "name": format!("number {number}") })).await;
+        assert_eq!(made.status, 201);
+    }
+    assert_eq!(admin.browser.post("/tokens", json!({ "name": "one more" })).await.code(), (409, "too_many"));
+}
+
+#[tokio::test]
+async fn nobody_touches_the_tokens_of_others_but_administrators() {
+    let door = Door::new().await;
+    let admin = door.admin().await;
+    let bob = door.invited(&admin, "bob@example.com", &["auditor"]).await;
+    let (of_admin, _) = door.token(&admin, &["read"]).await;
+    let (of_bob, token) = door.token(&bob, &["read"]).await;
+    assert_eq!(bob.browser.delete(&format!("/tokens/{of_admin}")).await.status, 404);
+    assert_eq!(bob.browser.get(&format!("/tokens?owner={}", admin.id)).await.status, 403);
+    assert_eq!(bob.browser.post("/tokens", json!({ "name": "x", "owner": admin.id })).await.status, 403);
+    assert_eq!(door.program(Method::DELETE, &format!("/tokens/{of_admin}"), &token, None).await.status, 404);
+    // Nor does an administrator act in somebody's name.
+    let for_bob = admin.browser.post("/tokens", json!({ "name": "x", "owner": bob.id })).await;
+    assert_eq!(for_bob.code(), (400, "invalid_request"));
+    let listed = admin.browser.get(&format!("/tokens?owner={}", bob.id)).await;
+    assert_eq!(listed.body["items"][0]["id"], json!(of_bob));
+    assert_eq!(admin.browser.delete(&format!("/tokens/{of_bob}")).await.status, 204);
+    assert_eq!(door.get("/me", &token).await.status, 401);
+    assert_eq!(bob.browser.delete("/tokens/x").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_service_has_tokens_and_no_login() {
+    let door = Door::new().await;
+    let admin = door.admin().await;
+    let body =
+        json!({ "email": "deploy", "kind": "service", "groups": ["team:devops"], "roles": ["security"] });
+    let added = admin.browser.post("/people", body).await;
+    assert_eq!((added.status, &added.body["email"]), (201, &json!("deploy@services")));
+    assert!(added.body.get("enrolment").is_none());
+    let id = added.body["id"].as_str().unwrap();
+    assert_eq!(
+        admin.browser.post(&format!("/people/{id}/invite"), json!({})).await.code(),
+        (409, "no_login")
+    );
+    let made = admin.browser.post("/tokens", json!({ "name": "deploys", "owner": id })).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let token = made.body["token"].as_str().unwrap();
+    let me = door.get("/me", token).await;
+    assert_eq!((&me.body["kind"], &me.body["identity"]), (&json!("service"), &json!("deploy@services")));
+    assert_eq!(me.body["groups"], json!(["team:devops"]));
+    let login = json!({ "email": "deploy@services", "password": super::door::PASSWORD });
+    assert_eq!(door.browser().post("/login", login).await.code(), (401, "login_failed"));
+    admin.browser.patch(&format!("/people/{id}"), json!({ "disabled": true })).await;
+    assert_eq!(door.get("/me", token).await.status, 401);
+    // Its tokens were revoked, and do not come back with it.
+    admin.browser.patch(&format!("/people/{id}"), json!({ "disabled": false })).await;
+    assert_eq!(door.get("/me", token).await.status, 401);
+}

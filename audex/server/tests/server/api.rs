@@ -1,0 +1,14 @@
+//! The HTTP API, as clients see it.
+
+mod approvals;
+mod client;
+mod credentials;
+mod curl;
+mod description;
+mod evidence;
+mod faults;
+mod lists;
+mod made_up;
+mod pretend;
+
+pub(crate) use client::{Answer, Api, delete_order, id_of};

@@ -1,0 +1,63 @@
+//! Requests that schemathesis makes up from the description.
+
+use super::Api;
+use crate::site::{Site, approvals};
+use axess_peers::{skip, tools_folder};
+use serde_json::json;
+use std::process::Stdio;
+use tokio::process::Command;
+
+/// How long it may make requests up, in seconds.
+const BUDGET: &str = "30";
+
+/// What it looks for: failures of ours, and answers that are not as they are described.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+    response_headers_conformance,response_schema_conformance,negative_data_rejection,unsupported_method,ignored_auth";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_are_made_up_do_not_break_it() {
+    let test = "requests_that_are_made_up_do_not_break_it";
+    let tools = tools_folder().map(|tools| tools.join("schemathesis")).filter(|folder| folder.is_dir());
+    let Some(tools) = tools else { return skip(test, "no schemathesis (cargo xtask peers install)") };
+    let site = Site::with(|settings| settings.rules = approvals(1)).await;
+    let admin = site.someone("admin@example.com", &[], &["admin", "auditor", "security"]).await;
+    let api = Api::of(&site, &admin);
+    api.post("/credentials", &json!({"provider": "local", "allow": "orders:GetOrder"})).await.is(200);
+    let folder = tempfile::tempdir().unwrap();
+    let mut python = Command::new("python3");
+    python
+        .args(["-S", "-m", "schemathesis.cli", "run", &format!("{}/openapi.json", site.url)])
+        .args([
+            "--max-time",
+            BUDGET,
+            "--seed",
+            "20240101",
+            "--workers",
+            "1",
+            "--generation-database",
+            ":memory:",
+        ])
+        .args([
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--checks",
+            CHECKS,
+            "--no-color",
+            "--max-failures",
+            "20",
+        ])
+        .args(["--suppress-health-check", "all", "--warnings", "off", "--request-timeout", "10"])
+        .args(["--header", &format!("Authorization: Bearer {}", admin.bearer)])
+        .env("PYTHONPATH", tools)
+        .env("SCHEMATHESIS_HOOKS", "")
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = python.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    // It found the server alive, and its token working.
+    assert!(said.contains("test cases") || said.contains("Test cases"), "{said}");
+    api.get("/sessions").await.is(200);
+    site.stop().await;
+}

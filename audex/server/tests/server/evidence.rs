@@ -1,0 +1,6 @@
+//! What happened, on each backend that it can be searched in.
+
+mod export;
+mod keep;
+mod ledger;
+mod search;

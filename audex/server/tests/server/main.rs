@@ -1,0 +1,22 @@
+//! The team server against real clients, databases and clocks.
+
+#[cfg(test)]
+mod access;
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod console;
+#[cfg(test)]
+mod evidence;
+#[cfg(test)]
+mod notify;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod serve;
+#[cfg(test)]
+mod site;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod telemetry;

@@ -1,0 +1,5 @@
+//! Who is told of requests and decisions: real receivers on loopback.
+
+mod mail;
+mod receiver;
+mod webhooks;

@@ -1,0 +1,90 @@
+#![expect(clippy::disallowed_methods, reason = "how long it really takes is what is looked at")]
+use super::*;
+use audex_server::telemetry::Readings;
+use std::time::Instant;
+
+fn metric(served: &Served, name: &str) -> u64 {
+    let text = served.meters.render(&Readings::default());
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so() {
+    let served = Served::start(ServeLimits { max_connections: 8, ..ServeLimits::default() }).await;
+    let mut kept = Vec::new();
+    for _ in 0..8 {
+        let mut stream = served.connect().await;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        assert!(answer(&mut stream).await.starts_with("HTTP/1.1 200"));
+        kept.push(stream);
+    }
+    assert_eq!(metric(&served, "audex_connections"), 8);
+    for _ in 0..200 {
+        let said = served.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert!(
+            said.starts_with("HTTP/1.1 503") && said.contains("\"code\":\"too_many_connections\""),
+            "{said}"
+        );
+        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with(&format!("content-length: {}", body.len())), "{head}");
+    }
+    assert_eq!(metric(&served, "audex_connections_refused_total"), 200);
+    for stream in &mut kept {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        assert!(answer(stream).await.starts_with("HTTP/1.1 200"));
+    }
+    kept.pop();
+    // The place is free as soon as the end of that connection is noticed.
+    for _ in 0..100 {
+        if metric(&served, "audex_connections") < 8 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    served.ask().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_idle_connections_do_not_slow_the_others() {
+    let served = Served::start(ServeLimits::default()).await;
+    let mut idle = Vec::new();
+    for number in 0..2_000 {
+        let mut stream = served.connect().await;
+        if number % 2 == 0 {
+            // Half of them have never said a whole word.
+            stream.write_all(b"GET / HT").await.unwrap();
+        }
+        idle.push(stream);
+    }
+    let mut stream = served.connect().await;
+    let mut times = Vec::new();
+    for _ in 0..200 {
+        let began = Instant::now();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        assert!(answer(&mut stream).await.ends_with("hello"));
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    assert!(times[100] < Duration::from_millis(20), "{:?}", times[100]);
+    assert!(metric(&served, "audex_connections") >= 2_001);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_not_written_for() {
+    let served = Served::start(ServeLimits::default()).await;
+    let mut stream = served.connect().await;
+    stream.write_all(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    // The buffers of the sockets fill up; then nobody asks the handler for more.
+    let mut made = 0;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let now = served.finished.load(Ordering::SeqCst);
+        if now > 0 && now == made {
+            break;
+        }
+        made = now;
+    }
+    assert!(made > 0 && made < 1_000, "{made} pieces of 64 KiB were made");
+    served.ask().await;
+}

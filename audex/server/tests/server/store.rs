@@ -1,0 +1,11 @@
+//! What the server keeps, on SQLite and on PostgreSQL.
+
+mod answers;
+mod away;
+mod crash;
+mod limits;
+mod people;
+pub(crate) mod place;
+mod races;
+mod requests;
+mod sessions;

@@ -1,0 +1,122 @@
+use super::place::*;
+use audex_core::{
+    IssueError,
+    session::{Change, SessionStatus, SessionStore, SessionStoreError},
+};
+use audex_server::{
+    model::PageQuery,
+    store::{SessionFilter, StoreFault},
+};
+use axess::clock::Clock;
+use chrono::TimeDelta;
+
+fn is_conflict(error: &IssueError) -> bool {
+    let IssueError::Store(source) = error else { return false };
+    matches!(source.downcast_ref(), Some(StoreFault::Conflict))
+}
+
+on_both!(a_session_is_there_with_its_events_and_of_two_holders_one_ends_it, |place: Place| async move {
+    let (store, mut record) = (&place.store, record("alice@example.com", now()));
+    let hold = store.begin(beginning(&record, &[], None)).await.unwrap();
+    assert_eq!(store.load(record.session_id).await.unwrap(), record);
+    record.add_credential("jti", now(), record.deadline);
+    let change = Change { record: &record, event: Some(issued(&record)), credential: None };
+    store.save(&hold, change).await.unwrap();
+    assert_eq!(store.session(record.session_id).await.unwrap().unwrap(), record);
+    // The holder may go on; another one that looked before may not.
+    let other = place.other().await;
+    let theirs = other.hold(record.session_id).await.unwrap().unwrap();
+    record.status = SessionStatus::Revoked;
+    let change = || Change { record: &record, event: Some(issued(&record)), credential: None };
+    other.save(&theirs, change()).await.unwrap();
+    assert!(is_conflict(&store.save(&hold, change()).await.unwrap_err()));
+    store.release(hold).await.unwrap();
+    assert_eq!(store.session(record.session_id).await.unwrap().unwrap(), record);
+    assert_eq!(place.types().await, ["CredentialsIssued"; 3]);
+    assert!(store.hold(new_id()).await.unwrap().is_none());
+    let unknown = store.load(new_id()).await.unwrap_err();
+    assert!(matches!(unknown, IssueError::Sessions(SessionStoreError::Unknown(_))));
+});
+
+on_both!(one_that_fails_spoils_none_that_were_written_with_it, |place: Place| async move {
+    let store = &place.store;
+    let records: Vec<_> = (0..40).map(|_| record("alice@example.com", now())).collect();
+    // Every fourth is there already.
+    let taken: Vec<_> = records.iter().step_by(4).collect();
+    for record in &taken {
+        store.begin(beginning(record, &[], None)).await.unwrap();
+    }
+    let begun = records.iter().map(|record| store.begin(beginning(record, &[], None)));
+    let begun = futures_util::future::join_all(begun).await;
+    for (at, outcome) in begun.iter().enumerate() {
+        match at % 4 {
+            0 => assert!(is_conflict(outcome.as_ref().unwrap_err()), "{at}"),
+            _ => assert!(outcome.is_ok(), "{at}: {outcome:?}"),
+        }
+    }
+    assert_eq!(store.active_sessions(now()).await.unwrap(), 40);
+    assert_eq!(place.types().await.len(), 40);
+});
+
+on_both!(sessions_are_listed_by_who_and_how_they_are, |place: Place| async move {
+    let store = &place.store;
+    for n in 0..5 {
+        let name = if n % 2 == 0 { "alice@example.com" } else { "bob@example.com" };
+        let mut record = record(name, now() + TimeDelta::seconds(n));
+        if n == 4 {
+            record.status = SessionStatus::Failed;
+        }
+        store.begin(beginning(&record, &[], None)).await.unwrap();
+    }
+    let count = |filter: SessionFilter| async move {
+        store.list_sessions(&filter, &PageQuery::default()).await.unwrap().items.len()
+    };
+    let alice = Some("alice@example.com".to_owned());
+    assert_eq!(count(SessionFilter::default()).await, 5);
+    assert_eq!(count(SessionFilter { identity: alice.clone(), status: None }).await, 3);
+    let active = Some(SessionStatus::Active);
+    assert_eq!(count(SessionFilter { identity: alice.clone(), status: active }).await, 2);
+    let filter = SessionFilter { identity: alice, status: active };
+    let first = store.list_sessions(&filter, &PageQuery { limit: Some(1), after: None }).await.unwrap();
+    let second =
+        store.list_sessions(&filter, &PageQuery { limit: Some(1), after: first.next }).await.unwrap();
+    assert!(first.items[0].created_at > second.items[0].created_at && second.next.is_none());
+});
+
+on_both!(what_is_over_in_time_ends_once_and_what_a_crash_left_is_found, |place: Place| async move {
+    let store = &place.store;
+    let mut whole = record("alice@example.com", now());
+    whole.add_credential("jti", now(), whole.deadline);
+    let bare = record("bob@example.com", now());
+    for record in [&whole, &bare] {
+        store.begin(beginning(record, &[], None)).await.unwrap();
+    }
+    let before = place.types().await.len();
+    // A server that just starts leaves what another one is about to mint.
+    place.clock.jump(TimeDelta::minutes(4));
+    let other = place.other().await;
+    assert_eq!(store.session(bare.session_id).await.unwrap().unwrap().status, SessionStatus::Active);
+    place.clock.jump(TimeDelta::minutes(1));
+    assert_eq!(place.other().await.active_sessions(place.clock.now()).await.unwrap(), 1);
+    let left = store.session(bare.session_id).await.unwrap().unwrap();
+    assert_eq!(left.status, SessionStatus::Failed);
+    assert!(left.ending.unwrap().reason.unwrap().contains("may have been minted"));
+    // Of several servers, one ends it.
+    place.clock.jump(TimeDelta::minutes(10));
+    let now = place.clock.now();
+    let (one, two) = tokio::join!(store.expire_sessions(now), other.expire_sessions(now));
+    assert_eq!(one.unwrap() + two.unwrap(), 1);
+    let expired = store.session(whole.session_id).await.unwrap().unwrap();
+    assert_eq!((expired.status, expired.ended_at), (SessionStatus::Expired, Some(now)));
+    assert_eq!(place.types().await[before..], ["SessionEnded"; 2]);
+    assert_eq!(store.expire_sessions(now).await.unwrap(), 0);
+});
+
+on_both!(many_expire_at_once, |place: Place| async move {
+    let store = &place.store;
+    let records: Vec<_> = (0..450).map(|_| record("alice@example.com", now())).collect();
+    futures_util::future::join_all(records.iter().map(|record| store.begin(beginning(record, &[], None))))
+        .await;
+    assert_eq!(store.expire_sessions(now() + TimeDelta::minutes(15)).await.unwrap(), 450);
+    assert_eq!(store.active_sessions(now()).await.unwrap(), 0);
+});

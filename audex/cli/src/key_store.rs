@@ -147,8 +147,8 @@ impl FromStr for KeyStore {
             "keyring" => Ok(Self::Keyring),
             #[cfg(not(feature = "keyring"))]
             "keyring" => {
-                Err("this program was built without the operating system's keyring (build it with: \
-                              cargo build -p audex-cli --features keyring)"
+                Err("this build has no keyring: build with --features keyring (cargo build -p audex-cli \
+                     --features keyring), or use file"
                     .to_owned())
             }
             "vault" => Err("keys in a Vault are not built in yet (write file or keyring)".to_owned()),
@@ -170,6 +170,9 @@ mod tests {
         {
             let faults = read.unwrap_err();
             assert_eq!((faults[0].key.as_str(), faults[0].line), ("credentials.store", Some(2)));
+            assert!(
+                faults[0].message.starts_with("this build has no keyring: build with --features keyring")
+            );
             assert!(faults[0].message.contains("cargo build -p audex-cli --features keyring"), "{faults:?}");
         }
         assert_eq!(Settings::default().key_store, KeyStore::File);

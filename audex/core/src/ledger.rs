@@ -108,7 +108,7 @@ impl RateLedger {
         };
         let active = sessions.active()?.iter().filter(|record| is_theirs(record)).count();
         let used = Use { requests, active };
-        rate::check(&rules, who, &used, now)?;
+        rate::check(rules.iter().map(|rule| (rule, &used)), who, now)?;
         let mut requests = used.requests;
         requests.push(now);
         write(&path, &requests).map_err(io)?;

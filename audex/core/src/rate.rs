@@ -16,12 +16,13 @@ use std::fmt;
 /// let now = DateTime::UNIX_EPOCH;
 /// let me = Requester::LocalUser { uid: 1, name: None };
 /// let used = Use { requests: vec![now - TimeDelta::minutes(50), now - TimeDelta::minutes(10)], active: 0 };
-/// let limited = audex_core::rate::check(&[rule], &me, &used, now).unwrap_err();
+/// let limited = audex_core::rate::check([(&rule, &used)], &me, now).unwrap_err();
 /// assert_eq!(limited.retry_after, Some(TimeDelta::minutes(10)));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateRule {
-    /// About whom it is. Each identity is counted alone, also in a group.
+    /// About whom it is. With `*` each identity is counted alone; the members of a group are counted together by a team
+    /// server, which knows of them. On one's own machine nobody is in a group.
     pub identity: String,
     /// How many requests are let through in a window; more than [`RateRule::MAX_REQUESTS`] are not.
     pub max_requests: u32,
@@ -36,7 +37,7 @@ impl RateRule {
     pub const MAX_REQUESTS: u32 = 100_000;
 }
 
-/// What an identity has used.
+/// What was used of a limit: by one identity, or by a group together.
 ///
 /// ```
 /// assert_eq!(audex_core::rate::Use::default().active, 0);
@@ -66,16 +67,20 @@ pub struct RateLimited {
     pub retry_after: Option<TimeDelta>,
 }
 
-/// Checks one more request against every rule about the requester.
+/// Checks one more request against every rule about the requester, each with what was used of it.
 ///
 /// A request from the future, after the clock was set back, counts.
 ///
 /// # Errors
 ///
 /// The limit that takes longest.
-pub fn check(rules: &[RateRule], who: &Requester, used: &Use, now: DateTime<Utc>) -> Result<(), RateLimited> {
+pub fn check<'a>(
+    rules: impl IntoIterator<Item = (&'a RateRule, &'a Use)>,
+    who: &Requester,
+    now: DateTime<Utc>,
+) -> Result<(), RateLimited> {
     let mut worst: Option<RateLimited> = None;
-    for rule in rules.iter().filter(|rule| who.is_named_by(&rule.identity)) {
+    for (rule, used) in rules.into_iter().filter(|(rule, _)| who.is_named_by(&rule.identity)) {
         for limited in [of_requests(rule, used, now), of_sessions(rule, used)].into_iter().flatten() {
             // A limit that says when it ends gives way to a longer one, and to one that does not.
             let is_worse =
@@ -160,8 +165,10 @@ mod tests {
             groups: vec!["team:devops".to_owned()],
         };
         let used = Use { requests: vec![at(59)], active: 2 };
-        let limited =
-            |rules: &[RateRule]| check(rules, &alice, &used, at(60)).err().map(|limited| limited.rule);
+        let limited = |rules: &[RateRule]| {
+            let rules = rules.iter().map(|rule| (rule, &used));
+            check(rules, &alice, at(60)).err().map(|limited| limited.rule)
+        };
         assert_eq!(limited(&[]), None);
         assert_eq!(limited(&[rule("team:devops", 1, 60, None)]), Some("team:devops".to_owned()));
         assert_eq!(limited(&[rule("team:other", 0, 60, Some(0))]), None);
@@ -175,11 +182,28 @@ mod tests {
     #[test]
     fn the_window_slides() {
         let me = Requester::LocalUser { uid: 1, name: None };
-        let rules = [rule("*", 2, 10, None)];
+        let rule = rule("*", 2, 10, None);
         let used = Use { requests: vec![at(1), at(5)], active: 0 };
-        assert_eq!(check(&rules, &me, &used, at(6)).unwrap_err().retry_after, Some(TimeDelta::minutes(5)));
-        assert!(check(&rules, &me, &used, at(11)).is_ok());
+        let limited = check([(&rule, &used)], &me, at(6)).unwrap_err();
+        assert_eq!(limited.retry_after, Some(TimeDelta::minutes(5)));
+        assert!(check([(&rule, &used)], &me, at(11)).is_ok());
         let set_back = Use { requests: vec![at(100), at(101)], active: 0 };
-        assert!(check(&rules, &me, &set_back, at(6)).is_err());
+        assert!(check([(&rule, &set_back)], &me, at(6)).is_err());
+    }
+
+    #[test]
+    fn each_rule_is_held_against_what_was_used_of_it() {
+        let alice = Requester::Principal {
+            email: "alice@example.com".to_owned(),
+            groups: vec!["team:devops".to_owned()],
+        };
+        let (hers, theirs) = (rule("*", 9, 60, Some(5)), rule("team:devops", 9, 60, Some(5)));
+        let used = |active| Use { requests: Vec::new(), active };
+        let check = |of_her, of_them| {
+            check([(&hers, &used(of_her)), (&theirs, &used(of_them))], &alice, at(0)).map_err(|it| it.rule)
+        };
+        assert_eq!(check(4, 4), Ok(()));
+        assert_eq!(check(1, 5), Err("team:devops".to_owned()));
+        assert_eq!(check(5, 1), Err("*".to_owned()));
     }
 }

@@ -66,19 +66,29 @@ CREATE INDEX audex_sessions_active ON audex_sessions (deadline) WHERE status = 0
 CREATE INDEX audex_sessions_held ON audex_sessions (identity, deadline) WHERE status = 0;
 CREATE INDEX audex_sessions_bare ON audex_sessions (created_at) WHERE status = 0 AND bare = 1;
 
--- How many requests of an identity were counted ever, and when the last one was; its row is the lock.
+-- Under which groups an active session counts; gone when it is over.
+CREATE TABLE audex_session_groups (
+    session_id {bytes} NOT NULL,
+    name {bytes} NOT NULL,
+    deadline {int} NOT NULL,
+    PRIMARY KEY (session_id, name)
+);
+CREATE INDEX audex_session_groups_held ON audex_session_groups (name, deadline);
+
+-- How many requests were counted ever under a name, of an identity or `#` and a group, and when the last one was; its row is
+-- the lock.
 CREATE TABLE audex_limits (
-    identity {bytes} NOT NULL PRIMARY KEY,
+    name {bytes} NOT NULL PRIMARY KEY,
     requests {int} NOT NULL,
     latest {int} NOT NULL
 );
 
 -- When each of the newest was: their times rise with their numbers.
 CREATE TABLE audex_counts (
-    identity {bytes} NOT NULL,
+    name {bytes} NOT NULL,
     number {int} NOT NULL,
     counted_at {int} NOT NULL,
-    PRIMARY KEY (identity, number)
+    PRIMARY KEY (name, number)
 );
 
 CREATE TABLE audex_answers (

@@ -13,7 +13,6 @@ pub mod device;
 pub mod enrol;
 mod fault;
 mod front;
-mod guessing;
 mod jwks;
 mod jwt;
 pub mod keys;
@@ -27,7 +26,8 @@ pub mod tokens;
 mod wire;
 mod workload;
 
+pub(crate) use bearer::is_bearers;
 pub use caller::{Caller, Proof};
-pub use front::{CALLER, FRESH, PERSON, manifest};
+pub use front::{CALLER, PERSON, manifest};
 pub use open::{Access, OpenAccessError};
 pub use policy::{Action, PolicyTestError, Subject};

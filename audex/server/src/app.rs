@@ -5,7 +5,7 @@ use crate::{
     evidence::Evidence,
     handover::HandoverSeal,
     notify::{Notice, Notifier, NotifyFault},
-    requests::Changes,
+    requests::{Changes, Spending},
     settings::ServerSettings,
     store::{Store, StoreFault},
     telemetry::{self, Meters},
@@ -49,7 +49,8 @@ pub struct App {
     /// Randomness.
     pub rng: Arc<dyn SecureRng>,
     pub(crate) changes: Changes,
-    end: watch::Sender<bool>,
+    pub(crate) spending: Spending,
+    pub(crate) end: watch::Sender<bool>,
 }
 
 /// The keys of a server.
@@ -137,6 +138,7 @@ impl App {
             clock,
             rng,
             changes: Changes::new(),
+            spending: Spending::default(),
             end,
         });
         tokio::spawn(rounds(Arc::downgrade(&app), ended));
@@ -148,9 +150,14 @@ impl App {
         self.access.front(Arc::clone(self))
     }
 
+    /// Has those who wait for a decision wait no longer: the server is about to end.
+    pub fn halt(&self) {
+        let _ = self.end.send(true);
+    }
+
     /// Ends what runs beside requests, once no request is answered any more.
     pub async fn close(&self) {
-        let _ = self.end.send(true);
+        self.halt();
         self.notifier.close(CLOSING).await;
         if let Err(error) = self.evidence.close(CLOSING).await {
             // What waits in the database is brought to the log at the next start.
@@ -178,6 +185,7 @@ impl App {
         if let Err(error) = self.store.sweep_handovers(now).await {
             report("answers are kept longer than they should be", error);
         }
+        self.look_at_spending(now).await;
     }
 }
 

@@ -236,16 +236,13 @@ impl fmt::Debug for Evidence {
 
 impl Copied {
     async fn open(settings: &ServerSettings) -> Result<Option<Self>, EvidenceError> {
-        let url = match &settings.audit.backend {
+        let db = match &settings.audit.backend {
             AuditBackend::Jsonl => return Ok(None),
             AuditBackend::Sqlite { path } => {
-                let unusable = |error: std::io::Error| StoreFault::Unavailable(error.into());
-                store::prepare(path).map_err(unusable).map_err(EvidenceError::Database)?;
-                format!("sqlite:{}", path.display())
+                Db::from(store::connect_to_file(path).await.map_err(EvidenceError::Database)?)
             }
-            AuditBackend::Postgres { connection_string } => connection_string.clone(),
+            AuditBackend::Postgres { connection_string } => Db::connect(connection_string).await?,
         };
-        let db = Db::connect(&url).await?;
         let events = AuditStore::new(db.clone());
         if settings.audit.auto_migrate {
             db.migrate().await.map_err(|error| match error {
@@ -266,4 +263,27 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EvidenceError> + Send + 'static,
 ) -> Result<T, EvidenceError> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(EvidenceError::Stopped))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    #[tokio::test]
+    async fn the_file_that_is_searched_is_the_one_that_is_named_and_nobody_elses() {
+        let data = tempfile::tempdir().unwrap();
+        for name in ["100%.db", "a%41.db", "what?mode=ro.db"] {
+            let path = data.path().join("audit?").join(name);
+            let mut settings = ServerSettings::new(data.path());
+            settings.audit.backend = AuditBackend::Sqlite { path: path.clone() };
+            let copy = Copied::open(&settings).await.unwrap().unwrap();
+            copy.db.close().await;
+            let file = fs::metadata(&path).unwrap();
+            assert!(file.len() > 0, "{name}");
+            assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
+        }
+        let names = fs::read_dir(data.path().join("audit?")).unwrap().count();
+        assert_eq!(names, 3);
+    }
 }

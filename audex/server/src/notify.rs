@@ -104,6 +104,13 @@ impl Notifier {
         Ok(Self { sinks, queue: Queue::new(MOST), callbacks: Queue::new(MOST), clock, rng })
     }
 
+    /// Returns everything that is wrong with the settings; with none, [`new`](Self::new) takes them.
+    ///
+    /// Nobody is asked and nothing is sent.
+    pub fn check(settings: &ServerSettings) -> Vec<NotifyFault> {
+        Sinks::faults(&settings.notifications)
+    }
+
     /// Tells, later.
     ///
     /// It returns at once and never fails.

@@ -83,7 +83,7 @@ impl Problem {
     /// 503: something the server needs does not answer.
     pub fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-            .with_detail("nothing was issued; try again in a moment")
+            .with_detail("try again in a moment; with the same Idempotency-Key nothing happens twice")
             .with_retry_after(2)
     }
 

@@ -16,6 +16,7 @@ mod pick_up;
 mod retry;
 mod session;
 mod signature;
+mod spending;
 mod vote;
 
 pub use outcome::{Asked, PickedUp};
@@ -23,3 +24,4 @@ pub use signature::{SignatureFault, VoteClaims, verify_signature};
 pub use vote::Ballot;
 
 pub(crate) use changes::Changes;
+pub(crate) use spending::Spending;

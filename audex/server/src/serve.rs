@@ -49,6 +49,11 @@ pub async fn serve(
     let (limits, meters) = (app.settings.limits, app.meters.clone());
     let router = telemetry::observe(app.router(), meters.clone(), Arc::clone(&app.clock));
     let (end, ended) = watch::channel(());
+    let halt = Arc::clone(&app);
+    let stop = async move {
+        stop.await;
+        halt.halt();
+    };
     let scrapes = async {
         let Some(listener) = metrics else { return Ok(()) };
         let limits = ServeLimits { max_connections: MAX_SCRAPES, drain: Duration::ZERO, ..limits };

@@ -2,7 +2,7 @@
 
 use audex_core::{IssueRules, approval::ApprovalRules};
 use ipnet::IpNet;
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Everything the server goes by.
 ///
@@ -12,7 +12,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 /// assert_eq!(settings.database_url(), "sqlite:/var/lib/audex/audex.db");
 /// assert_eq!(settings.listen.port(), 8080);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ServerSettings {
     /// Where it listens (`server.listen`, `--listen`).
     pub listen: SocketAddr,
@@ -74,7 +74,7 @@ pub struct AuditSettings {
 /// use audex_server::settings::AuditBackend;
 /// assert_ne!(AuditBackend::Jsonl, AuditBackend::Sqlite { path: "audit.db".into() });
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum AuditBackend {
     /// The chained log itself.
     #[default]
@@ -117,7 +117,7 @@ pub struct WorkloadIssuer {
 /// ```
 /// assert!(audex_server::settings::NotificationSettings::default().webhooks.is_empty());
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct NotificationSettings {
     /// Addresses that get each event as JSON, signed.
     pub webhooks: Vec<String>,
@@ -237,5 +237,35 @@ impl ServerSettings {
     /// Returns the approval rules, where approvals are enabled.
     pub const fn approvals(&self) -> Option<&ApprovalRules> {
         self.rules.approval.as_ref()
+    }
+}
+
+// Addresses of databases, mail servers and webhooks hold secrets.
+
+impl fmt::Debug for ServerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerSettings")
+            .field("listen", &self.listen)
+            .field("public_url", &self.public_url)
+            .field("data", &self.data)
+            .field("audit", &self.audit)
+            .field("is_dev", &self.is_dev)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AuditBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Jsonl => "Jsonl",
+            Self::Sqlite { .. } => "Sqlite",
+            Self::Postgres { .. } => "Postgres",
+        })
+    }
+}
+
+impl fmt::Debug for NotificationSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotificationSettings").finish_non_exhaustive()
     }
 }

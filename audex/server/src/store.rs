@@ -8,6 +8,7 @@ mod answers;
 mod fault;
 mod handovers;
 mod keys;
+mod limits;
 mod open;
 mod pages;
 mod people;
@@ -22,7 +23,7 @@ mod writer;
 
 pub use answers::{AnswerKey, AnswerState};
 pub use fault::StoreFault;
-pub(crate) use open::prepare;
+pub(crate) use open::connect_to_file;
 pub use requests::RequestFilter;
 pub use sessions::{SessionFilter, SqlHold};
 

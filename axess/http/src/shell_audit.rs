@@ -10,14 +10,22 @@ use axess_events::{
 };
 use axess_rng::SecureRng;
 use axum::extract::MatchedPath;
+use chrono::{DateTime, TimeDelta, Utc};
 use http::{Extensions, HeaderMap, request::Parts};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many refusals are recorded in this time, of all kinds together: strangers bring them about as fast as their network is.
+const MAX_RECORDED: u32 = 60;
+const WINDOW: TimeDelta = TimeDelta::minutes(1);
 
 /// Records what the layers refuse in the audit trail before they answer.
 ///
 /// The events have tenant and actor when a session or a principal is known outside the layer, and the ids of the request
 /// when their layers stand outside. A request that is refused gets no more by failing to be recorded, so a failing sink
 /// is logged and the refusal stands.
+///
+/// In a minute at most 60 are recorded, in all clones together: who is refused must not fill the trail. How many were left
+/// out is logged with the next that is recorded; metrics count them all.
 ///
 /// ```
 /// use axess_core::audit::MemoryAuditSink;
@@ -33,12 +41,24 @@ use std::sync::Arc;
 pub struct ShellAudit {
     emitter: Emitter,
     metrics: Arc<dyn AuthnMetrics>,
+    gate: Arc<Gate>,
+}
+
+/// Counts what is recorded.
+#[derive(Default)]
+struct Gate(Mutex<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    since: Option<DateTime<Utc>>,
+    recorded: u32,
+    left_out: u64,
 }
 
 impl ShellAudit {
     /// Records into `sink`, on the system's clock and randomness.
     pub fn new(sink: Arc<dyn AuditSink>) -> Self {
-        Self { emitter: Emitter::new(sink), metrics: Arc::new(NoMetrics) }
+        Self { emitter: Emitter::new(sink), metrics: Arc::new(NoMetrics), gate: Arc::default() }
     }
 
     /// Counts what the rate limits refuse as well.
@@ -65,7 +85,9 @@ impl ShellAudit {
     pub(crate) async fn rate_limited(&self, parts: &Parts, key_kind: &'static str) {
         self.metrics.rate_limit_rejected();
         let event = RateLimitRejected { route: route(&parts.extensions), key_kind: key_kind.into() };
-        record(&self.emitter, &event_context(&parts.extensions, &parts.headers), event.into()).await;
+        if self.gate.opens(self.emitter.now()) {
+            record(&self.emitter, &event_context(&parts.extensions, &parts.headers), event.into()).await;
+        }
     }
 
     /// Returns what records; it needs the request no more.
@@ -83,8 +105,35 @@ impl ShellAudit {
         };
         let context = event_context(extensions, headers);
         let event = CsrfRejected { route: route(extensions), failure_reason };
-        let emitter = self.emitter.clone();
-        async move { record(&emitter, &context, event.into()).await }
+        let (emitter, gate) = (self.emitter.clone(), Arc::clone(&self.gate));
+        async move {
+            if gate.opens(emitter.now()) {
+                record(&emitter, &context, event.into()).await;
+            }
+        }
+    }
+}
+
+impl Gate {
+    /// Tells whether one more is recorded.
+    fn opens(&self, now: DateTime<Utc>) -> bool {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back begins a new minute as well, or nothing would be recorded until it is there again.
+        if counted.since.is_none_or(|since| (now - since).abs() >= WINDOW) {
+            counted.since = Some(now);
+            counted.recorded = 0;
+        }
+        if counted.recorded >= MAX_RECORDED {
+            counted.left_out = counted.left_out.saturating_add(1);
+            return false;
+        }
+        counted.recorded = counted.recorded.saturating_add(1);
+        let left_out = std::mem::take(&mut counted.left_out);
+        drop(counted);
+        if left_out > 0 {
+            tracing::warn!(left_out, "refusals were too many to be recorded each");
+        }
+        true
     }
 }
 
@@ -102,5 +151,37 @@ fn route(extensions: &Extensions) -> AuditText {
 async fn record(emitter: &Emitter, context: &EventContext, event: AuthEvent) {
     if let Err(error) = emitter.emit(context, event).await {
         tracing::error!(error = &error as &dyn std::error::Error, "a refusal was not recorded");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axess_clock::MockClock;
+    use axess_core::audit::MemoryAuditSink;
+    use http::Request;
+
+    #[tokio::test]
+    async fn of_a_flood_of_refusals_sixty_a_minute_are_recorded() {
+        let trail = Arc::new(MemoryAuditSink::default());
+        let clock = MockClock::new(DateTime::UNIX_EPOCH);
+        let audit =
+            ShellAudit::new(Arc::<MemoryAuditSink>::clone(&trail)).with_clock(Arc::new(clock.clone()));
+        let (parts, ()) = Request::new(()).into_parts();
+        let refuse = async |times: u32| {
+            for _ in 0..times {
+                audit.clone().rate_limited(&parts, "ip").await;
+                audit.csrf_rejected(&parts.extensions, &parts.headers, CsrfReason::TokenMissing).await;
+            }
+            trail.events().len()
+        };
+        assert_eq!(refuse(29).await, 58);
+        assert_eq!(refuse(500).await, 60);
+        clock.jump(TimeDelta::seconds(59));
+        assert_eq!(refuse(1).await, 60);
+        clock.jump(TimeDelta::seconds(1));
+        assert_eq!(refuse(500).await, 120);
+        clock.jump(-TimeDelta::hours(1));
+        assert_eq!(refuse(1).await, 122, "a clock that is set back silences nothing");
     }
 }

@@ -169,7 +169,7 @@ fn decide(invocation: &Invocation, id: &str, approve: bool, ballot: &BallotArgs)
         let signed = if signer.is_some() {
             "signed"
         } else {
-            "not signed: your account there has no key of this machine; tryaudex login shows it"
+            "not signed: your account there has no key of this machine; tryaudex login, confirmed in a browser, adds it"
         };
         let said = if approve { "approved" } else { "denied" };
         output.line(format_args!("{said} ({signed}); the request is {}", printable(status)))?;

@@ -44,7 +44,7 @@ const LIMITS: (u64, u64) = (3_600, 60);
 #[command(
     after_help = "A page of the server confirms the login: open its address, sign in there, and compare the code. The token that \
                   comes of it is kept for you alone, in a file of mode 0600 or in the keyring, as credentials.store says. So is a \
-                  key of your own that approvals are signed with; the server learns its public half."
+                  key of your own that approvals are signed with: confirming the login adds its public half to your account."
 )]
 pub struct LoginArgs {
     /// Address of the server [default: $AUDEX_SERVER, else server of the configuration]
@@ -101,7 +101,7 @@ pub(super) fn run(invocation: &Invocation, args: &LoginArgs) -> Outcome {
     })
 }
 
-/// Keeps a token that works, and registers the key of approvals.
+/// Keeps a token that works, and tells whether the key of approvals counts there.
 async fn finish(
     invocation: &Invocation,
     logins: &Logins,
@@ -119,8 +119,7 @@ async fn finish(
     })?;
     let login = Login { email: me.identity.clone(), token, expires_at };
     logins.keep(server, &login)?;
-    let is_signing =
-        remote.has_key(&signer.id()).await? || remote.add_key(&name(), &signer.jwk()).await.is_ok();
+    let is_signing = remote.has_key(&signer.id()).await?;
     let output = &invocation.output;
     if output.is_json() {
         output.json(&json!({
@@ -132,13 +131,6 @@ async fn finish(
             .map(|expiry| format!(" until {}", expiry.format("%Y-%m-%d %H:%M:%SZ")))
             .unwrap_or_default();
         output.line(format_args!("logged in to {server} as {}{until}", printable(&me.identity)))?;
-        if !is_signing {
-            // Only who approves needs it, and a token alone adds no key: that takes a second factor.
-            output.note(format_args!(
-                "to sign what you approve, add this key to your account there: {}",
-                signer.jwk()
-            ));
-        }
     }
     Ok(SUCCESS)
 }

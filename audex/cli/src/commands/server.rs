@@ -9,7 +9,7 @@ mod stop;
 use super::{Invocation, issuer, run::SessionArgs};
 use crate::{
     compose,
-    config::{ServerConfig, refuse_shared},
+    config::{ConfigFault, ServerConfig, refuse_shared},
     exit::{Exit, Failure, Outcome, SUCCESS, with_causes},
 };
 use audex_core::CredentialProvider;
@@ -86,10 +86,11 @@ pub(super) fn run(invocation: &Invocation, args: &ServerArgs) -> Outcome {
         return Err(Failure::new(Exit::Config, "single sign-on is not built in yet")
             .with_help("leave --enable-sso out: people sign in with a password and a second factor"));
     }
-    let config = configuration(invocation, args)?;
+    let (config, faults) = configuration(invocation, args)?;
     if args.check_config {
-        return check::run(invocation, &config);
+        return check::run(invocation, &config, &faults);
     }
+    let config = config.without(faults)?;
     for warning in &config.warnings {
         invocation.output.warn(warning);
     }
@@ -107,12 +108,15 @@ pub(super) fn run(invocation: &Invocation, args: &ServerArgs) -> Outcome {
     served
 }
 
-/// Returns the configuration with the flags over it.
-fn configuration(invocation: &Invocation, args: &ServerArgs) -> Result<ServerConfig, Failure> {
-    let mut config = if args.dev {
-        development(invocation)?
+/// Returns the configuration with the flags over it, and what is wrong with it.
+fn configuration(
+    invocation: &Invocation,
+    args: &ServerArgs,
+) -> Result<(ServerConfig, Vec<ConfigFault>), Failure> {
+    let (mut config, mut faults) = if args.dev {
+        (development(invocation)?, Vec::new())
     } else {
-        ServerConfig::load(&invocation.surroundings, invocation.global.config.as_deref())?
+        ServerConfig::examine(&invocation.surroundings, invocation.global.config.as_deref())?
     };
     let server = &mut config.server;
     if let Some(listen) = args.listen {
@@ -132,11 +136,12 @@ fn configuration(invocation: &Invocation, args: &ServerArgs) -> Result<ServerCon
     }
     if !args.dev && server.public_url.starts_with("http://") && !server.listen.ip().is_loopback() {
         config.warnings.push(format!(
-            "server.public_url is not set: links lead to {}, and nothing encrypts what is sent to {}",
+            "server.public_url is no https address: links lead to {}, and nothing encrypts what is sent to {}",
             server.public_url, server.listen
         ));
     }
-    Ok(config)
+    faults.extend(config.clashes());
+    Ok((config, faults))
 }
 
 /// Returns what goes without any configuration.

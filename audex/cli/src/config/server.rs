@@ -12,10 +12,13 @@ use super::{
     surroundings::Surroundings,
 };
 use audex_core::Ttl;
-use audex_server::settings::{AuditBackend, ServerSettings};
+use audex_server::{
+    notify::Notifier,
+    settings::{AuditBackend, ServerSettings},
+};
 use std::{
     fmt::Display,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -25,6 +28,9 @@ const FILE: &str = "server-config.toml";
 
 /// What a file of the server says: the server, how providers are asked, and where the issuer listens.
 type ReadServer = (ServerSettings, Settings, Option<SocketAddr>);
+
+/// A key, and where it has something listen.
+type Listener = (&'static str, Option<SocketAddr>);
 
 /// What the server goes by, and what those go by who mint for it.
 ///
@@ -61,6 +67,19 @@ impl ServerConfig {
     ///
     /// [`ConfigError`] with every fault of file and variables.
     pub fn load(surroundings: &Surroundings, flag: Option<&Path>) -> Result<Self, ConfigError> {
+        let (config, faults) = Self::examine(surroundings, flag)?;
+        config.without(faults)
+    }
+
+    /// Does what [`load`](Self::load) does, and returns what is wrong beside what can be read all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for a file that cannot be read or is no TOML.
+    pub fn examine(
+        surroundings: &Surroundings,
+        flag: Option<&Path>,
+    ) -> Result<(Self, Vec<ConfigFault>), ConfigError> {
         let variable = surroundings.env().get(std::ffi::OsStr::new("AUDEX_CONFIG"));
         let named = flag.or(variable.filter(|path| !path.is_empty()).map(Path::new));
         let paths = surroundings.paths().ok();
@@ -75,18 +94,51 @@ impl ServerConfig {
         let data = paths.map_or_else(|| PathBuf::from("/var/lib/audex"), |paths| paths.data.join("server"));
         let path = path.filter(|_| text.is_some());
         let (read, mut faults) = Self::read(text.as_deref().unwrap_or_default(), &data);
-        let (server, broker, issuer_listen) = read;
+        let Some((server, broker, issuer_listen)) = read else {
+            return Err(ConfigError::Faults { path: path.unwrap_or_default(), faults });
+        };
         let mut config =
             Self { server, broker, issuer_listen, file: path.clone(), warnings: unknown(surroundings) };
         if let Some(path) = &path {
             faults.extend(secrets::exposed(&config.server, path));
         }
         faults.extend(config.lay(surroundings));
-        match path {
-            _ if faults.is_empty() => Ok(config),
+        for fault in Notifier::check(&config.server) {
+            // What could not be read is not missing as well.
+            if !faults.iter().any(|known| known.key == fault.key) {
+                faults.push(of(fault.key, fault.why.to_owned()));
+            }
+        }
+        Ok((config, faults))
+    }
+
+    /// Returns the configuration where nothing is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with the faults.
+    pub fn without(self, faults: Vec<ConfigFault>) -> Result<Self, ConfigError> {
+        match self.file {
+            _ if faults.is_empty() => Ok(self),
             Some(path) => Err(ConfigError::Faults { path, faults }),
             None => Err(ConfigError::Environment { faults }),
         }
+    }
+
+    /// Returns a fault for each address that something else listens on already.
+    ///
+    /// Ask once the flags are laid over it.
+    pub fn clashes(&self) -> Vec<ConfigFault> {
+        let listen = ("server.listen", Some(self.server.listen));
+        let metrics = self.server.metrics_port.map(|port| SocketAddr::new(self.server.listen.ip(), port));
+        let metrics = ("server.metrics_port", metrics);
+        let issuer = ("server.issuer_listen", self.issuer_listen);
+        let pairs = [(metrics, listen), (issuer, listen), (issuer, metrics)];
+        let clash = |((key, one), (other, first)): (Listener, Listener)| {
+            (one.zip(first)).filter(|(one, first)| are_same(*one, *first))?;
+            Some(of(key, format!("{other} listens there already: another port is needed")))
+        };
+        pairs.into_iter().filter_map(clash).collect()
     }
 
     /// Reads the text of a file; `data` is the folder where the file names none.
@@ -96,18 +148,15 @@ impl ServerConfig {
     /// Returns every fault, in the order of their lines; there is one at least.
     pub fn parse(text: &str, data: &Path) -> Result<ReadServer, Vec<ConfigFault>> {
         let (read, faults) = Self::read(text, data);
-        if faults.is_empty() { Ok(read) } else { Err(faults) }
+        read.filter(|_| faults.is_empty()).ok_or(faults)
     }
 
-    fn read(text: &str, data: &Path) -> (ReadServer, Vec<ConfigFault>) {
+    /// Reads the text of a file; there is nothing to go by in what is no TOML.
+    fn read(text: &str, data: &Path) -> (Option<ReadServer>, Vec<ConfigFault>) {
         let document = Document::new(text);
         let (table, errors) = toml::de::DeTable::parse_recoverable(text);
         document.syntax(&errors);
-        let read = if errors.is_empty() {
-            read::settings(document.root(table.get_ref()), data)
-        } else {
-            (ServerSettings::new(data), Settings::default(), None)
-        };
+        let read = errors.is_empty().then(|| read::settings(document.root(table.get_ref()), data));
         (read, document.end().err().unwrap_or_default())
     }
 
@@ -167,6 +216,20 @@ impl ServerConfig {
             _ => format!("http://127.0.0.1:{}", listen.port()),
         }
     }
+}
+
+fn of(key: &str, message: String) -> ConfigFault {
+    ConfigFault { key: key.to_owned(), line: None, message, hint: None }
+}
+
+/// Tells whether of two listeners the second would find its address taken. IPv6's `::` takes IPv4 as well.
+fn are_same(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers = |wide: IpAddr, narrow: IpAddr| {
+        wide == narrow || (wide.is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4()))
+    };
+    one.port() != 0
+        && one.port() == other.port()
+        && (covers(one.ip(), other.ip()) || covers(other.ip(), one.ip()))
 }
 
 fn take<T: FromStr<Err: Display>>(

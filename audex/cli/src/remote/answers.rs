@@ -162,7 +162,7 @@ pub enum Polled {
     Granted(Granted),
     /// Nobody decided yet.
     Waits(Standing),
-    /// It is decided, and there will be no credential.
+    /// It is decided, and there will be no credential for us.
     Over(Standing),
 }
 

@@ -64,6 +64,8 @@ impl Remote {
 
     /// Begins a login that is confirmed in a browser (RFC 8628 §3.1).
     ///
+    /// Whoever confirms it adds the key, with which decisions will be signed, to their account.
+    ///
     /// # Errors
     ///
     /// [`RemoteError`].
@@ -115,19 +117,6 @@ impl Remote {
         let keys = keys.get("items").and_then(Value::as_array);
         let is_it = |key: &Value| key.get("id").and_then(Value::as_str) == Some(id);
         Ok(keys.is_some_and(|keys| keys.iter().any(is_it)))
-    }
-
-    /// Registers a key that decisions are signed with; one that is there already is as good.
-    ///
-    /// # Errors
-    ///
-    /// [`RemoteError`].
-    pub async fn add_key(&self, name: &str, jwk: &Value) -> Result<(), RemoteError> {
-        let body = json!({ "name": name, "jwk": jwk });
-        match self.ask_once::<Value>(Method::POST, "/me/keys", Some(&body)).await {
-            Err(RemoteError::Refused { status: StatusCode::CONFLICT, .. }) | Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 
     /// Takes back a key that decisions are signed with; one that is not there is as good.
@@ -186,14 +175,26 @@ impl Remote {
     pub async fn wait(&self, id: SessionId) -> Result<Polled, RemoteError> {
         let path = format!("/credentials/{id}?wait={WAIT}");
         let timeout = TIMEOUT + Duration::from_secs(WAIT);
-        let question = Question { timeout, ..Question::new(Method::GET, &path) };
-        let (_, answer) = self.once(&question).await?;
+        self.poll(&Question { timeout, ..Question::new(Method::GET, &path) }).await
+    }
+
+    /// Picks up the credential where it is decided already.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError`]; one that [`may_pass`](RemoteError::may_pass) leaves the request as it is.
+    pub async fn look(&self, id: SessionId) -> Result<Polled, RemoteError> {
+        self.poll(&Question::new(Method::GET, &format!("/credentials/{id}"))).await
+    }
+
+    async fn poll(&self, question: &Question<'_>) -> Result<Polled, RemoteError> {
+        let (_, answer) = self.once(question).await?;
         if answer.get("credentials").is_some_and(Value::is_object) && answer.get("expires_at").is_some() {
             return self.read(answer).map(Polled::Granted);
         }
         let standing: Standing = self.read(answer)?;
         match standing.status.as_str() {
-            "pending_approval" | "approved" => Ok(Polled::Waits(standing)),
+            "pending_approval" => Ok(Polled::Waits(standing)),
             _ => Ok(Polled::Over(standing)),
         }
     }

@@ -1,6 +1,8 @@
 //! The commands, as people and programs call them: the built program in a home folder of its own.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod clean;
@@ -26,3 +28,5 @@ mod records;
 mod sessions;
 #[cfg(test)]
 mod team;
+#[cfg(test)]
+mod waiting;

@@ -1,4 +1,5 @@
 use crate::home::{Home, answer};
+use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn what_needs_a_server_says_how_to_name_one() {
@@ -64,4 +65,68 @@ fn a_server_without_any_configuration_is_sound() {
     assert_eq!((code, checked["faults"].as_array().map(Vec::len)), (0, Some(0)), "{checked}");
     let told = home.run(&["--config", "nowhere.toml", "server", "--check-config"]);
     assert_eq!(told.code, 86, "{told:?}");
+}
+
+/// Checks a configuration; returns the code and what it says.
+fn checked(text: &str) -> (i32, String) {
+    let home = Home::new();
+    std::fs::write(home.path().join("server-config.toml"), text).unwrap();
+    std::fs::set_permissions(home.path().join("server-config.toml"), PermissionsExt::from_mode(0o600))
+        .unwrap();
+    let told = home.run(&["--config", "server-config.toml", "server", "--check-config"]);
+    (told.code, told.err)
+}
+
+#[test]
+fn what_would_not_start_does_not_pass_the_check() {
+    for (text, parts) in [
+        (
+            "[notifications]\nwebhooks = [\"https://hooks.example.com/x\"]",
+            &["notifications.webhook_key: "][..],
+        ),
+        ("[notifications]\nwebhook_key = \"short\"", &["notifications.webhook_key: a key of 16 bytes"]),
+        ("[notifications]\nmail_to = [\"a@example.com\"]", &["notifications.smtp: mails need a mail server"]),
+        ("[notifications]\nsmtp = \"smtp://mail.example.com\"", &["notifications.mail_from: "]),
+        ("[notifications]\nsmtp = \"smtp://:25\"\nmail_from = \"a@example.com\"", &["notifications.smtp: "]),
+        ("[database]\nurl = \"postgresql://db:54x32/audex\"", &["line 2: database.url: "]),
+        ("[database]\nurl = \"postgresql://db:99999/audex\"", &["line 2: database.url: "]),
+        ("[database]\nurl = \"postgresql://db/audex?sslmode=on\"", &["line 2: database.url: "]),
+        (
+            "[audit]\nbackend = \"postgres\"\nconnection_string = \"postgresql://db:x/audex\"",
+            &["line 3: audit.connection_string: "],
+        ),
+        ("[server]\nmetrics_port = 8080", &["server.metrics_port: server.listen listens there already"]),
+        ("[server]\nissuer_listen = \"127.0.0.1:8080\"", &["server.issuer_listen: server.listen listens"]),
+        (
+            "[server]\nlisten = \"0.0.0.0:8080\"\nissuer_listen = \"127.0.0.1:9090\"\nmetrics_port = 9090",
+            &["server.issuer_listen: server.metrics_port listens there already"],
+        ),
+        // What is wrong in the file hides nothing of what is wrong beside it.
+        (
+            "[server]\nlisten = \"8080\"\n[authorization]\npolicies = \"/nowhere\"\n[[workload.issuers]]\n\
+             issuer = \"i\"\naudience = \"a\"\njwks = \"/nowhere/jwks.json\"\nsubjects = [\"*\"]",
+            &["line 2: server.listen: ", "authorization.policies: ", "workload.issuers.jwks: cannot read"],
+        ),
+    ] {
+        let (code, said) = checked(text);
+        assert_eq!(code, 86, "{text}: {said}");
+        for part in parts {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert_eq!(said.matches("notifications.smtp").count().max(1), 1, "said once: {said}");
+    }
+    let (code, said) = checked("[server]\nissuer_listen = \"127.0.0.1:7425\"\nmetrics_port = 9090");
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn a_server_that_is_reached_without_tls_is_told_what_is_so() {
+    for text in ["", "public_url = \"http://127.0.0.1:8080\"\n"] {
+        let (code, said) = checked(&format!("[server]\nlisten = \"0.0.0.0:8080\"\n{text}"));
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains("public_url is no https address") && !said.contains("not set"), "{said}");
+    }
+    let (_, said) =
+        checked("[server]\nlisten = \"0.0.0.0:8080\"\npublic_url = \"https://audex.example.com\"");
+    assert!(!said.contains("public_url"), "{said}");
 }

@@ -69,6 +69,12 @@ impl<S: SessionStore> Issuer<S> {
         if now >= lease.plan.times.deadline() {
             return Err(IssueError::Over(lease.plan.times.deadline()));
         }
+        let (left, shortest) = (lease.plan.times.deadline() - now, *lease.plan.shape.lifetimes.start());
+        if lease.record.entry_point.is_detached() && left < shortest {
+            // Nothing of ours would end it in time, and what there is lasts until then.
+            let shortest = shortest.num_seconds();
+            return Err(Denial::Unendable { asked: lease.plan.ttl, shortest }.into());
+        }
         let order = self.order(&lease.record, &lease.plan, now);
         let requested = BrokerEvent::CredentialsRequested {
             session_id: lease.record.session_id,

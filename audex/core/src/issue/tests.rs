@@ -325,6 +325,10 @@ fn a_session_without_a_process_is_taken_up_again_and_keeps_its_deadline() {
     assert_eq!(lease.record().deadline, begin + TimeDelta::hours(2));
     block_on(bench.issuer.refresh(&mut lease)).unwrap();
     assert_eq!(lease.credential().expires_at(), begin + TimeDelta::hours(2));
+    // What is left is less than the provider's shortest lifetime: another credential would outlive the session.
+    bench.clock.advance(Duration::from_secs(16 * 60));
+    let late = block_on(bench.issuer.refresh(&mut lease));
+    assert!(matches!(late, Err(IssueError::Denied(Denial::Unendable { shortest: 900, .. }))), "{late:?}");
     let record = block_on(bench.issuer.end(lease, SessionStatus::Revoked, Ending::default())).unwrap();
     let hold = folder.take_new(record.session_id);
     assert!(hold.is_err() || matches!(bench.issuer.resume(record, hold.unwrap()), Err(IssueError::Over(_))));

@@ -62,9 +62,6 @@ impl Authenticator for Access {
 
 impl Access {
     async fn by_bearer(&self, token: &str, ip: Option<IpAddr>, demand: Demand) -> Result<Caller, Problem> {
-        if let Some(wait) = self.is_guessing(ip) {
-            return Err(too_many(wait));
-        }
         let found = if token.starts_with(tokens::PREFIX) {
             self.by_api_token(token, ip).await
         } else {
@@ -149,13 +146,15 @@ impl Access {
         let person = self.store.person(info.user_id).await?;
         let person = person.filter(|person| !person.is_disabled && person.kind == PersonKind::Human);
         let person = person.ok_or_else(Problem::unauthenticated)?;
-        if demand != Demand::Caller && info.require_fresh(FRESH_FOR, self.clock.now()).is_err() {
+        if demand == Demand::Person && info.require_fresh(FRESH_FOR, self.clock.now()).is_err() {
             return Err(step_up("step_up_required", "prove the second factor again: it was too long ago"));
         }
         Ok(caller(person, Proof::Session { proved_at: info.authn_time }, ip))
     }
 
     /// Counts a bearer that did not work; says what to answer.
+    ///
+    /// A bearer that works is never counted or refused for the others of its address: nobody guesses 256 bits.
     fn failed(&self, ip: Option<IpAddr>) -> Problem {
         match self.count_failure(ip) {
             Admission::Admitted => Problem::unauthenticated(),
@@ -183,7 +182,7 @@ fn authorization(headers: &HeaderMap) -> Authorization<'_> {
 }
 
 /// Tells whether a request's cookies are to be left alone.
-pub(super) fn is_bearers(headers: &HeaderMap) -> bool {
+pub(crate) fn is_bearers(headers: &HeaderMap) -> bool {
     authorization(headers) != Authorization::None
 }
 

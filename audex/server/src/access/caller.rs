@@ -6,6 +6,7 @@ use http::request::Parts;
 use std::net::IpAddr;
 use uuid::Uuid;
 
+use super::Action;
 use crate::problem::Problem;
 
 /// Who calls, proved.
@@ -65,6 +66,14 @@ impl Caller {
     /// Returns the name that requests are made under: an e-mail address, or issuer and subject.
     pub fn identity(&self) -> String {
         self.requester.identity()
+    }
+
+    /// Tells whether this may be done with what they came with: a token has scopes, everything else has all.
+    pub fn is_in_scope(&self, action: Action) -> bool {
+        match &self.how {
+            Proof::ApiToken { scopes, .. } => scopes.iter().any(|scope| scope == action.name()),
+            Proof::Session { .. } | Proof::Workload => true,
+        }
     }
 
     /// Tells whether they act in a role.

@@ -2,13 +2,15 @@
 //!
 //! The link is used up with the first password that is sent to it, and from then on counts in that browser alone, for half an
 //! hour: a password that is too weak can be replaced by a better one there. Looking at the page uses nothing up.
+//!
+//! Of every account the last link is known, also when it is used up: whoever used an earlier one holds nothing any more.
 
-use super::{Access, fault::problem, login, open::TENANT};
+use super::{Access, fault::problem, login, open::TENANT, people::LONGEST_LINK};
 use crate::{model::PersonKind, problem::Problem};
 use axess::{
     AuthSession, AuthnScope, EnrolmentOutcome, FactorOutcome, Method, Operator, Password,
     PasswordResetOutcome, UserId,
-    store::{IdentityAdmin, Owner},
+    store::{IdentityAdmin, Owner, Store},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -84,7 +86,7 @@ struct Bound {
 /// 503.
 pub async fn look(access: &Access, session: &AuthSession, token: &str) -> Result<Option<String>, Problem> {
     let Some(digest) = digest(token) else { return Ok(None) };
-    let user_id = match bound(access, session, &digest) {
+    let user_id = match bound(access, session, &digest).await? {
         Some(user_id) => Some(user_id),
         None => access.store.invitation(digest, access.clock.now()).await?,
     };
@@ -97,34 +99,28 @@ pub async fn look(access: &Access, session: &AuthSession, token: &str) -> Result
 ///
 /// # Errors
 ///
-/// 410 `link_used` for a link that does not work; 503.
+/// 410 `link_used` for a link that does not work, or whose account has an authenticator; 503.
 pub async fn password(
     access: &Access,
     session: &AuthSession,
     token: &str,
     password: Password,
 ) -> Result<EnrolStep, Problem> {
-    let gone = || {
-        Problem::new(StatusCode::GONE, "link_used")
-            .with_detail("the link was used already, or is too old: ask an administrator for another one")
-    };
     let digest = digest(token).ok_or_else(gone)?;
     if session.is_authenticated() {
         login::logout(access, session).await?;
     }
-    let user_id = match bound(access, session, &digest) {
+    let user_id = match bound(access, session, &digest).await? {
         Some(user_id) => user_id,
-        None => {
-            let now = access.clock.now();
-            let user_id = access.store.take_invitation(digest, now).await?.ok_or_else(gone)?;
-            let bound = Bound { link: URL_SAFE_NO_PAD.encode(digest), user_id, until: now + PATIENCE };
-            session.set_custom(BOUND, &bound).map_err(problem)?;
-            user_id
-        }
+        None => take(access, session, digest).await?,
     };
     let person = access.store.person(user_id).await?;
     let person = person.filter(|person| !person.is_disabled && person.kind == PersonKind::Human);
     let person = person.ok_or_else(gone)?;
+    if access.is_enrolled(user_id).await? {
+        // An invitation takes the authenticator away first: this one is not for somebody who has it.
+        return Err(gone());
+    }
     let owner = Owner { tenant_id: access.tenant_id, user_id };
     let operator = Operator::new(&person.email, "enrolment by link").in_request(session.context());
     let set = access.service.set_password(access.sessions(), owner, password.clone(), &operator).await;
@@ -137,6 +133,12 @@ pub async fn password(
         PasswordResetOutcome::CodeAccepted | PasswordResetOutcome::InvalidCode => return Err(gone()),
     }
     session.remove_custom(BOUND);
+    if !is_last(access, user_id, &digest).await? {
+        // Somebody was invited anew meanwhile, and this password may have come after the old one was taken.
+        access.service.reset_password(access.sessions(), owner, &operator).await.map_err(problem)?;
+        return Err(gone());
+    }
+    let_go(access, user_id).await?;
     // Nobody can log in with two factors who has one. What this session may do with one is set up the other.
     let scope = AuthnScope::User { tenant_id: owner.tenant_id, user_id };
     access.service.identity().save_methods(scope, vec![Method::password()]).await.map_err(problem)?;
@@ -183,11 +185,49 @@ pub async fn confirm_totp(access: &Access, session: &AuthSession, code: &str) ->
     Ok(Enrolled::Done { recovery_codes })
 }
 
+/// Notes which link is the last of an account; an earlier one counts no longer, wherever it was used.
+pub(super) async fn hold_for(access: &Access, user_id: UserId, digest: &[u8; 32]) -> Result<(), Problem> {
+    let until = access.clock.now() + LONGEST_LINK + PATIENCE;
+    access.waiting.set(last_link(user_id), digest.to_vec(), until).await.map_err(problem)
+}
+
+/// Ends what whoever used a link of this account holds.
+pub(super) async fn let_go(access: &Access, user_id: UserId) -> Result<(), Problem> {
+    access.waiting.delete(last_link(user_id)).await.map(drop).map_err(problem)
+}
+
+async fn is_last(access: &Access, user_id: UserId, digest: &[u8; 32]) -> Result<bool, Problem> {
+    let last = access.waiting.get(last_link(user_id), access.clock.now()).await.map_err(problem)?;
+    Ok(last.is_some_and(|last| last == digest))
+}
+
+fn last_link(user_id: UserId) -> String {
+    format!("last link of {user_id}")
+}
+
+/// Uses a link up: from now on it counts in this session alone.
+async fn take(access: &Access, session: &AuthSession, digest: [u8; 32]) -> Result<UserId, Problem> {
+    let now = access.clock.now();
+    let user_id = access.store.take_invitation(digest, now).await?.ok_or_else(gone)?;
+    if !is_last(access, user_id, &digest).await? {
+        return Err(gone());
+    }
+    let bound = Bound { link: URL_SAFE_NO_PAD.encode(digest), user_id, until: now + PATIENCE };
+    session.set_custom(BOUND, &bound).map_err(problem)?;
+    Ok(user_id)
+}
+
+fn gone() -> Problem {
+    Problem::new(StatusCode::GONE, "link_used")
+        .with_detail("the link was used already, or is too old: ask an administrator for another one")
+}
+
 /// Returns whose link the session has used, while that counts.
-fn bound(access: &Access, session: &AuthSession, digest: &[u8; 32]) -> Option<UserId> {
-    let bound: Bound = session.get_custom(BOUND).ok().flatten()?;
+async fn bound(access: &Access, session: &AuthSession, digest: &[u8; 32]) -> Result<Option<UserId>, Problem> {
+    let Some(bound) = session.get_custom::<Bound>(BOUND).ok().flatten() else { return Ok(None) };
     let is_this = bound.link == URL_SAFE_NO_PAD.encode(digest) && access.clock.now() < bound.until;
-    is_this.then_some(bound.user_id)
+    let counts = is_this && is_last(access, bound.user_id, digest).await?;
+    Ok(counts.then_some(bound.user_id))
 }
 
 /// Returns what is kept of a link; `None` for a text that is none of ours.

@@ -24,12 +24,10 @@ use tower::{Layer, ServiceExt};
 
 /// The guard of whatever takes somebody who proved who they are, by a login or by a token.
 pub const CALLER: Guard = Guard::Accepted("caller");
-/// The guard of what a browser may do with a second factor of the last 15 minutes alone; a token passes by its scopes.
-pub const FRESH: Guard = Guard::Accepted("fresh");
 /// The guard of what takes a person in a browser with a second factor of the last 15 minutes: no token passes.
 pub const PERSON: Guard = Guard::Accepted("person");
 
-/// How old the second factor may be for what [`FRESH`] and [`PERSON`] guard.
+/// How old the second factor may be for what [`PERSON`] guards.
 pub(super) const FRESH_FOR: TimeDelta = TimeDelta::minutes(15);
 /// How many requests an address may make, at once and in this time, that could be used to guess a secret.
 const MAX_GUESSES: u32 = 60;
@@ -47,6 +45,9 @@ const GUESSABLE: [&str; 8] = [
     "/console/device",
     "/console/step-up",
 ];
+/// Where a program asks over and over, with a code of 256 bits that nobody guesses: it is told itself to slow down, and takes
+/// nothing from the people behind the same address.
+const POLLED: &str = "/login/device/token";
 /// How long browsers are to come by HTTPS alone.
 const HSTS: &str = "max-age=31536000";
 /// Nothing inline, nothing from elsewhere, nothing around it.
@@ -57,14 +58,13 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Demand {
     Caller,
-    Fresh,
     Person,
 }
 
 impl Demand {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let guarded = |guard: Guard| matches!(guard, Guard::Accepted(demand) if demand == text);
-        let all = [(CALLER, Self::Caller), (FRESH, Self::Fresh), (PERSON, Self::Person)];
+        let all = [(CALLER, Self::Caller), (PERSON, Self::Person)];
         all.into_iter().find_map(|(guard, demand)| guarded(guard).then_some(demand))
     }
 }
@@ -120,7 +120,7 @@ impl Access {
 
     /// Lets a caller go on whose login has a recent second factor; a token passes by its scopes.
     ///
-    /// The guard [`FRESH`] asks the same before a handler runs.
+    /// The guard [`PERSON`] asks the same of a login before a handler runs.
     ///
     /// # Errors
     ///
@@ -138,17 +138,7 @@ impl Access {
     pub(super) fn count_failure(&self, ip: Option<IpAddr>) -> Admission {
         let quota = RateQuota::new(MAX_FAILURES, WINDOW);
         let (key, now) = (BucketKey::new("audex failures", &subscriber(ip)), self.clock.now());
-        let admission = self.failures.admit_now(key, quota, now);
-        if let Admission::Refused { retry_after } = admission {
-            // Until then nothing of that address is looked at: a guess that is right does not get in either.
-            self.guessing.insert(subscriber(ip), retry_after, now);
-        }
-        admission
-    }
-
-    /// Returns how long an address has to wait that sent too many tokens that do not work.
-    pub(super) fn is_guessing(&self, ip: Option<IpAddr>) -> Option<Duration> {
-        self.guessing.wait(&subscriber(ip), self.clock.now())
+        self.failures.admit_now(key, quota, now)
     }
 }
 
@@ -174,7 +164,9 @@ async fn leave_cookies(mut request: Request, next: Next) -> Response {
 async fn strangers(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let shows_nothing = !headers.contains_key(header::COOKIE) && !bearer::is_bearers(headers);
-    let is_door = is_guessable(request.method(), request.uri().path());
+    // Logging out asks for nobody.
+    let path = request.uri().path();
+    let is_door = is_guessable(request.method(), path) || path == "/logout";
     if shows_nothing && !request.method().is_safe() && !is_door {
         return Problem::unauthenticated().into_response();
     }
@@ -183,7 +175,8 @@ async fn strangers(request: Request, next: Next) -> Response {
 
 /// Limits how often an address may try what could be guessed.
 async fn limited(State(limit): State<RateLimitLayer>, request: Request, next: Next) -> Response {
-    if !is_guessable(request.method(), request.uri().path()) {
+    let path = request.uri().path();
+    if path == POLLED || !is_guessable(request.method(), path) {
         return next.run(request).await;
     }
     match limit.layer(next).oneshot(request).await {

@@ -1,6 +1,6 @@
 //! The public keys with which approvers sign what they agree to.
 
-use super::{Access, Caller, tokens::name_of};
+use super::{Access, Action, Caller, tokens::name_of};
 use crate::{model::ApprovalKey, problem::Problem};
 use audex_core::audit::BrokerEvent;
 use aws_lc_rs::signature;
@@ -38,13 +38,14 @@ pub async fn add(access: &Access, caller: &Caller, name: &str, jwk: &Value) -> R
     Ok(key)
 }
 
-/// Lists the caller's keys.
+/// Lists the caller's keys; a token needs the scope `read`.
 ///
 /// # Errors
 ///
-/// 503.
+/// 403; 503.
 pub async fn list(access: &Access, caller: &Caller) -> Result<Vec<ApprovalKey>, Problem> {
-    let owner = caller.user_id.ok_or_else(|| Problem::forbidden("read"))?;
+    let owner = caller.user_id.filter(|_| caller.is_in_scope(Action::Read));
+    let owner = owner.ok_or_else(|| Problem::forbidden("read"))?;
     Ok(access.store.keys_of(owner).await?)
 }
 

@@ -90,11 +90,10 @@ pub async fn logout(access: &Access, session: &AuthSession) -> Result<(), Proble
     access.service.logout(session).await.map(drop).map_err(problem)
 }
 
-/// Tells whether somebody is logged in with both factors, the second one recent enough for [`FRESH`] and [`PERSON`].
+/// Tells whether somebody is logged in with both factors, the second one recent enough for [`PERSON`].
 ///
 /// Pages ask before they show a form that would be refused.
 ///
-/// [`FRESH`]: super::FRESH
 /// [`PERSON`]: super::PERSON
 pub fn is_fresh(access: &Access, session: &AuthSession) -> bool {
     let Ok(info) = axess::guard::AuthnInfo::of(session) else { return false };

@@ -1,4 +1,4 @@
-use super::{guessing::Guessing, policy, reload, sweep, workload::Workloads};
+use super::{policy, reload, sweep, workload::Workloads};
 use crate::{
     evidence::Evidence,
     settings::ServerSettings,
@@ -13,6 +13,7 @@ use axess::{
     backends::sqlite::{Backend, SessionStore, Store as KeyValues},
     clock::Clock,
     envelope::Envelope,
+    identity::{BackoffPolicy, LockoutPolicy, LockoutScale},
     middleware::{CsrfConfig, MemoryBuckets, ShellAudit},
     rng::{SecureRng, random_array},
     store::{IdentityAdmin, IdentityLookup, StoreError, TenantBootstrap},
@@ -54,7 +55,6 @@ pub struct Access {
     pub(super) workloads: Workloads,
     /// Bearers that did not work, by address.
     pub(super) failures: MemoryBuckets,
-    pub(super) guessing: Guessing,
     /// Serialises changes of people: who is the last administrator is looked at before.
     pub(super) people: Mutex<()>,
     pub(super) settings: ServerSettings,
@@ -131,6 +131,7 @@ impl Access {
             .with_clock(Arc::clone(&clock))
             .with_rng(Arc::clone(&rng))
             .with_issuer(ISSUER)
+            .with_lockout_policy(lockout())
             .with_stand_in_key(derive(secret, "stand-ins"))
             .with_audit_sink(Arc::clone(&sink));
         let signing = derive(secret, "cookies");
@@ -165,7 +166,6 @@ impl Access {
             policies,
             workloads,
             failures: MemoryBuckets::default(),
-            guessing: Guessing::default(),
             people: Mutex::new(()),
             settings: settings.clone(),
             origin,
@@ -236,6 +236,28 @@ fn derive(secret: &[u8; 32], purpose: &'static str) -> [u8; 32] {
     key
 }
 
+/// Says how many wrong passwords and codes are too many.
+///
+/// Strangers who fail on purpose keep nobody out for longer than a quarter of an hour at a time, and never everybody: there is
+/// one tenant, so its lever is off. Each address has its own.
+/// After 100 failures without a success in between an account stays locked, as NIST SP 800-63B-4 section 3.2.2 has it, until
+/// its owner is invited anew: see [`Access::first_admin`].
+pub(super) fn lockout() -> LockoutPolicy {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let default = LockoutPolicy::default();
+    LockoutPolicy {
+        per_user: LockoutScale {
+            failures_before_lockout: 5,
+            window: MINUTE.saturating_mul(15),
+            base_lockout: MINUTE,
+            backoff: BackoffPolicy::Exponential,
+            max_lockout: MINUTE.saturating_mul(15),
+        },
+        per_tenant: LockoutScale { failures_before_lockout: 0, ..default.per_tenant },
+        ..default
+    }
+}
+
 /// Sets how everybody logs in, and creates the tenant where there is none.
 async fn prepare(backend: &Backend, clock: &dyn Clock, rng: &dyn SecureRng) -> Result<TenantId, AuthnError> {
     backend.save_methods(AuthnScope::Global, vec![Method::password_then_totp()]).await?;
@@ -250,6 +272,7 @@ async fn prepare(backend: &Backend, clock: &dyn Clock, rng: &dyn SecureRng) -> R
         display_name: "Everybody".to_owned(),
         methods: Vec::new(),
         fingerprint_pepper: random_array::<32>(rng).into(),
+        // The service has it: so an older database gets it as well.
         lockout_policy: None,
         device_retention_days: DEVICE_DAYS,
         created_at: now,
@@ -263,5 +286,19 @@ async fn prepare(backend: &Backend, clock: &dyn Clock, rng: &dyn SecureRng) -> R
 impl From<StoreError> for OpenAccessError {
     fn from(error: StoreError) -> Self {
         Self::Store(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_keep_nobody_out_for_long_and_never_everybody() {
+        let policy = lockout();
+        let longest = (1..100).map(|nth| policy.per_user.lockout_after(nth)).max();
+        assert_eq!(longest, Some(Duration::from_secs(900)));
+        assert_eq!(policy.per_tenant.failures_before_lockout, 0, "off");
+        assert_eq!(policy.per_ip, LockoutPolicy::default().per_ip);
     }
 }

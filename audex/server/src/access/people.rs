@@ -1,8 +1,9 @@
 //! Who has an account, in which roles and groups, and until when.
 
+mod admins;
 mod words;
 
-use super::{Access, Action, Caller, Subject, fault::problem, tokens};
+use super::{Access, Action, Caller, Subject, enrol, fault::problem, tokens};
 use crate::{
     model::{MAX_PAGE, Page, PageQuery, Person, PersonKind},
     problem::Problem,
@@ -12,7 +13,7 @@ use axess::{
     FactorKind, User, UserId,
     identity::{EmailAddress, Identifier, UserStatus},
     rng::random_array,
-    store::{FactorStore, IdentityAdmin, Owner, SaveOutcome},
+    store::{FactorStore, IdentityAdmin, IdentityLookup, Owner, SaveOutcome},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,6 +23,7 @@ use words::{address, administered, changed, is_admin, names, operator};
 /// How long a one-time link works: for whoever is invited, for the first administrator, and for the one of `--dev`, whose link
 /// stands in a terminal.
 const INVITED: TimeDelta = TimeDelta::hours(72);
+pub(super) const LONGEST_LINK: TimeDelta = INVITED;
 const FIRST: TimeDelta = TimeDelta::hours(24);
 const FIRST_OF_DEV: TimeDelta = TimeDelta::hours(1);
 /// The most roles or groups of one account, and the longest name of one, in bytes.
@@ -124,7 +126,7 @@ pub async fn add(
 
 /// Changes roles, groups or names, or disables an account.
 ///
-/// That ends its sessions and revokes its tokens before this returns.
+/// To disable it ends its sessions and revokes its tokens before this returns; where that failed half-way, it may be done again.
 ///
 /// # Errors
 ///
@@ -153,15 +155,15 @@ pub async fn change(
         return Err(Problem::new(StatusCode::CONFLICT, "last_admin")
             .with_detail("nobody would be left who administers: make somebody else an administrator first"));
     }
-    if person == before {
-        return Ok(person);
-    }
-    access.store.save_person(&caller.requester, &person, changed(&before, &person)).await?;
     let who = &caller.requester;
-    match (before.is_disabled, person.is_disabled) {
-        (false, true) => access.shut_out(who, &person).await?,
-        (true, false) => access.let_back(who, &person).await?,
-        _ => {}
+    if person != before {
+        access.store.save_person(who, &person, changed(&before, &person)).await?;
+    }
+    // Also where the account says so already: it may have failed half-way the last time.
+    match change.is_disabled {
+        Some(true) => access.shut_out(who, &person).await?,
+        Some(false) => access.let_back(who, &person).await?,
+        None => {}
     }
     Ok(person)
 }
@@ -194,6 +196,10 @@ impl Access {
     ///
     /// 409 `disabled`, 409 `no_login` for a service; 503.
     pub async fn invite(&self, who: &Requester, person: &Person) -> Result<Link, Problem> {
+        self.invite_for(who, person, INVITED).await
+    }
+
+    async fn invite_for(&self, who: &Requester, person: &Person, lasts: TimeDelta) -> Result<Link, Problem> {
         if person.kind == PersonKind::Service {
             return Err(
                 Problem::new(StatusCode::CONFLICT, "no_login").with_detail("a service does not log in")
@@ -206,45 +212,15 @@ impl Access {
         }
         let owner = self.owner(person.user_id);
         let operator = operator(who, "invited anew");
+        // First of all: a browser that used the link before must not set a password after this took it.
+        enrol::let_go(self, person.user_id).await?;
         self.service.reset_password(self.sessions(), owner, &operator).await.map_err(problem)?;
         for kind in [FactorKind::Totp, FactorKind::RecoveryCode] {
             self.service.reset_factor(self.sessions(), owner, kind, &operator).await.map_err(problem)?;
         }
         // An enrolment that was broken off left the password alone to be asked for.
         super::login::ask_for_both(self, owner).await?;
-        self.link_for(who, person, "person.invited_anew", INVITED).await
-    }
-
-    /// Makes the first administrator, where nobody administers yet, and returns the link to enrol with.
-    ///
-    /// Where one was made and never enrolled, they get a new link.
-    ///
-    /// # Errors
-    ///
-    /// 400 for an address that is none; 503.
-    pub async fn first_admin(&self, email: &str) -> Result<Option<Link>, Problem> {
-        let who = Requester::Workload {
-            issuer: self.origin.as_str().to_owned(),
-            subject: "server".to_owned(),
-            groups: Vec::new(),
-        };
-        let lasts = if self.settings.is_dev { FIRST_OF_DEV } else { FIRST };
-        let waiting = {
-            let _turn = self.people.lock().await;
-            let mut admins = Vec::new();
-            self.each_person(|person| admins.extend(is_admin(&person).then_some(person))).await?;
-            for admin in &admins {
-                if self.is_enrolled(admin.user_id).await? {
-                    return Ok(None);
-                }
-            }
-            admins.into_iter().next()
-        };
-        if let Some(admin) = waiting {
-            return self.link_for(&who, &admin, "person.invited_anew", lasts).await.map(Some);
-        }
-        let new = NewPerson { roles: vec![ADMIN.to_owned()], ..NewPerson::human(email) };
-        Ok(self.add_person(&who, new, lasts).await?.1)
+        self.link_for(who, person, "person.invited_anew", lasts).await
     }
 
     async fn add_person(
@@ -259,7 +235,7 @@ impl Access {
             None => email.clone(),
         };
         let now = self.clock.now();
-        let person = Person {
+        let mut person = Person {
             user_id: UserId::generate(now, &*self.rng),
             email,
             display_name,
@@ -275,8 +251,8 @@ impl Access {
         if self.store.person_by_email(&person.email).await?.is_some() {
             return Err(taken());
         }
-        if person.kind == PersonKind::Human && !self.create_account(&person).await? {
-            return Err(taken());
+        if person.kind == PersonKind::Human {
+            person.user_id = self.create_account(&person).await?.ok_or_else(taken)?;
         }
         let detail = format!("roles: {}; groups: {}", person.roles.join(" "), person.groups.join(" "));
         self.store.insert_person(who, &person, administered("person.added", &person.email, detail)).await?;
@@ -287,22 +263,35 @@ impl Access {
         Ok((person, link))
     }
 
-    /// Creates what the login knows; tells whether the address was free.
-    async fn create_account(&self, person: &Person) -> Result<bool, Problem> {
+    /// Creates what the login knows, and returns its id; `None` where the address is somebody's.
+    ///
+    /// An account that is nobody's is taken over: the server stopped before it wrote down whose it is.
+    async fn create_account(&self, person: &Person) -> Result<Option<UserId>, Problem> {
         let fault = |_| Problem::invalid("email", "this is no e-mail address");
+        let identifier =
+            Identifier::parse_new(&person.email).map_err(|why| Problem::invalid("email", why.to_string()))?;
         let user = User {
             user_id: person.user_id,
             tenant_id: self.tenant_id,
-            identifier: Identifier::parse_new(&person.email)
-                .map_err(|why| Problem::invalid("email", why.to_string()))?,
+            identifier: identifier.clone(),
             display_name: Some(person.display_name.clone()),
             email: Some(person.email.parse::<EmailAddress>().map_err(fault)?),
             email_verified: true,
             status: UserStatus::Active,
             created_at: person.created_at,
         };
-        let created = self.service.identity().create_user(user).await.map_err(problem)?;
-        Ok(created == SaveOutcome::Saved)
+        let accounts = self.service.identity();
+        if accounts.create_user(user).await.map_err(problem)? == SaveOutcome::Saved {
+            return Ok(Some(person.user_id));
+        }
+        let known = accounts.find_user(self.tenant_id, identifier).await.map_err(problem)?;
+        let Some(known) = known.filter(|known| known.status == UserStatus::Active) else { return Ok(None) };
+        let factors = self.service.factors().find_factors(self.tenant_id, known.user_id).await;
+        if !factors.map_err(problem)?.is_empty() || self.store.person(known.user_id).await?.is_some() {
+            return Ok(None);
+        }
+        tracing::warn!(account = %known.user_id, "an account that was nobody's is taken over");
+        Ok(Some(known.user_id))
     }
 
     async fn link_for(
@@ -313,9 +302,10 @@ impl Access {
         lasts: TimeDelta,
     ) -> Result<Link, Problem> {
         let token = URL_SAFE_NO_PAD.encode(random_array::<32>(&*self.rng));
-        let digest = super::enrol::digest(&token).ok_or_else(Problem::internal)?;
+        let digest = enrol::digest(&token).ok_or_else(Problem::internal)?;
         let expires_at = self.clock.now() + lasts;
         let event = administered(action, &person.email, format!("until {expires_at}"));
+        enrol::hold_for(self, person.user_id, &digest).await?;
         self.store.insert_invitation(who, digest, person.user_id, expires_at, event).await?;
         Ok(Link { url: self.link(&format!("/enrol/{token}")), expires_at })
     }
@@ -347,41 +337,12 @@ impl Access {
         if person.kind == PersonKind::Service {
             return Ok(());
         }
+        let known = self.service.identity().get_user(self.tenant_id, person.user_id).await;
+        if known.map_err(problem)?.is_some_and(|known| known.status == UserStatus::Active) {
+            return Ok(());
+        }
         let operator = operator(who, "enabled");
         self.service.unsuspend_user(self.tenant_id, person.user_id, &operator).await.map_err(problem)
-    }
-
-    /// Counts who else could administer now: has the role, and can log in.
-    async fn other_admins(&self, than: UserId) -> Result<usize, Problem> {
-        let mut admins = Vec::new();
-        self.each_person(|person| {
-            if person.user_id != than && is_admin(&person) {
-                admins.push(person.user_id);
-            }
-        })
-        .await?;
-        let mut able = 0;
-        for admin in admins {
-            able += usize::from(self.is_enrolled(admin).await?);
-        }
-        Ok(able)
-    }
-
-    async fn is_enrolled(&self, id: UserId) -> Result<bool, Problem> {
-        let factors = self.service.factors().find_factors(self.tenant_id, id).await.map_err(problem)?;
-        Ok(factors.contains(&FactorKind::Totp))
-    }
-
-    async fn each_person(&self, mut see: impl FnMut(Person)) -> Result<(), Problem> {
-        let mut page = PageQuery { limit: Some(MAX_PAGE), after: None };
-        loop {
-            let people = self.store.list_people(&page).await?;
-            people.items.into_iter().for_each(&mut see);
-            if people.next.is_none() {
-                return Ok(());
-            }
-            page.after = people.next;
-        }
     }
 
     fn owner(&self, user_id: UserId) -> Owner {

@@ -176,11 +176,7 @@ impl Access {
     }
 
     fn allows(&self, caller: &Caller, action: Action, subject: &Subject<'_>) -> bool {
-        let is_in_scope = match &caller.how {
-            Proof::ApiToken { scopes, .. } => scopes.iter().any(|scope| scope == action.name()),
-            Proof::Session { .. } | Proof::Workload => true,
-        };
-        is_in_scope && self.decide(caller, action, subject).is_allow()
+        caller.is_in_scope(action) && self.decide(caller, action, subject).is_allow()
     }
 
     fn decide(&self, caller: &Caller, action: Action, subject: &Subject<'_>) -> AuthzDecision {

@@ -137,7 +137,7 @@ pub(super) async fn insert(
 
 /// Lists the caller's tokens, or somebody else's for an administrator.
 ///
-/// Newest first, those that are over included.
+/// Newest first, those that are over included. A token needs the scope `read`.
 ///
 /// # Errors
 ///
@@ -148,7 +148,8 @@ pub async fn list(
     owner: Option<UserId>,
     page: &PageQuery,
 ) -> Result<Page<ApiToken>, Problem> {
-    let own = caller.user_id.ok_or_else(|| Problem::forbidden("read"))?;
+    let own = caller.user_id.filter(|_| caller.is_in_scope(Action::Read));
+    let own = own.ok_or_else(|| Problem::forbidden("read"))?;
     let owner = owner.unwrap_or(own);
     if owner != own {
         access.may(caller, Action::Administer, &Subject::People)?;
@@ -158,7 +159,7 @@ pub async fn list(
 
 /// Revokes a token of the caller's; an administrator revokes anybody's.
 ///
-/// It works no longer once this returns.
+/// A token without the scope `administer` revokes itself and no other: who stole one cannot take the others away. It works no longer once this returns.
 ///
 /// # Errors
 ///
@@ -166,7 +167,8 @@ pub async fn list(
 pub async fn revoke(access: &Access, caller: &Caller, id: Uuid) -> Result<(), Problem> {
     let is_admin = || access.may(caller, Action::Administer, &Subject::People).is_ok();
     let is_itself = matches!(&caller.how, Proof::ApiToken { id: own, .. } if *own == id);
-    if !is_itself && !is_admin() && !is_own(access, caller, id).await? {
+    let may_others = caller.is_in_scope(Action::Administer);
+    if !(is_itself || is_admin() || may_others && is_own(access, caller, id).await?) {
         return Err(Problem::not_found());
     }
     let event = BrokerEvent::Administered {

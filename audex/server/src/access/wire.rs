@@ -9,7 +9,7 @@ mod me;
 mod people;
 mod tokens;
 
-use super::{CALLER, FRESH, PERSON};
+use super::{CALLER, PERSON};
 use crate::app::App;
 use axess::{Guard, GuardedRouter};
 use axum::response::{IntoResponse, Response};
@@ -39,9 +39,9 @@ pub(super) fn routes() -> GuardedRouter<Arc<App>> {
         .post("/tokens", PERSON, tokens::make)
         .delete("/tokens/{id}", CALLER, tokens::revoke)
         .get("/people", CALLER, people::list)
-        .post("/people", FRESH, people::add)
-        .patch("/people/{id}", FRESH, people::change)
-        .post("/people/{id}/invite", FRESH, people::reinvite)
+        .post("/people", PERSON, people::add)
+        .patch("/people/{id}", PERSON, people::change)
+        .post("/people/{id}/invite", PERSON, people::reinvite)
 }
 
 /// Adds a member to an object.

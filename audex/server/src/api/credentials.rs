@@ -184,7 +184,7 @@ pub(super) async fn pick_up(
     let mut picked_up = app.pick_up(&caller, id).await?;
     if let (PickedUp::Waiting(_), Some(wait @ 1..)) = (&picked_up, params.wait) {
         app.wait(id, Duration::from_secs(wait)).await?;
-        picked_up = app.pick_up(&caller, id).await?;
+        picked_up = app.pick_up(&app.still(caller).await?, id).await?;
     }
     Ok(match &picked_up {
         PickedUp::Waiting(pending) => render::waiting(&app, pending),

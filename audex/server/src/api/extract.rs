@@ -1,7 +1,7 @@
 //! What handlers of the API take: bodies, queries and ids, of which every fault is a [`Problem`].
 
 use super::{FromMembers, Members, strict};
-use crate::{app::App, problem::Problem};
+use crate::{access, app::App, problem::Problem};
 use audex_core::session::SessionId;
 use axum::{
     body::{Body, to_bytes},
@@ -149,7 +149,7 @@ async fn read(request: Request, most: usize) -> Result<bytes::Bytes, Problem> {
 
 /// A form of another site's may send any of three types with our cookie, and none of them is JSON.
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.contains_key(header::AUTHORIZATION) {
+    if access::is_bearers(headers) {
         return Ok(());
     }
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

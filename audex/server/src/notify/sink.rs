@@ -6,7 +6,7 @@ use super::{
     post::{Failure, guarded, post, trusting},
     slack,
 };
-use crate::settings::ServerSettings;
+use crate::settings::{NotificationSettings, ServerSettings};
 use axess::clock::Clock;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lettre::message::Mailbox;
@@ -62,31 +62,27 @@ impl Sinks {
         let client = |built: reqwest::Result<Client>| {
             built.map_err(|_| NotifyFault { key: "notifications", why: "TLS cannot be set up" })
         };
-        let key =
-            told.webhook_key.as_ref().map(|key| Key(Arc::new(Zeroizing::new(key.clone().into_bytes()))));
-        let is_short = key.as_ref().is_some_and(|key| key.0.len() < MIN_KEY);
-        if is_short || (key.is_none() && !told.webhooks.is_empty()) {
-            let why = "a key of 16 bytes or more is needed: webhooks are signed with it";
-            return Err(NotifyFault { key: "notifications.webhook_key", why });
-        }
-        let mail = match &told.smtp {
-            Some(url) => {
-                let to: Result<Vec<Mailbox>, _> = told.mail_to.iter().map(|to| mail::recipient(to)).collect();
-                Some((Post::new(url, told.mail_from.as_deref())?, to?))
-            }
-            None if told.mail_to.is_empty() => None,
-            None => return Err(NotifyFault { key: "notifications.smtp", why: "mails need a mail server" }),
-        };
         Ok(Self {
             console: settings.public_url.clone(),
             is_dev: settings.is_dev,
             open: client(trusting())?,
             guarded: client(guarded(settings.is_dev))?,
-            key,
+            key: key(told)?,
             webhooks: urls("notifications.webhooks", &told.webhooks)?,
             slack: urls("notifications.slack", &told.slack)?,
-            mail,
+            mail: mails(told)?,
         })
+    }
+
+    /// Returns everything that is wrong with the settings.
+    pub(super) fn faults(told: &NotificationSettings) -> Vec<NotifyFault> {
+        let faults = [
+            urls("notifications.webhooks", &told.webhooks).err(),
+            key(told).err(),
+            urls("notifications.slack", &told.slack).err(),
+            mails(told).err(),
+        ];
+        faults.into_iter().flatten().collect()
     }
 
     /// Returns where the console is.
@@ -120,6 +116,27 @@ impl Sinks {
         let url = Address(Url::parse(address).ok()?);
         let way = Way::Webhook { client: self.guarded.clone(), url, key: self.key.clone() };
         Some(Sink { name: "callback", way })
+    }
+}
+
+fn key(told: &NotificationSettings) -> Result<Option<Key>, NotifyFault> {
+    let key = told.webhook_key.as_ref().map(|key| Key(Arc::new(Zeroizing::new(key.clone().into_bytes()))));
+    let is_short = key.as_ref().is_some_and(|key| key.0.len() < MIN_KEY);
+    if is_short || (key.is_none() && !told.webhooks.is_empty()) {
+        let why = "a key of 16 bytes or more is needed: webhooks are signed with it";
+        return Err(NotifyFault { key: "notifications.webhook_key", why });
+    }
+    Ok(key)
+}
+
+fn mails(told: &NotificationSettings) -> Result<Option<(Post, Vec<Mailbox>)>, NotifyFault> {
+    match &told.smtp {
+        Some(url) => {
+            let to: Result<Vec<Mailbox>, _> = told.mail_to.iter().map(|to| mail::recipient(to)).collect();
+            Ok(Some((Post::new(url, told.mail_from.as_deref())?, to?)))
+        }
+        None if told.mail_to.is_empty() => Ok(None),
+        None => Err(NotifyFault { key: "notifications.smtp", why: "mails need a mail server" }),
     }
 }
 

@@ -126,6 +126,17 @@ fn settings_that_cannot_work_are_named() {
     }
 }
 
+#[test]
+fn all_that_cannot_work_is_named_at_once() {
+    let mut settings = ServerSettings::new("/nowhere");
+    settings.notifications.webhooks = vec!["https://x.example/".into()];
+    settings.notifications.slack = vec!["hooks.slack.com/x".into()];
+    settings.notifications.smtp = Some("smtp://:25".into());
+    let keys: Vec<_> = Notifier::check(&settings).iter().map(|fault| fault.key).collect();
+    assert_eq!(keys, ["notifications.webhook_key", "notifications.slack", "notifications.smtp"]);
+    assert!(Notifier::check(&ServerSettings::new("/nowhere")).is_empty());
+}
+
 #[tokio::test]
 async fn no_secret_is_shown() {
     let mut settings = ServerSettings::new("/nowhere");

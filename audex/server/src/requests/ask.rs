@@ -57,7 +57,8 @@ impl App {
                 Retry::Answer(asked) => return Ok(asked),
             };
         let outcome = self.decide(key.session_id, request, ask, callback).await;
-        if outcome.is_err() {
+        // Of a failure of ours it may not be known whether it happened: the key stays, and the same request goes on under it.
+        if outcome.as_ref().is_err_and(|problem| problem.status().is_client_error()) {
             self.forget(&key).await;
         }
         outcome
@@ -97,7 +98,7 @@ impl App {
         self.meters.session_begun();
         self.meters.credential_issued(provider);
         if let Some(budget) = request.budget {
-            self.meters.budget_granted(budget);
+            self.note_budget(provider, budget);
         }
         Ok(Handover::new(session_id, lease.credential()))
     }

@@ -1,11 +1,14 @@
 use crate::{
-    access::{Action, Caller, Subject},
+    access::{Action, Caller, Proof, Subject},
     app::App,
-    model::{Page, PageQuery, PendingRequest},
+    model::{ApiToken, Page, PageQuery, PendingRequest},
     problem::Problem,
     store::{RequestFilter, SessionFilter},
 };
-use audex_core::session::{SessionId, SessionRecord, SessionStatus};
+use audex_core::{
+    Requester,
+    session::{SessionId, SessionRecord, SessionStatus},
+};
 
 impl App {
     /// Finds what a whole id, or the beginning of one, is of.
@@ -88,6 +91,33 @@ impl App {
         let is_open = self.access.may(caller, Action::Read, &Subject::Sessions).is_ok();
         let identity = if is_open { None } else { Some(self.own(caller)?) };
         Ok(self.store.list_sessions(&SessionFilter { identity, status }, page).await?)
+    }
+
+    /// Returns a caller who called a while ago as they are now.
+    ///
+    /// # Errors
+    ///
+    /// 401 where they are disabled, or their token was revoked, meanwhile.
+    pub async fn still(&self, mut caller: Caller) -> Result<Caller, Problem> {
+        let Some(user_id) = caller.user_id else { return Ok(caller) };
+        let person = self.store.person(user_id).await?.filter(|person| !person.is_disabled);
+        let person = person.ok_or_else(Problem::unauthenticated)?;
+        if let Proof::ApiToken { id, .. } = &caller.how {
+            let now = self.clock.now();
+            let works =
+                |token: &ApiToken| token.id == *id && token.revoked_at.is_none() && now < token.expires_at;
+            let mut page = PageQuery::default();
+            loop {
+                let tokens = self.store.list_tokens(Some(user_id), &page).await?;
+                if tokens.items.iter().any(works) {
+                    break;
+                }
+                page.after = Some(tokens.next.ok_or_else(Problem::unauthenticated)?);
+            }
+        }
+        caller.requester = Requester::Principal { email: person.email, groups: person.groups };
+        caller.roles = person.roles;
+        Ok(caller)
     }
 
     /// Returns the caller's identity, where they may read what is their own.

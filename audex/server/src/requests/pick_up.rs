@@ -8,6 +8,7 @@ use crate::{
     telemetry::span,
 };
 use audex_core::{IssueError, session::SessionId};
+use http::StatusCode;
 use std::time::Duration;
 use tracing::Instrument;
 
@@ -35,7 +36,7 @@ impl App {
                 let picked_up = self.issue_approved(caller, pending);
                 picked_up.instrument(span::approval(span::ApprovalStep::Pickup, id)).await
             }
-            RequestState::Issued => self.session_of(caller, id).await,
+            RequestState::Issued => self.same_answer(caller, id).await,
             RequestState::PendingApproval
             | RequestState::Denied
             | RequestState::Expired
@@ -50,6 +51,7 @@ impl App {
     /// A [`Problem`] when that cannot be looked up.
     pub async fn wait(&self, id: SessionId, wait: Duration) -> Result<(), Problem> {
         let mut heard = self.changes.listen();
+        let mut ended = self.end.subscribe();
         let decided = async {
             loop {
                 let loaded = self.store.load_request(id).await?;
@@ -62,7 +64,11 @@ impl App {
                 heard.change_of(id).await;
             }
         };
-        tokio::time::timeout(wait.min(self.settings.limits.longest_poll), decided).await.unwrap_or(Ok(()))
+        tokio::select! {
+            decided = decided => decided,
+            _ = ended.wait_for(|is_over| *is_over) => Ok(()),
+            () = tokio::time::sleep(wait.min(self.settings.limits.longest_poll)) => Ok(()),
+        }
     }
 
     fn standing(&self, pending: PendingRequest) -> PickedUp {
@@ -75,8 +81,12 @@ impl App {
     async fn session_of(&self, caller: &Caller, id: SessionId) -> Result<PickedUp, Problem> {
         let record = self.store.session(id).await?.ok_or_else(Problem::not_found)?;
         self.access.may(caller, Action::Read, &Subject::Session(&record))?;
-        if record.requester.identity() == caller.identity()
+        let identity = caller.identity();
+        let subject = Subject::Ask { provider: record.provider, identity: &identity };
+        // A token of narrower scope sees that there is one.
+        if record.requester.identity() == identity
             && !record.status.is_over()
+            && self.access.may(caller, Action::Request, &subject).is_ok()
             && let Some(handover) = self.store.handover(id, self.clock.now()).await?
         {
             return Ok(PickedUp::Handover(handover));
@@ -94,6 +104,7 @@ impl App {
         let identity = caller.identity();
         let subject = Subject::Ask { provider: pending.ask.provider, identity: &identity };
         self.access.may(caller, Action::Request, &subject)?;
+        self.check_voters(&pending).await?;
         let request = read(caller, &pending.ask)?;
         let approved = pending.approval.consume(request.digest(), self.clock.now());
         let approved = approved.map_err(super::vote::of_fault)?;
@@ -101,6 +112,9 @@ impl App {
         let issued = self.issuer.issue_as(id, &request, Some(approved));
         match issued.instrument(span::session(provider)).await {
             Ok(lease) => {
+                if let Some(budget) = request.budget {
+                    self.note_budget(provider, budget);
+                }
                 self.meters.session_begun();
                 self.meters.credential_issued(provider);
                 self.changes.tell(id);
@@ -112,13 +126,28 @@ impl App {
         }
     }
 
+    /// Looks whether those who agreed could still do so: somebody who lost their role, or their account, agrees to nothing.
+    async fn check_voters(&self, pending: &PendingRequest) -> Result<(), Problem> {
+        for vote in pending.approval.votes() {
+            let person = self.store.person_by_email(&vote.approver).await?;
+            let still = person.is_some_and(|person| !person.is_disabled && person.roles.contains(&vote.role));
+            if !still {
+                return Err(Problem::new(StatusCode::CONFLICT, "approver_gone").with_detail(
+                    "somebody who agreed is no longer an approver: ask again, and have somebody else agree",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     async fn same_answer(&self, caller: &Caller, id: SessionId) -> Result<PickedUp, Problem> {
         let look = async {
             let mut heard = self.changes.listen();
             loop {
                 match self.session_of(caller, id).await {
                     // Begun, and not minted yet.
-                    Ok(PickedUp::Session(record)) if !record.status.is_over() => {}
+                    Ok(PickedUp::Session(record))
+                        if !record.status.is_over() && record.credentials.is_empty() => {}
                     found => return found,
                 }
                 heard.change_of(id).await;

@@ -13,8 +13,9 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use sha2::{Digest, Sha256};
 
-/// How long a request may be under way before it counts as lost: longer than any provider is waited for.
-const UNDER_WAY: TimeDelta = TimeDelta::seconds(120);
+/// How long a request may be under way before somebody else goes on with it, where it has not begun: longer than anything
+/// waits to be written. It goes on under the same name, so that of two only one begins.
+const UNDER_WAY: TimeDelta = TimeDelta::seconds(30);
 
 /// A request that is performed under a key.
 pub(super) struct Keyed {
@@ -67,7 +68,10 @@ impl App {
     /// Lets the key be used again, of a request that came to nothing.
     pub(super) async fn forget(&self, keyed: &Keyed) {
         // A request that began before it failed keeps its key: it must not begin twice.
-        if !matches!(self.store.session(keyed.session_id).await, Ok(None)) {
+        let id = keyed.session_id;
+        let is_nothing = matches!(self.store.session(id).await, Ok(None))
+            && matches!(self.store.load_request(id).await, Ok(None));
+        if !is_nothing {
             return;
         }
         if let Err(error) = self.store.forget_answer(&keyed.key).await {
@@ -85,7 +89,11 @@ impl App {
     /// Finds the outcome of a request.
     async fn found(&self, session_id: SessionId) -> Result<Option<Asked>, Problem> {
         if let Some(handover) = self.store.handover(session_id, self.clock.now()).await? {
-            return Ok(Some(Asked::Issued(handover)));
+            // What was revoked meanwhile is not given again.
+            let record = self.store.session(session_id).await?;
+            if record.is_some_and(|record| !record.status.is_over()) {
+                return Ok(Some(Asked::Issued(handover)));
+            }
         }
         let pending = self.store.load_request(session_id).await?;
         Ok(pending.map(|(pending, _)| Asked::Pending(Box::new(pending))))

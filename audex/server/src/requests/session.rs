@@ -22,12 +22,14 @@ impl App {
     ///
     /// A [`Problem`] unless it is the caller's own session and active.
     pub async fn refresh(&self, caller: &Caller, id: SessionId) -> Result<Handover, Problem> {
+        // Held first: a change in between has the hold fail, not the change undone.
+        let hold = self.store.hold(id).await?;
         let record = self.own_session(caller, id).await?;
         let identity = caller.identity();
         let subject = Subject::Ask { provider: record.provider, identity: &identity };
         self.access.may(caller, Action::Request, &subject)?;
         let provider = record.provider;
-        let Some(hold) = self.store.hold(id).await? else { return Err(over(&record)) };
+        let Some(hold) = hold else { return Err(over(&record)) };
         let mut lease = self.issuer.resume(record, hold)?;
         self.issuer.refresh(&mut lease).instrument(span::issuance(provider)).await?;
         self.meters.credential_issued(provider);

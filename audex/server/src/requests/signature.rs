@@ -2,6 +2,7 @@
 
 use super::Ballot;
 use crate::model::ApprovalKey;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header,
@@ -82,6 +83,12 @@ pub fn verify_signature(
         return Err(SignatureFault::Form);
     }
     let header = decode_header(jws).map_err(|_| SignatureFault::Form)?;
+    // RFC 7515 section 4.1.11: what has to be understood and is not.
+    let first = jws.split('.').next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let first: Option<serde_json::Value> = first.and_then(|part| serde_json::from_slice(&part).ok());
+    if first.is_none_or(|header| header.get("crit").is_some()) {
+        return Err(SignatureFault::Form);
+    }
     let key_id = header.kid.as_deref().ok_or(SignatureFault::Key)?;
     let key = keys.iter().find(|key| key.id == key_id).ok_or(SignatureFault::Key)?;
     let jwk: Jwk = serde_json::from_value(key.jwk.clone()).map_err(|_| SignatureFault::Key)?;

@@ -82,6 +82,7 @@ impl App {
         };
         let pending = withdrawn.instrument(span::approval(span::ApprovalStep::Withdraw, id)).await?;
         self.changes.tell(id);
+        self.notifier.tell(Notice::Decided(&pending));
         Ok(pending)
     }
 

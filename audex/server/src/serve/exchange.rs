@@ -12,7 +12,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
@@ -78,16 +78,15 @@ impl Exchange {
         let inner = Limited::new(body, limits.max_body);
         let body = Upload { inner, is_read: Arc::clone(&is_read), until };
         parts.extensions.insert(ConnectInfo(self.peer));
-        let stay = Arc::new(Mutex::new(Some(Arc::clone(&self.slot))));
-        let handled = self.handle(Request::from_parts(parts, Body::new(body)), Arc::clone(&stay));
+        let handled = self.handle(Request::from_parts(parts, Body::new(body)));
         let response = tokio::select! {
             outcome = tokio::time::timeout(limit, handled) => match outcome {
                 Ok(response) => response,
                 Err(_) => late(is_read.load(Ordering::Acquire)),
             },
             () = self.is_halted(), if waits => {
-                // Nobody waits for one who waits.
-                drop(stay.lock().unwrap_or_else(PoisonError::into_inner).take());
+                // Whoever waits is answered now. What its handler has begun, as to mint what was approved at this moment, is
+                // finished.
                 closed(stopping())
             }
         };
@@ -100,7 +99,8 @@ impl Exchange {
 
     /// Asks the router, in a task of its own: what was begun is not given up half-way when the client goes away. It keeps a
     /// slot until it is done.
-    async fn handle(&self, request: Request<Body>, stay: Arc<Mutex<Option<Slot>>>) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let stay = Arc::clone(&self.slot);
         let routed = self.host.router.clone().oneshot(request);
         let whole = async move {
             let outcome = routed.await;

@@ -61,6 +61,22 @@ impl StoreFault {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// Tells whether it took too long.
+    pub(crate) fn is_too_slow(&self) -> bool {
+        matches!(self, Self::Unavailable(cause) if cause.is::<TooSlow>())
+    }
+
+    /// Tells whether another transaction was in the way, so that this one was undone, and would work a moment later.
+    pub(crate) fn is_in_the_way(&self) -> bool {
+        let Self::Unavailable(cause) = self else { return false };
+        // An event's fault is wrapped in that of the outbox.
+        let causes = std::iter::successors(Some(&**cause as &(dyn Error + 'static)), |&error| error.source());
+        causes.filter_map(<dyn Error>::downcast_ref).any(|error: &sqlx::Error| {
+            let code = error.as_database_error().and_then(|error| error.code());
+            code.is_some_and(|code| matches!(&*code, "40001" | "40P01" | "55P03"))
+        })
+    }
+
     /// Tells whether the connection is gone, while a new one may work.
     pub(crate) fn is_lost_connection(&self) -> bool {
         use sqlx::Error as Sql;

@@ -12,6 +12,7 @@ use axess::{
     rng::SecureRng,
 };
 use sqlx::{
+    SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -22,6 +23,9 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+
+/// The file of the embedded database, in the server's folder.
+const EMBEDDED: &str = "audex.db";
 
 /// The connections for reads, and for axess's stores.
 const CONNECTIONS: u32 = 10;
@@ -49,7 +53,7 @@ impl Store {
         clock: Arc<dyn Clock>,
         rng: Arc<dyn SecureRng>,
     ) -> Result<Self, StoreFault> {
-        let pool = connect(&settings.database_url()).await?;
+        let pool = connect(settings).await?;
         let db = match &pool {
             Pool::Sqlite(pool) => Db::from(pool.clone()),
             Pool::Postgres(pool) => Db::from(pool.clone()),
@@ -72,21 +76,12 @@ impl Store {
     }
 }
 
-async fn connect(url: &str) -> Result<Pool, StoreFault> {
+async fn connect(settings: &ServerSettings) -> Result<Pool, StoreFault> {
+    let Some(url) = &settings.database else {
+        return connect_to_file(&settings.data.join(EMBEDDED)).await.map(Pool::Sqlite);
+    };
     match url.split_once(':').unwrap_or_default().0 {
-        "sqlite" => {
-            let options: SqliteConnectOptions = url.parse()?;
-            prepare(options.get_filename()).map_err(|error| StoreFault::Unavailable(error.into()))?;
-            let options = options
-                .create_if_missing(true)
-                .foreign_keys(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .statement_cache_capacity(STATEMENTS)
-                .busy_timeout(BUSY_LIMIT);
-            let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(STATEMENT_LIMIT);
-            Ok(Pool::Sqlite(pool.connect_with(options).await?))
-        }
+        "sqlite" => connect_to_sqlite(url.parse()?).await.map(Pool::Sqlite),
         "postgres" | "postgresql" => {
             let options: PgConnectOptions = url.parse()?;
             let options = options.statement_cache_capacity(STATEMENTS).application_name("audex-server");
@@ -97,8 +92,32 @@ async fn connect(url: &str) -> Result<Pool, StoreFault> {
     }
 }
 
+/// Connects to a SQLite file, which is made where there is none, for the server's user alone.
+///
+/// The path is taken as it is: as part of an address, a `%` or a `?` would mean something else.
+///
+/// # Errors
+///
+/// [`StoreFault::Unavailable`], or [`StoreFault::Refused`].
+pub(crate) async fn connect_to_file(path: &Path) -> Result<SqlitePool, StoreFault> {
+    connect_to_sqlite(SqliteConnectOptions::new().filename(path)).await
+}
+
+async fn connect_to_sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, StoreFault> {
+    prepare(options.get_filename()).map_err(|error| StoreFault::Unavailable(error.into()))?;
+    let options = options
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .statement_cache_capacity(STATEMENTS)
+        .busy_timeout(BUSY_LIMIT);
+    let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(STATEMENT_LIMIT);
+    Ok(pool.connect_with(options).await?)
+}
+
 /// Makes the folder and the file, for the server's user alone. The files beside it get the mode of this one.
-pub(crate) fn prepare(file: &Path) -> io::Result<()> {
+fn prepare(file: &Path) -> io::Result<()> {
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }

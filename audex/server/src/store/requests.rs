@@ -1,5 +1,6 @@
 use super::{
     Store, StoreFault,
+    limits::Limits,
     pages::List,
     sql::{Row, args, json},
     tx::{Counted, Tx},
@@ -60,9 +61,9 @@ impl Store {
         event: BrokerEvent,
     ) -> Result<(), IssueError> {
         let events = self.events(Some(&pending.requester), [event])?;
-        let rates = about(rates, &pending.requester);
+        let limits = Limits::about(rates, &pending.requester);
         let identity = pending.requester.identity();
-        let ask = Ask { body: json(pending)?, pending: pending.clone(), identity, rates, events };
+        let ask = Ask { body: json(pending)?, pending: pending.clone(), identity, limits, events };
         self.write(ask).await?.map_err(IssueError::Limited)
     }
 
@@ -145,17 +146,6 @@ impl Store {
     }
 }
 
-/// Returns the rules that are about somebody.
-pub(super) fn about(rates: &[RateRule], who: &Requester) -> Vec<RateRule> {
-    rates.iter().filter(|rule| who.is_named_by(&rule.identity)).cloned().collect()
-}
-
-/// Returns whose requests rules count, where there are any.
-pub(super) fn counted<'a>(rates: &[RateRule], identity: &'a str, now: DateTime<Utc>) -> Option<Counted<'a>> {
-    let is_capped = rates.iter().any(|rule| rule.max_concurrent.is_some());
-    (!rates.is_empty()).then_some(Counted { identity, is_capped, now })
-}
-
 /// Returns the first and the last id that begin so.
 fn range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
     let digits = || prefix.bytes().filter(|&byte| byte != b'-');
@@ -184,20 +174,20 @@ struct Ask {
     pending: PendingRequest,
     body: Vec<u8>,
     identity: String,
-    rates: Vec<RateRule>,
+    limits: Limits,
     events: Vec<OutboxRecord>,
 }
 
 impl Work for Ask {
     type Out = Result<(), RateLimited>;
 
-    fn counts(&self) -> Option<Counted<'_>> {
-        counted(&self.rates, &self.identity, self.pending.created_at)
+    fn counts(&self) -> Vec<Counted<'_>> {
+        self.limits.counted(self.pending.created_at)
     }
 
     async fn run(&self, tx: &mut Tx) -> Result<Self::Out, StoreFault> {
-        let PendingRequest { session_id, requester, approval, created_at, .. } = &self.pending;
-        let admitted = tx.admit(&self.rates, requester, *created_at, true, false).await?;
+        let PendingRequest { session_id, approval, created_at, .. } = &self.pending;
+        let admitted = tx.admit(&self.limits, *created_at, true, false).await?;
         if admitted.is_ok() {
             let (identity, state) = (&*self.identity, state_of(&self.pending));
             let args =

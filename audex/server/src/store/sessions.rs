@@ -1,8 +1,9 @@
 use super::{
     Store, StoreFault,
     handovers::{Sealed, keep},
+    limits::Limits,
     pages::List,
-    requests::{about, consume, counted},
+    requests::consume,
     sql::{Row, Value, args, json},
     tx::{Counted, Tx},
     writer::Work,
@@ -12,7 +13,7 @@ use audex_core::{
     IssueError, Requester,
     approval::Approved,
     audit::BrokerEvent,
-    rate::{RateLimited, RateRule},
+    rate::RateLimited,
     session::{Beginning, Change, SessionId, SessionRecord, SessionStatus, SessionStore, SessionStoreError},
 };
 use axess::store::OutboxRecord;
@@ -20,6 +21,7 @@ use chrono::{DateTime, Utc};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 const LOAD: &str = "SELECT record FROM audex_sessions WHERE id = $1";
+const LOAD_FOR_CHANGE: &str = "SELECT version, record FROM audex_sessions WHERE id = $1";
 const HOLD: &str = "SELECT version FROM audex_sessions WHERE id = $1";
 const LIST: &str = "SELECT id, created_at, record FROM audex_sessions";
 const SAVE: &str =
@@ -102,6 +104,19 @@ impl Store {
         self.page(list, page, |row: &Row| row.json("record")).await
     }
 
+    /// Loads a session and takes hold of it, to change it: the hold is of the very version that is loaded.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFault`].
+    pub async fn load_for_change(
+        &self,
+        id: SessionId,
+    ) -> Result<Option<(SessionRecord, SqlHold)>, StoreFault> {
+        let row = self.pool.fetch_optional(LOAD_FOR_CHANGE, args![id]).await?;
+        row.map(|row| Ok((row.json("record")?, held(id, &row)?))).transpose()
+    }
+
     /// Takes hold of a session, to change it; of two that do, the one that saves first has it.
     ///
     /// # Errors
@@ -109,8 +124,7 @@ impl Store {
     /// [`StoreFault`].
     pub async fn hold(&self, id: SessionId) -> Result<Option<SqlHold>, StoreFault> {
         let row = self.pool.fetch_optional(HOLD, args![id]).await?;
-        row.map(|row| Ok(SqlHold { id, version: AtomicI64::new(row.int("version")?), keeps: false }))
-            .transpose()
+        row.map(|row| held(id, &row)).transpose()
     }
 
     /// Counts the sessions that are active.
@@ -133,12 +147,12 @@ impl SessionStore for Store {
         let answer = self.keyed.take(id);
         let keeps = approved.is_some() || answer.is_some();
         let sealed = credential.filter(|_| keeps).and_then(|credential| self.seal(id, credential, true));
+        let limits = Limits::about(rates, &record.requester);
         let begin = Begin {
             row: row(record)?,
             id,
-            identity: record.requester.identity(),
-            rates: about(rates, &record.requester),
-            requester: record.requester.clone(),
+            groups: limits.groups_of(record),
+            limits,
             events: self.events(Some(&record.requester), events)?,
             approved,
             sealed: sealed.map(|sealed| sealed.answers(answer.as_ref())),
@@ -163,9 +177,9 @@ impl SessionStore for Store {
         let sealed = credential.and_then(|credential| self.seal(hold.id, credential, hold.keeps));
         let sealed = sealed.map(|sealed| sealed.answers(answer.as_ref()));
         let version = hold.version.load(Ordering::Acquire);
-        let args = changed(record, version)?;
+        let change = SessionChange::new(record, version)?;
         let events = self.events(Some(&record.requester), event)?;
-        if !self.write(Save { args, sealed, events }).await? {
+        if !self.write(Save { change, sealed, events }).await? {
             return Err(StoreFault::Conflict.into());
         }
         hold.version.store(version + 1, Ordering::Release);
@@ -198,9 +212,8 @@ enum Begun {
 struct Begin {
     row: [Value; 8],
     id: SessionId,
-    requester: Requester,
-    identity: String,
-    rates: Vec<RateRule>,
+    groups: Vec<[Value; 3]>,
+    limits: Limits,
     approved: Option<Approved>,
     sealed: Option<Sealed>,
     events: Vec<OutboxRecord>,
@@ -210,14 +223,14 @@ struct Begin {
 impl Work for Begin {
     type Out = Begun;
 
-    fn counts(&self) -> Option<Counted<'_>> {
-        counted(&self.rates, &self.identity, self.now)
+    fn counts(&self) -> Vec<Counted<'_>> {
+        self.limits.counted(self.now)
     }
 
     async fn run(&self, tx: &mut Tx) -> Result<Begun, StoreFault> {
         if let Some(approved) = &self.approved {
             // It was counted when it was asked for; how many sessions are active is looked at now.
-            if let Err(limited) = tx.admit(&self.rates, &self.requester, self.now, false, false).await? {
+            if let Err(limited) = tx.admit(&self.limits, self.now, false, false).await? {
                 return Ok(Begun::Limited(limited));
             }
             if !consume(tx, self.id, approved, self.now).await? {
@@ -225,10 +238,10 @@ impl Work for Begin {
             }
         }
         let is_counted = self.approved.is_none();
-        if let Err(limited) = tx.admit(&self.rates, &self.requester, self.now, is_counted, true).await? {
+        if let Err(limited) = tx.admit(&self.limits, self.now, is_counted, true).await? {
             return Ok(Begun::Limited(limited));
         }
-        tx.add_session(self.row.clone());
+        tx.add_session(self.row.clone(), &self.groups);
         tx.record(&self.events);
         keep(tx, self.sealed.as_ref()).await?;
         Ok(Begun::Active)
@@ -236,7 +249,7 @@ impl Work for Begin {
 }
 
 struct Save {
-    args: Vec<Value>,
+    change: SessionChange,
     sealed: Option<Sealed>,
     events: Vec<OutboxRecord>,
 }
@@ -245,9 +258,10 @@ impl Work for Save {
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx) -> Result<bool, StoreFault> {
-        let is_changed = tx.execute(SAVE, self.args.clone()).await? > 0;
+        let is_changed = self.change.apply(tx).await?;
         if is_changed {
             tx.record(&self.events);
+            // What is kept of a session that is over is deleted at the end.
             keep(tx, self.sealed.as_ref()).await?;
         }
         Ok(is_changed)
@@ -280,15 +294,32 @@ fn row(record: &SessionRecord) -> Result<[Value; 8], StoreFault> {
     ])
 }
 
-/// Returns the parameters that change a session of a version.
-fn changed(record: &SessionRecord, version: i64) -> Result<Vec<Value>, StoreFault> {
-    let (status, bare) = (number_of(record.status), record.credentials.is_empty());
-    Ok(args![record.session_id, version, status, bare, record.deadline, json(record)?])
+/// A session as it is to be, unless somebody else changes the version that it was of.
+pub(super) struct SessionChange {
+    id: SessionId,
+    is_over: bool,
+    args: Vec<Value>,
 }
 
-/// Replaces a session of a version, unless somebody else has.
-pub(super) async fn replace(tx: &mut Tx, version: i64, record: &SessionRecord) -> Result<bool, StoreFault> {
-    Ok(tx.execute(SAVE, changed(record, version)?).await? > 0)
+impl SessionChange {
+    pub(super) fn new(record: &SessionRecord, version: i64) -> Result<Self, StoreFault> {
+        let (id, is_over) = (record.session_id, record.status.is_over());
+        let (status, bare) = (number_of(record.status), record.credentials.is_empty());
+        Ok(Self { id, is_over, args: args![id, version, status, bare, record.deadline, json(record)?] })
+    }
+
+    /// Returns `false` when somebody else was first.
+    pub(super) async fn apply(&self, tx: &mut Tx) -> Result<bool, StoreFault> {
+        let is_changed = tx.execute(SAVE, self.args.clone()).await? > 0;
+        if is_changed && self.is_over {
+            tx.end_session(self.id);
+        }
+        Ok(is_changed)
+    }
+}
+
+fn held(id: SessionId, row: &Row) -> Result<SqlHold, StoreFault> {
+    Ok(SqlHold { id, version: AtomicI64::new(row.int("version")?), keeps: false })
 }
 
 const fn number_of(status: SessionStatus) -> i64 {

@@ -3,7 +3,7 @@
 use super::{
     Store, StoreFault,
     requests::LAPSED,
-    sessions::replace,
+    sessions::SessionChange,
     sql::{Row, args},
     tx::Tx,
     writer::Work,
@@ -36,8 +36,8 @@ const OVERDUE: &str =
     ORDER BY expires_at LIMIT $2";
 const LAPSE: &str =
     "UPDATE audex_requests SET version = version + 1, state = $3 WHERE id = $1 AND version = $2";
-const FORGIVE_COUNTS: &str = "UPDATE audex_counts SET counted_at = $1 WHERE counted_at > $2 AND identity IN
-    (SELECT identity FROM audex_limits WHERE latest > $2)";
+const FORGIVE_COUNTS: &str = "UPDATE audex_counts SET counted_at = $1 WHERE counted_at > $2 AND name IN
+    (SELECT name FROM audex_limits WHERE latest > $2)";
 const FORGIVE_LIMITS: &str = "UPDATE audex_limits SET latest = $1 WHERE latest > $2";
 
 impl Store {
@@ -128,14 +128,14 @@ impl Store {
         }
     }
 
-    /// Returns a session as it is at its end, with the version it is of and the event that tells.
+    /// Returns the end of a session, with the event that tells.
     fn ended(
         &self,
         row: &Row,
         now: DateTime<Utc>,
         status: SessionStatus,
         reason: &str,
-    ) -> Result<(i64, SessionRecord, Vec<OutboxRecord>), StoreFault> {
+    ) -> Result<(SessionChange, Vec<OutboxRecord>), StoreFault> {
         let mut record: SessionRecord = row.json("record")?;
         record.status = status;
         record.ended_at = Some(now);
@@ -150,12 +150,12 @@ impl Store {
             reason: Some(reason.to_owned()),
         };
         let events = self.events(Some(&record.requester), [event])?;
-        Ok((row.int("version")?, record, events))
+        Ok((SessionChange::new(&record, row.int("version")?)?, events))
     }
 }
 
 struct End {
-    changes: Vec<(i64, SessionRecord, Vec<OutboxRecord>)>,
+    changes: Vec<(SessionChange, Vec<OutboxRecord>)>,
 }
 
 impl Work for End {
@@ -163,8 +163,8 @@ impl Work for End {
 
     async fn run(&self, tx: &mut Tx) -> Result<u64, StoreFault> {
         let mut ended = 0;
-        for (version, record, events) in &self.changes {
-            if replace(tx, *version, record).await? {
+        for (change, events) in &self.changes {
+            if change.apply(tx).await? {
                 tx.record(events);
                 ended += 1;
             }

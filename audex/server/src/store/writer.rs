@@ -1,7 +1,8 @@
 //! Everything is written by one task, many operations in one transaction, so that they share one wait for the disk.
 //!
 //! An operation that does not apply (a limit is reached, somebody was first) says so before it has written anything, and the
-//! others of its transaction are not touched. When a statement fails, all is undone and each operation runs once more, alone.
+//! others of its transaction are not touched. When a statement fails, or all
+//! together take too long, or another server is in the way, all is undone and each operation runs once more, alone.
 
 use super::{
     StoreFault,
@@ -46,9 +47,9 @@ pub(crate) trait Work: Send + 'static {
     /// What its caller is told, also that it did not apply.
     type Out: Send;
 
-    /// Whose requests it counts, under which limits.
-    fn counts(&self) -> Option<Counted<'_>> {
-        None
+    /// Under which names it counts, each once.
+    fn counts(&self) -> Vec<Counted<'_>> {
+        Vec::new()
     }
 
     /// Tells whether it leaves evidence, which needs room.
@@ -63,7 +64,7 @@ pub(crate) trait Work: Send + 'static {
 /// What waits to be written.
 trait Job: Send {
     fn is_given_up(&self) -> bool;
-    fn counts(&self) -> Option<Counted<'_>>;
+    fn counts(&self) -> Vec<Counted<'_>>;
     fn run<'a>(
         &'a mut self,
         tx: &'a mut Tx,
@@ -83,7 +84,7 @@ impl<W: Work> Job for Waiting<W> {
         self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
-    fn counts(&self) -> Option<Counted<'_>> {
+    fn counts(&self) -> Vec<Counted<'_>> {
         self.work.counts()
     }
 
@@ -219,14 +220,18 @@ impl Scribe {
         }
         match outcome {
             Ok(()) => jobs.iter_mut().for_each(|job| job.answer(Ok(()))),
-            Err(Failure::Undone(fault)) if !fault.is_away() && jobs.len() > 1 => self.alone(jobs).await,
+            Err(Failure::Undone(fault)) if is_worth_another_try(&fault, jobs.len()) => self.alone(jobs).await,
             Err(Failure::Undone(fault) | Failure::Unknown(fault)) => fail(jobs, fault),
         }
     }
 
-    /// Runs each in a transaction of its own: one of them has spoiled the one they shared.
+    /// Runs each in a transaction of its own: one of them has spoiled the one they shared, or another server has.
     async fn alone(&mut self, jobs: &mut Jobs) {
         for job in std::mem::take(jobs) {
+            // Each may take long, and none waits for ever: so this ends.
+            if job.is_given_up() {
+                continue;
+            }
             let mut one = vec![job];
             match self.transaction(&mut one).await {
                 Ok(()) => one.iter_mut().for_each(|job| job.answer(Ok(()))),
@@ -258,7 +263,9 @@ impl Scribe {
             }
             Ok(Err(error)) => {
                 self.undo(connection).await;
-                Err(Failure::Unknown(error.into()))
+                let fault = StoreFault::from(error);
+                // Whoever was in the way of others has been undone for certain.
+                Err(if fault.is_in_the_way() { Failure::Undone(fault) } else { Failure::Unknown(fault) })
             }
             Err(_) => {
                 drop(connection);
@@ -277,12 +284,18 @@ impl Scribe {
     }
 }
 
+/// Tells whether operations may work alone whose transaction was undone.
+fn is_worth_another_try(fault: &StoreFault, jobs: usize) -> bool {
+    // What was too slow together need not be too slow alone; one that is alone already is.
+    fault.is_in_the_way() || (jobs > 1 && (!fault.is_away() || fault.is_too_slow()))
+}
+
 async fn work(tx: &mut Tx, jobs: &mut Jobs) -> Result<(), StoreFault> {
     tx.begin().await?;
     // In order of their names, so that two servers take the locks in the same order.
     let mut counted: BTreeMap<&str, Counted<'_>> = BTreeMap::new();
-    for one in jobs.iter().filter_map(|job| job.counts()) {
-        counted.entry(one.identity).and_modify(|known| known.is_capped |= one.is_capped).or_insert(one);
+    for one in jobs.iter().flat_map(|job| job.counts()) {
+        counted.entry(one.name).and_modify(|known| known.is_capped |= one.is_capped).or_insert(one);
     }
     for one in counted.into_values() {
         tx.lock(one).await?;

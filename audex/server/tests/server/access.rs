@@ -5,6 +5,7 @@ mod devices;
 mod door;
 mod enrolment;
 mod guards;
+mod half_way;
 mod headers;
 mod keys;
 mod logins;

@@ -3,6 +3,9 @@
 mod answers;
 mod away;
 mod crash;
+mod crowded;
+mod files;
+mod groups;
 mod limits;
 mod people;
 pub(crate) mod place;

@@ -6,16 +6,23 @@ use crate::{
     exit::{Exit, Failure},
     keeper::Signals,
     output::printable,
-    remote::{Asked, Granted, Polled, Remote, RemoteSession, Standing},
+    remote::{Asked, Granted, Polled, Remote, RemoteError, RemoteSession, Standing},
     session::given_up,
 };
 use audex_core::{IssueRequest, session::SessionId};
 use audex_server::model::Ask;
 use axess_rng::random_array;
+use http::StatusCode;
 use std::time::Duration;
 
 /// How long a server may be away while its decision is waited for: long enough to be started again.
 const AWAY: (u32, Duration) = (40, Duration::from_millis(1_500));
+
+/// How long is waited between two questions at least, where a server does not wait.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a session is ended that is only just beginning, and how long is waited in between.
+const ENDINGS: (u32, Duration) = (4, Duration::from_millis(500));
 
 /// What a server decided, before anything happens here.
 pub(super) struct Decided {
@@ -74,14 +81,11 @@ impl ServedArgs {
             }
         };
         tokio::select! {
-            granted = wait(invocation, &remote, id) => Self::decided(remote.clone(), granted?).await,
+            granted = wait(invocation, &remote, id, self.no_wait) => Self::decided(remote.clone(), granted?).await,
             () = patience => Err(still_waits(id)),
             signal = signals.interruption() => {
                 let code = given_up(invocation, signal)?;
-                match remote.withdraw(id).await {
-                    Ok(()) => invocation.output.note(format_args!("request {} was taken back", id.short())),
-                    Err(error) => invocation.output.warn(format_args!("request {} stands: {error}", id.short())),
-                }
+                give_up(invocation, &remote, id).await;
                 Ok(Obtained::GivenUp(code))
             }
         }
@@ -95,10 +99,10 @@ impl ServedArgs {
             let needed = printable(&approval.to_string());
             invocation.output.note(format_args!("request {} needs {needed}{url}", id.short()));
         }
-        if self.no_wait {
-            return Err(still_waits(id));
-        }
         if self.request.is_none() {
+            if self.no_wait {
+                return Err(still_waits(id));
+            }
             invocation.output.note("waiting; Ctrl-C takes the request back");
         }
         Ok(())
@@ -126,20 +130,65 @@ async fn take_back(remote: &Remote, ask: &Ask, key: &str) {
     }
 }
 
+/// Takes a request back; where it was just decided, ends what came of it.
+async fn give_up(invocation: &Invocation, remote: &Remote, id: SessionId) {
+    let (output, short) = (&invocation.output, id.short());
+    match remote.withdraw(id).await {
+        Ok(()) => output.note(format_args!("request {short} was taken back")),
+        Err(error) if error.is("already_decided") => match end(remote, id).await {
+            Ok(()) => output.note(format_args!("request {short} was just approved; its session was ended")),
+            Err(error) => output
+                .warn(format_args!("request {short} is decided, and no session of it was ended: {error}")),
+        },
+        Err(error) => output.warn(format_args!("request {short} stands: {error}")),
+    }
+}
+
+/// Ends a session, which may not be there quite yet: the question that makes it is under way.
+async fn end(remote: &Remote, id: SessionId) -> Result<(), RemoteError> {
+    let (mut left, pause) = ENDINGS;
+    loop {
+        left -= 1;
+        match remote.revoke(id, "it was given up").await {
+            Ok(_) => return Ok(()),
+            Err(RemoteError::Refused { status: StatusCode::NOT_FOUND | StatusCode::CONFLICT, .. })
+                if left > 0 =>
+            {
+                tokio::time::sleep(pause).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 fn still_waits(id: SessionId) -> Failure {
     Failure::new(Exit::ApprovalNeeded, format!("request {id} waits for its approval"))
         .with_help(format!("once it is approved: --server --request {id}"))
 }
 
 /// Waits for a decision. A server that is away for a moment, as when it is started again, is waited for as well.
-async fn wait(invocation: &Invocation, remote: &Remote, id: SessionId) -> Result<Granted, Failure> {
+///
+/// Who wants to know at once is told at once.
+async fn wait(
+    invocation: &Invocation,
+    remote: &Remote,
+    id: SessionId,
+    is_once: bool,
+) -> Result<Granted, Failure> {
     let mut away = 0;
     loop {
-        match remote.wait(id).await {
+        // Counted from here: a server that waited itself is asked again at once.
+        let pause = tokio::time::sleep(PAUSE);
+        let polled = if is_once { remote.look(id).await } else { remote.wait(id).await };
+        match polled {
             Ok(Polled::Granted(granted)) => return Ok(granted),
-            Ok(Polled::Waits(_)) => away = 0,
+            Ok(Polled::Waits(_)) if is_once => return Err(still_waits(id)),
+            Ok(Polled::Waits(_)) => {
+                away = 0;
+                pause.await;
+            }
             Ok(Polled::Over(standing)) => return Err(over(&standing)),
-            Err(error) if error.may_pass() && away < AWAY.0 => {
+            Err(error) if error.may_pass() && !is_once && away < AWAY.0 => {
                 if away == 0 {
                     invocation.output.warn(format_args!("{error}; trying again"));
                 }
@@ -165,6 +214,11 @@ fn over(standing: &Standing) -> Failure {
             format!("request {id} expired: nobody decided in time, or it was taken back"),
         )
         .with_help("ask again"),
+        // Whoever asked gets the credential with the answer.
+        "approved" => {
+            Failure::new(Exit::Denied, format!("request {id} is approved, and it is not yours to pick up"))
+                .with_help("whoever asked for it takes it up")
+        }
         status => Failure::new(
             Exit::Provider,
             format!("request {id} is {}: its credential was picked up before", printable(status)),

@@ -3,7 +3,7 @@
 use super::keys;
 use crate::{
     commands::Invocation,
-    config::{ServerConfig, refuse_shared},
+    config::{ConfigFault, ServerConfig, refuse_shared},
     exit::{Exit, Failure, Outcome, SUCCESS, with_causes},
 };
 use audex_server::{
@@ -19,10 +19,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Names every fault; the configuration itself has none any more.
-pub(super) fn run(invocation: &Invocation, config: &ServerConfig) -> Outcome {
+/// Names every fault: those of the configuration itself, and those of what it names.
+pub(super) fn run(invocation: &Invocation, config: &ServerConfig, read: &[ConfigFault]) -> Outcome {
     let settings = &config.server;
-    let mut faults = Vec::new();
+    let mut faults: Vec<String> = read.iter().map(ToString::to_string).collect();
     folders(invocation.surroundings.uid, settings, &mut faults);
     files(config, &mut faults);
     secrets(settings, &mut faults);

@@ -13,7 +13,15 @@ use audex_server::settings::{
     AuditBackend, AuditSettings, NotificationSettings, ServeLimits, ServerSettings, TelemetrySettings,
     WorkloadIssuer,
 };
-use std::{net::SocketAddr, path::Path, str::FromStr};
+use reqwest::Url;
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    str::FromStr,
+};
+
+/// How a connection to PostgreSQL may be encrypted, as libpq calls it.
+const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 const SINGLE_SIGN_ON: &str =
     "single sign-on is not built in yet (people sign in with a password and a second factor)";
@@ -175,9 +183,6 @@ fn notifications(table: Section<'_>) -> NotificationSettings {
             table.missing(key, &format!("`{mail}` is no mail address"));
         }
     }
-    if !settings.mail_to.is_empty() && settings.mail_from.is_none() {
-        table.missing("mail_to", "mail_from is needed as well: whom mails are from");
-    }
     table.end();
     settings
 }
@@ -313,12 +318,26 @@ impl FromStr for PostgresUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let form = "an address is needed, as in postgresql://user:password@localhost:5432/audex";
         let rest = text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"));
         let is_sound = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_control));
-        if is_sound && text.len() <= 2_048 {
-            return Ok(Self(text.to_owned()));
+        if !is_sound || text.len() > 2_048 {
+            return Err(form);
         }
-        Err("an address is needed, as in postgresql://user:password@localhost/audex")
+        let url = Url::parse(text).map_err(|_| form)?;
+        for (key, value) in url.query_pairs() {
+            match &*key {
+                "sslmode" | "ssl-mode" if !SSL_MODES.contains(&&*value.to_ascii_lowercase()) => {
+                    return Err("sslmode is disable, allow, prefer, require, verify-ca or verify-full");
+                }
+                "port" if value.parse::<u16>().is_err() => return Err("a port is a number up to 65535"),
+                "hostaddr" if value.parse::<IpAddr>().is_err() => {
+                    return Err("hostaddr is an IP address");
+                }
+                _ => {}
+            }
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 

@@ -1,4 +1,7 @@
-use super::site::{APPROVALS, Site, waits};
+use super::{
+    browser::Browser,
+    site::{APPROVALS, Site, waits},
+};
 use crate::home::{Home, signal, wait_until};
 use serde_json::Value;
 use std::process::{Child, Output, Stdio};
@@ -6,8 +9,12 @@ use std::process::{Child, Output, Stdio};
 const RUN: &str = "run --server --allow orders:Delete=eu/* --reason cleaning";
 
 /// A site with a requester, in a browser and at a machine, and with an approver at another machine.
-fn people() -> (Site, super::browser::Browser, Home, Home) {
-    let site = Site::with(APPROVALS);
+fn people() -> (Site, Browser, Home, Home) {
+    people_of(APPROVALS)
+}
+
+fn people_of(config: &str) -> (Site, Browser, Home, Home) {
+    let site = Site::with(config);
     let admin = site.admin();
     let bob = site.person(&admin, "bob@example.com", &["security"]);
     let (mine, his) = (site.machine(&admin), site.machine(&bob));
@@ -53,6 +60,31 @@ fn a_command_waits_until_somebody_else_agrees() {
 }
 
 #[test]
+fn what_is_approved_from_a_machine_is_signed_with_the_key_that_its_login_registered() {
+    let (_site, admin, mine, his) = people_of(&format!("{APPROVALS}require_signature = true\n"));
+    let left = begin(&mine, &format!("{RUN} --no-wait")).wait_with_output().unwrap();
+    assert_eq!(left.status.code(), Some(81), "{left:?}");
+    let id = waits(&admin)["session_id"].as_str().unwrap().to_owned();
+    let approved = decide(&his, "approve", &id);
+    assert!(approved.status.success(), "{approved:?}");
+    assert!(String::from_utf8_lossy(&approved.stdout).contains("approved (signed)"), "{approved:?}");
+    let stands = admin.get(&format!("/approvals/{id}"));
+    assert_eq!(
+        (&stands["status"], &stands["votes"][0]["signed"]),
+        (&"approved".into(), &true.into()),
+        "{stands}"
+    );
+    // Without the key, the same is refused.
+    assert!(begin(&mine, &format!("{RUN} --no-wait")).wait_with_output().is_ok());
+    let other = waits(&admin)["session_id"].as_str().unwrap().to_owned();
+    let servers = his.data().join("servers");
+    let folder = std::fs::read_dir(servers).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(folder.join("approval.key")).unwrap();
+    let unsigned = decide(&his, "approve", &other);
+    assert_eq!(unsigned.status.code(), Some(80), "{unsigned:?}");
+}
+
+#[test]
 fn a_refusal_ends_the_wait_with_its_reason() {
     let (_site, admin, mine, his) = people();
     let child = begin(&mine, RUN);
@@ -75,8 +107,11 @@ fn a_request_that_is_not_waited_for_is_taken_up_later() {
     assert!(told["error"]["message"].as_str().unwrap().contains(&id), "{told}");
     let early = begin(&mine, &format!("run --server --request {id} --wait 1s")).wait_with_output().unwrap();
     assert_eq!(early.status.code(), Some(81), "{early:?}");
+    let take_up =
+        || begin(&mine, &format!("run --server --request {id} --no-wait")).wait_with_output().unwrap();
+    assert_eq!(take_up().status.code(), Some(81), "nobody decided yet");
     assert!(decide(&his, "approve", &id).status.success());
-    let output = begin(&mine, &format!("run --server --request {id}")).wait_with_output().unwrap();
+    let output = take_up();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{output:?}");
 }
 

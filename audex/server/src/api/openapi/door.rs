@@ -129,20 +129,23 @@ fn revoke_token() {}
 fn list_people() {}
 
 /// Makes an account
-#[utoipa::path(post, path = "/people", operation_id = "add_person", tag = "people", request_body = NewPerson,
+#[utoipa::path(post, path = "/people", operation_id = "add_person", tag = "people",
+    security(("session" = [])), request_body = NewPerson,
     responses((status = 201, description = "The account, and its enrolment link if it is a person's.", body = Added),
         Refusals, DoorRefusals, PeopleRefusals, BadBody))]
 fn add_person() {}
 
 /// Changes an account
 #[utoipa::path(patch, path = "/people/{id}", operation_id = "change_person", tag = "people",
-    params(("id" = String, Path, description = "The account.")), request_body = PersonChange,
+    security(("session" = [])),
+    params(("id" = String, Path, description = "The account.")), request_body = Option<PersonChange>,
     responses((status = 200, description = "The account.", body = Person), Refusals, DoorRefusals, PeopleRefusals,
         BadBody))]
 fn change_person() {}
 
 /// Makes a new enrolment link, and takes password and authenticator away
 #[utoipa::path(post, path = "/people/{id}/invite", operation_id = "invite_person", tag = "people",
+    security(("session" = [])),
     params(("id" = String, Path, description = "The account.")),
     responses((status = 200, description = "The link.", body = Invited), Refusals, DoorRefusals, PeopleRefusals))]
 fn invite_person() {}

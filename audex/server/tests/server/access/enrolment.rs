@@ -104,3 +104,21 @@ async fn a_browser_that_used_a_link_has_half_an_hour() {
     door.clock.jump(TimeDelta::minutes(30));
     assert_eq!(browser.post(&path, json!({ "password": PASSWORD })).await.code(), (410, "link_used"));
 }
+
+#[tokio::test]
+async fn a_new_invitation_ends_what_whoever_used_the_old_one_holds() {
+    let door = Door::new().await;
+    let admin = door.admin().await;
+    let added = admin.browser.post("/people", json!({ "email": "bob@example.com" })).await;
+    let path = |url: &serde_json::Value| url.as_str().unwrap().strip_prefix(&door.url).unwrap().to_owned();
+    let old = path(&added.body["enrolment"]["url"]);
+    let thief = door.browser();
+    assert_eq!(thief.post(&old, json!({ "password": "weak" })).await.status, 422);
+    let invite = format!("/people/{}/invite", added.body["id"].as_str().unwrap());
+    let again = admin.browser.post(&invite, json!({})).await;
+    assert_eq!(thief.post(&old, json!({ "password": PASSWORD })).await.code(), (410, "link_used"));
+    let new = again.body["enrolment"]["url"].as_str().unwrap();
+    // Nor does it come back once the owner has enrolled.
+    door.enrol(new, "bob@example.com").await;
+    assert_eq!(thief.post(&old, json!({ "password": PASSWORD })).await.code(), (410, "link_used"));
+}

@@ -188,16 +188,12 @@ async fn guessing_is_slowed_down_for_each_address() {
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert!(answer.header("retry-after").is_some());
     // Whatever else could be guessed counts together; what could not does not.
-    for path in [
-        "/login/totp",
-        "/login/recovery",
-        "/enrol/x",
-        "/login/device",
-        "/login/device/token",
-        "/console/login",
-    ] {
+    for path in ["/login/totp", "/login/recovery", "/enrol/x", "/login/device", "/console/login"] {
         assert_eq!(door.browser().post(path, json!({})).await.status, 429, "{path}");
     }
+    // A program that waits for its person is not concerned.
+    let waits = door.browser().post("/login/device/token", json!({ "device_code": "x" })).await;
+    assert_eq!((waits.status, &waits.body["error"]), (400, &json!("expired_token")));
     assert_eq!(door.browser().get("/me").await.status, 401);
     assert_eq!(door.browser().get("/login").await.status, 200);
 }
@@ -210,4 +206,21 @@ async fn a_session_ends_by_itself() {
     assert!(admin.browser.is_signed_in().await);
     door.clock.jump(TimeDelta::days(8));
     assert!(!admin.browser.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn strangers_who_fail_keep_nobody_out_for_longer_than_a_quarter_of_an_hour() {
+    let door = Door::new().await;
+    let admin = door.admin().await;
+    let login = |password: &str| json!({ "email": admin.email, "password": password });
+    for _ in 0..4 {
+        for _ in 0..5 {
+            assert_eq!(door.browser().post("/login", login("wrong")).await.status, 401);
+        }
+        let locked = door.browser().post("/login", login(PASSWORD)).await;
+        assert_eq!(locked.code(), (401, "login_failed"));
+        door.clock.jump(TimeDelta::minutes(15));
+    }
+    let right = door.browser().post("/login", login(PASSWORD)).await;
+    assert_eq!(right.body["status"], "second_factor_required", "{right:?}");
 }

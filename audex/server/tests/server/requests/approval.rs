@@ -1,8 +1,9 @@
 use super::{Bench, agreed, delete, get};
 use crate::site::approvals;
-use audex_core::{approval::ApprovalState, session::SessionStatus};
+use audex_core::{Requester, approval::ApprovalState, audit::BrokerEvent, session::SessionStatus};
 use audex_server::{
-    model::{PageQuery, RequestState},
+    access::{Caller, Proof},
+    model::{PageQuery, Person, RequestState},
     requests::{Asked, Ballot, PickedUp},
 };
 use std::{collections::HashSet, time::Duration};
@@ -171,5 +172,69 @@ async fn what_is_not_sensitive_needs_nobody() {
     let alice = bench.alice.caller();
     let page = bench.app.sessions(&alice, Some(SessionStatus::Active), &PageQuery::default()).await.unwrap();
     assert_eq!(page.items.len(), 1);
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_may_only_read_sees_that_there_is_one() {
+    let bench = Bench::new(|settings| settings.rules = approvals(1)).await;
+    let id = bench.pending().await;
+    bench.app.vote(&bench.bob.caller(), id, agreed()).await.unwrap();
+    let reader = Caller {
+        how: Proof::ApiToken { id: uuid::Uuid::nil(), scopes: vec!["read".to_owned()] },
+        ..bench.alice.caller()
+    };
+    assert_eq!(bench.app.pick_up(&reader, id).await.unwrap_err().status(), 403);
+    token_of(&bench.app.pick_up(&bench.alice.caller(), id).await.unwrap());
+    assert!(matches!(bench.app.pick_up(&reader, id).await.unwrap(), PickedUp::Session(_)));
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_lost_their_role_has_agreed_to_nothing() {
+    let bench = Bench::new(|settings| settings.rules = approvals(1)).await;
+    let id = bench.pending().await;
+    bench.app.vote(&bench.bob.caller(), id, agreed()).await.unwrap();
+    let changed = Person { roles: Vec::new(), ..bench.bob.person.clone() };
+    let event = BrokerEvent::Administered {
+        action: "person.changed".to_owned(),
+        subject: changed.email.clone(),
+        detail: None,
+    };
+    let operator = Requester::LocalUser { uid: 0, name: None };
+    bench.app.store.save_person(&operator, &changed, event).await.unwrap();
+    let gone = bench.app.pick_up(&bench.alice.caller(), id).await.unwrap_err();
+    assert_eq!((gone.status().as_u16(), gone.code()), (409, "approver_gone"));
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waited_is_looked_at_again() {
+    let bench = Bench::new(|_| {}).await;
+    let token =
+        bench.app.store.list_tokens(Some(bench.alice.person.user_id), &PageQuery::default()).await.unwrap();
+    let how = Proof::ApiToken { id: token.items[0].id, scopes: token.items[0].scopes.clone() };
+    let caller = Caller { how, ..bench.alice.caller() };
+    assert_eq!(bench.app.still(caller.clone()).await.unwrap(), caller);
+    let event = BrokerEvent::Administered {
+        action: "token.revoked".to_owned(),
+        subject: "tests".to_owned(),
+        detail: None,
+    };
+    let (operator, now) = (Requester::LocalUser { uid: 0, name: None }, bench.app.clock.now());
+    bench.app.store.revoke_token(&operator, token.items[0].id, now, event).await.unwrap();
+    assert_eq!(bench.app.still(caller).await.unwrap_err().status(), 401);
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_keeps_nobody_waiting() {
+    let bench = Bench::new(|settings| settings.rules = approvals(1)).await;
+    let id = bench.pending().await;
+    let app = bench.app.clone();
+    let waiting = tokio::spawn(async move { app.wait(id, Duration::from_secs(60)).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    bench.app.halt();
+    tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
     bench.close().await;
 }

@@ -80,3 +80,17 @@ async fn a_key_of_a_refused_request_can_be_used_again() {
     assert!(bench.app.ask(&bench.alice.caller(), get(), Some("key"), None).await.is_ok());
     bench.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_revoked_is_not_given_again() {
+    let bench = Bench::new(|_| {}).await;
+    let alice = bench.alice.caller();
+    let Asked::Issued(issued) = bench.app.ask(&alice, get(), Some("key"), None).await.unwrap() else {
+        panic!()
+    };
+    bench.app.revoke(&alice, issued.session_id, None).await.unwrap();
+    let again = bench.app.ask(&alice, get(), Some("key"), None).await.unwrap_err();
+    assert_eq!((again.status().as_u16(), again.code()), (409, "answer_gone"));
+    assert_eq!(bench.app.refresh(&alice, issued.session_id).await.unwrap_err().code(), "session_over");
+    bench.close().await;
+}

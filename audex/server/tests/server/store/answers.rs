@@ -1,5 +1,5 @@
 use super::{place::*, requests::approved};
-use audex_core::session::{Beginning, Change, SessionRecord, SessionStore};
+use audex_core::session::{Beginning, Change, SessionRecord, SessionStatus, SessionStore};
 use audex_server::store::{AnswerKey, AnswerState};
 use chrono::TimeDelta;
 
@@ -92,4 +92,43 @@ on_both!(what_is_minted_later_is_kept_too, |place: Place| async move {
     store.sweep_handovers(now() + TimeDelta::hours(24)).await.unwrap();
     let state = store.begin_answer(&key("k"), [9; 32], new_id(), now()).await.unwrap();
     assert_eq!(state, AnswerState::New);
+});
+
+on_both!(what_was_handed_over_is_gone_with_its_session, |place: Place| async move {
+    let (store, credential) = (&place.store, credential(now() + TimeDelta::hours(1)));
+    let ends = [
+        SessionStatus::Completed,
+        SessionStatus::Failed,
+        SessionStatus::Revoked,
+        SessionStatus::BudgetExceeded,
+    ];
+    for status in ends {
+        let (mut record, key) = (record("alice@example.com", now()), key(&format!("{status:?}")));
+        store.begin_answer(&key, [1; 32], record.session_id, now()).await.unwrap();
+        let hold = store.begin(beginning(&record, &[], Some(&credential))).await.unwrap();
+        // One that somebody else changed meanwhile does not end.
+        let stale = store.hold(record.session_id).await.unwrap().unwrap();
+        store.save(&hold, Change { record: &record, event: None, credential: None }).await.unwrap();
+        record.status = status;
+        let end = || Change { record: &record, event: None, credential: None };
+        assert!(store.save(&stale, end()).await.is_err());
+        assert!(store.handover(record.session_id, now()).await.unwrap().is_some());
+        store.save(&hold, end()).await.unwrap();
+        assert!(store.handover(record.session_id, now()).await.unwrap().is_none(), "{status:?}");
+    }
+    let records: Vec<_> = (0..70).map(|_| record("alice@example.com", now())).collect();
+    for (n, record) in records.iter().enumerate() {
+        let key = key(&format!("expires {n}"));
+        store.begin_answer(&key, [1; 32], record.session_id, now()).await.unwrap();
+        store.begin(beginning(record, &[], Some(&credential))).await.unwrap();
+    }
+    // One that goes on, and is too young to have been left by a server that is gone.
+    let other = record("alice@example.com", now() + TimeDelta::minutes(14));
+    store.begin_answer(&key("other"), [1; 32], other.session_id, now()).await.unwrap();
+    store.begin(beginning(&other, &[], Some(&credential))).await.unwrap();
+    assert_eq!(store.expire_sessions(now() + TimeDelta::minutes(15)).await.unwrap(), 70);
+    for record in &records {
+        assert!(store.handover(record.session_id, now()).await.unwrap().is_none());
+    }
+    assert!(store.handover(other.session_id, now()).await.unwrap().is_some());
 });

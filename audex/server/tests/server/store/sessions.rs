@@ -120,3 +120,30 @@ on_both!(many_expire_at_once, |place: Place| async move {
     assert_eq!(store.expire_sessions(now() + TimeDelta::minutes(15)).await.unwrap(), 450);
     assert_eq!(store.active_sessions(now()).await.unwrap(), 0);
 });
+
+on_both!(a_hold_is_of_the_version_that_was_loaded, |place: Place| async move {
+    let (store, other, record) = (&place.store, place.other().await, record("alice@example.com", now()));
+    store.begin(beginning(&record, &[], None)).await.unwrap();
+    let id = record.session_id;
+    // Each adds a credential to what it loaded: of one that paired an old record with a newer version, something is lost.
+    let adds = (0..12).map(|n| {
+        let store = if n % 2 == 0 { store.clone() } else { other.clone() };
+        tokio::spawn(async move {
+            loop {
+                let (mut record, hold) = store.load_for_change(id).await.unwrap().unwrap();
+                record.add_credential(&format!("jti{n}"), now(), record.deadline);
+                let change = Change { record: &record, event: None, credential: None };
+                match store.save(&hold, change).await {
+                    Ok(()) => return,
+                    Err(error) => assert!(is_conflict(&error), "{error:?}"),
+                }
+            }
+        })
+    });
+    for added in futures_util::future::join_all(adds).await {
+        added.unwrap();
+    }
+    let (kept, hold) = store.load_for_change(id).await.unwrap().unwrap();
+    assert_eq!((kept.credentials.len(), hold.id()), (12, id));
+    assert!(store.load_for_change(new_id()).await.unwrap().is_none());
+});

@@ -64,7 +64,7 @@ fn device_confirm() {}
 
 /// Enrols with a link: the password
 #[utoipa::path(post, path = "/enrol/{token}", operation_id = "enrol", tag = "login", security(()),
-    params(("token" = String, Path, description = "What the link ends with.", max_length = 256)),
+    params(("token" = String, Path, description = "What the link ends with.")),
     request_body = NewPassword,
     responses((status = 200, description = "The authenticator is next.", body = Status),
         (status = 303, description = "A form is led on."), Refusals, DoorRefusals, EnrolRefusals, BadBody))]

@@ -1,6 +1,6 @@
 //! The HTTP API in JSON: reads what was sent, calls the request service, renders what came of it.
 //!
-//! It holds no rule. Whatever is wrong with a request is a [`Problem`](crate::problem::Problem), whoever noticed it.
+//! It holds no rule. Whatever is wrong with a request is a [`Problem`], whoever noticed it.
 
 mod approvals;
 mod audit;

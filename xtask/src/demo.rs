@@ -70,11 +70,11 @@ async fn until_interrupted(demo: impl Future<Output = Outcome>, check: bool) -> 
 
 async fn show(folder: &Path, check: bool) -> Outcome {
     let mut servers = Vec::new();
+    // One after the other: the team server takes another port for its keys where the issuer has the usual one.
     for example in &EXAMPLES {
-        servers.push(Server::start(example, folder)?);
-    }
-    for server in &mut servers {
+        let mut server = Server::start(example, folder)?;
         server.wait_until_it_listens().await?;
+        servers.push(server);
     }
     println!("\n{}", instructions(folder));
     if check {

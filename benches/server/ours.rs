@@ -74,6 +74,7 @@ async fn token(app: &App) -> Result<String, Fault> {
         id: uuid::Uuid::from_bytes(*secret.first_chunk().ok_or("too short")?),
         digest: Sha256::digest(bearer.as_bytes()).into(),
         owner: person.user_id,
+        made_by: person.user_id,
         name: "load".to_owned(),
         scopes: vec!["request".to_owned()],
         created_at: now,

@@ -1,5 +1,5 @@
 use crate::{
-    aws, collector, inbox, mailbox, prometheus,
+    aws, collector, inbox, mailbox, openid, prometheus,
     recipe::{self, Recipe},
 };
 
@@ -9,7 +9,7 @@ use crate::{
 /// use axess_peers::Kind;
 ///
 /// assert_eq!(Kind::RedisCluster.variable(), "AXESS_TEST_REDIS_CLUSTER");
-/// assert_eq!(Kind::ALL.len(), 14);
+/// assert_eq!(Kind::ALL.len(), 17);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -48,11 +48,21 @@ pub enum Kind {
     /// Rotel, a collector of telemetry: OTLP/HTTP on the port of the URL, OTLP/gRPC on another. What it received is in a
     /// [`crate::Collector`].
     Otlp,
+    /// An OpenID Provider over TLS, with the clients of [`crate::OpenIdProvider`]. The second port asks for a certificate.
+    OpenIdProvider,
+    /// pysaml2 with xmlsec1, a SAML identity provider that logs in whom `POST /sp?OPTIONS` (with the metadata of a service
+    /// provider) says, signs and encrypts as it says, and starts logouts itself: see `recipe/saml.py`. Its metadata are
+    /// at `/metadata`, with the key that comes next at `/metadata?both`.
+    SamlIdp,
+    /// SimpleSAMLphp, a SAML identity provider with a page to log in: `alice` with `alicepass`, `bob` with `bobpass`.
+    /// Service providers are made known by `POST /sp`, with `?encrypt=` and the URI of a cipher. Its metadata are at
+    /// `/saml2/idp/metadata.php`.
+    SimpleSamlPhp,
 }
 
 impl Kind {
     /// Lists every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Postgres,
         Self::MariaDb,
         Self::Redis,
@@ -67,6 +77,9 @@ impl Kind {
         Self::OpenBao,
         Self::Prometheus,
         Self::Otlp,
+        Self::OpenIdProvider,
+        Self::SamlIdp,
+        Self::SimpleSamlPhp,
     ];
 
     /// Returns the name for messages.
@@ -86,6 +99,9 @@ impl Kind {
             Self::OpenBao => "OpenBao",
             Self::Prometheus => "Prometheus",
             Self::Otlp => "OTLP collector",
+            Self::OpenIdProvider => "OpenID Provider",
+            Self::SamlIdp => "SAML identity provider",
+            Self::SimpleSamlPhp => "SimpleSAMLphp",
         }
     }
 
@@ -106,6 +122,9 @@ impl Kind {
             Self::OpenBao => "AXESS_TEST_OPENBAO",
             Self::Prometheus => "AXESS_TEST_PROMETHEUS",
             Self::Otlp => "AXESS_TEST_OTLP",
+            Self::OpenIdProvider => "AXESS_TEST_OPENID",
+            Self::SamlIdp => "AXESS_TEST_SAML",
+            Self::SimpleSamlPhp => "AXESS_TEST_SIMPLESAMLPHP",
         }
     }
 
@@ -122,6 +141,7 @@ impl Kind {
             Self::Syslog => Some(inbox::SHARED),
             Self::Prometheus => Some(prometheus::SHARED),
             Self::Otlp => Some(collector::SHARED),
+            Self::OpenIdProvider => Some(openid::SHARED),
             _ => None,
         }
     }
@@ -150,7 +170,10 @@ impl Kind {
             Self::Smtp => ("smtp://mail:mailpass@", ""),
             Self::Syslog => ("syslog://", ""),
             Self::S3 => ("http://admin:adminpass@", ""),
-            Self::OpenBao | Self::Prometheus | Self::Otlp => ("http://", ""),
+            Self::OpenBao | Self::Prometheus | Self::Otlp | Self::SamlIdp | Self::SimpleSamlPhp => {
+                ("http://", "")
+            }
+            Self::OpenIdProvider => ("https://", ""),
             Self::MiniStack | Self::Moto => {
                 let (id, secret) = aws::BROKER;
                 return format!("http://{id}:{secret}@127.0.0.1:{port}");
@@ -175,6 +198,9 @@ impl Kind {
             Self::OpenBao => &recipe::OPENBAO,
             Self::Prometheus => &recipe::PROMETHEUS,
             Self::Otlp => &recipe::OTLP,
+            Self::OpenIdProvider => &recipe::OPENID_PROVIDER,
+            Self::SamlIdp => &recipe::SAML_IDP,
+            Self::SimpleSamlPhp => &recipe::SIMPLE_SAML_PHP,
         }
     }
 }

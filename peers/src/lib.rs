@@ -1,5 +1,6 @@
 //! Real servers for tests, on loopback: PostgreSQL, MariaDB, Redis and Valkey (alone and as a cluster), SMTP, syslog, S3, AWS,
-//! OpenBao, Prometheus and an OTLP collector; and a browser.
+//! OpenBao, Prometheus, an OTLP collector, an OpenID Provider and SAML
+//! identity providers; and a browser.
 //!
 //! Does not know about: any other crate of the workspace, the clients that talk to the servers, or how missing
 //! programs are installed (`cargo xtask peers install`).
@@ -15,6 +16,7 @@ mod desktop;
 mod inbox;
 mod kind;
 mod mailbox;
+mod openid;
 mod place;
 mod process;
 mod programs;
@@ -31,6 +33,7 @@ pub use desktop::Desktop;
 pub use inbox::{SyslogInbox, SyslogMessage};
 pub use kind::Kind;
 pub use mailbox::{Mail, Mailbox};
+pub use openid::OpenIdProvider;
 pub use process::Process;
 pub use programs::{find_program, tools_folder};
 pub use prometheus::Prometheus;

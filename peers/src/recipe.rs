@@ -3,23 +3,27 @@
 mod aws;
 mod certificate;
 mod mariadb;
+mod oidc;
 mod openbao;
 mod otlp;
 mod postgres;
 mod prometheus;
 pub(crate) mod redis;
 mod s3;
+mod saml;
 mod smtp;
 mod syslog;
 
 pub(crate) use aws::{MINISTACK, MOTO};
 pub(crate) use mariadb::MARIADB;
+pub(crate) use oidc::OPENID_PROVIDER;
 pub(crate) use openbao::OPENBAO;
 pub(crate) use otlp::OTLP;
 pub(crate) use postgres::POSTGRES;
 pub(crate) use prometheus::PROMETHEUS;
 pub(crate) use redis::{REDIS, REDIS_CLUSTER, VALKEY, VALKEY_CLUSTER};
 pub(crate) use s3::S3;
+pub(crate) use saml::{SAML_IDP, SIMPLE_SAML_PHP};
 pub(crate) use smtp::SMTP;
 pub(crate) use syslog::SYSLOG;
 

@@ -5,7 +5,7 @@ use std::{
 };
 
 use crate::{
-    AwsAccount, Collector, Kind, Mailbox, Process, Prometheus, Recorded, SyslogInbox,
+    AwsAccount, Collector, Kind, Mailbox, OpenIdProvider, Process, Prometheus, Recorded, SyslogInbox,
     place::Place,
     process::{self, wait_until},
     recipe::{Settings, redis},
@@ -162,6 +162,12 @@ impl Server {
     pub fn collector(&self) -> Option<Collector> {
         let node = self.nodes.first().filter(|_| self.kind == Kind::Otlp)?;
         Some(Collector::in_folder(node.place.folder()))
+    }
+
+    /// Returns what a client of an OpenID Provider needs to know.
+    pub fn openid_provider(&self) -> Option<OpenIdProvider> {
+        let node = self.nodes.first().filter(|_| self.kind == Kind::OpenIdProvider)?;
+        Some(OpenIdProvider::in_folder(self.url(), node.place.folder()))
     }
 
     /// Kills every process of the server in the middle of what it does (SIGKILL).

@@ -5,6 +5,7 @@
 
 mod libraries;
 mod nginx;
+mod npm;
 mod programs;
 mod record;
 mod servers;

@@ -5,12 +5,13 @@ use crate::{
     deliver::process,
     exit::{Exit, with_causes},
     keeper::{Abandoned, Cause, Ended, Exit as ChildExit, KeeperOrder, KeptSession, StopReason, keep},
-    key_store::trail_keys,
+    key_store::{KeyStore, trail_keys},
+    remote::{Logins, Served},
 };
 use audex_core::{
     audit::{LogTrail, TrailError},
     reconcile_held,
-    session::{Ending, SessionFolder, SessionGuard, SessionStatus},
+    session::{Ending, SessionFolder, SessionGuard, SessionId, SessionStatus},
 };
 use axess_clock::Clock;
 use axess_rng::SecureRng;
@@ -63,7 +64,7 @@ fn claim(session: &KeptSession) -> Option<Claim> {
     Some(Claim { sessions, guard })
 }
 
-/// Closes the record of a session whose wrapper was killed.
+/// Closes the record of a session whose wrapper was killed, and has its team server end it, where it is of one.
 ///
 /// Where that does not work, as with a keyring that was locked meanwhile, the next command of ours does it: the record says
 /// that the session is active, and nobody holds it.
@@ -76,19 +77,40 @@ fn close(abandoned: &Abandoned, claim: Claim, clock: Arc<dyn Clock>, rng: Arc<dy
         let keys = trail_keys(&paths).map_err(TrailError::from)?;
         let trail = LogTrail::with_keys(audit_dir, keys, clock, rng)?;
         let known = Some(verdict(abandoned));
-        reconcile_held(&claim.sessions, &trail, claim.guard, known, now)?;
+        let record = reconcile_held(&claim.sessions, &trail, claim.guard, known, now)?;
         trail.close()?;
-        Ok::<(), Box<dyn std::error::Error>>(())
+        Ok::<_, Box<dyn std::error::Error>>(record.and_then(|record| record.target))
     };
-    if let Err(error) = closed() {
-        // With standard error closed there is nobody to tell.
-        let _ = writeln!(
-            io::stderr(),
-            "tryaudex: the end of session {} is not recorded yet: {}",
-            id.short(),
-            with_causes(&*error)
-        );
+    // With standard error closed there is nobody to tell.
+    match closed() {
+        Ok(target) => {
+            if let Err(why) = end_at_server(data_dir, target.as_deref(), id) {
+                let _ = writeln!(
+                    io::stderr(),
+                    "tryaudex: session {} is not ended at its server: {why}",
+                    id.short()
+                );
+            }
+        }
+        Err(error) => {
+            let error = with_causes(&*error);
+            let _ = writeln!(
+                io::stderr(),
+                "tryaudex: the end of session {} is not recorded yet: {error}",
+                id.short()
+            );
+        }
     }
+}
+
+/// Tells the team server that a session is of, as whoever is logged in to it from here.
+fn end_at_server(data: &Path, target: Option<&str>, id: SessionId) -> Result<(), String> {
+    if target.is_none() {
+        return Ok(());
+    }
+    let logins: Vec<Logins> = KeyStore::ALL.iter().map(|store| Logins::new(*store, data)).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(Served::abandon(&logins, target, id))
 }
 
 /// Says how a session ended whose wrapper cannot.

@@ -28,6 +28,13 @@ pub enum KeyStore {
 }
 
 impl KeyStore {
+    /// Every place that keys may be kept in, for whoever has no configuration to go by.
+    pub(crate) const ALL: &[Self] = &[
+        Self::File,
+        #[cfg(feature = "keyring")]
+        Self::Keyring,
+    ];
+
     /// Returns the name in the configuration.
     pub const fn name(self) -> &'static str {
         match self {

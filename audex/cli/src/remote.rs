@@ -8,16 +8,16 @@
 mod address;
 mod answers;
 mod client;
+mod device;
 mod error;
 mod logins;
 mod served;
 mod signing;
 
 pub use address::{ParseServerAddressError, ServerAddress};
-pub use answers::{
-    Asked, Decision, Device, Granted, Me, PendingApproval, Polled, RemoteSession, Said, Standing,
-};
+pub use answers::{Asked, Decision, Granted, Me, PendingApproval, Polled, RemoteSession, Said, Standing};
 pub use client::Remote;
+pub use device::{Device, DeviceToken};
 pub use error::RemoteError;
 pub use logins::{Login, Logins};
 pub use served::{Served, ServedTarget};

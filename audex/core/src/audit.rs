@@ -4,4 +4,4 @@ mod event;
 mod trail;
 
 pub use event::BrokerEvent;
-pub use trail::{LogTrail, Trail, TrailError};
+pub use trail::{LogTrail, Trail, TrailError, point_at};

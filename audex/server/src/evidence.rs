@@ -201,6 +201,12 @@ impl Evidence {
         usize::try_from(self.reader.pipe.stats().buffered).unwrap_or(usize::MAX)
     }
 
+    /// Tells whether events are taken: neither has the log ended, nor do too many wait for it.
+    pub fn takes_events(&self) -> bool {
+        let stats = self.reader.pipe.stats();
+        !stats.closed && !stats.shut
+    }
+
     /// Returns the log.
     pub const fn log(&self) -> &AuditLog {
         &self.reader.log

@@ -3,6 +3,7 @@
 //! A notification carries no authority: its link leads to the console, where one signs in. None delays or fails a request:
 //! what cannot be queued is dropped, and what cannot be delivered is given up, both with a line in the log.
 
+mod callback;
 mod destination;
 mod mail;
 mod message;
@@ -17,7 +18,9 @@ pub use destination::{CallbackFault, check_callback};
 pub use message::signature;
 
 use crate::{model::PendingRequest, settings::ServerSettings};
+use audex_core::session::SessionId;
 use axess::{clock::Clock, rng::SecureRng};
+use callback::CallbackKeys;
 use message::Message;
 use queue::Queue;
 use sink::{Sink, Sinks};
@@ -36,7 +39,7 @@ const MOST: u32 = 256;
 /// use std::{sync::Arc, time::Duration};
 ///
 /// let settings = ServerSettings::new("/var/lib/audex");
-/// let notifier = Notifier::new(&settings, Arc::new(SystemClock), Arc::new(SystemRng))?;
+/// let notifier = Notifier::new(&settings, [7; 32], Arc::new(SystemClock), Arc::new(SystemRng))?;
 /// notifier.close(Duration::from_secs(1)).await;
 /// # Ok(())
 /// # }
@@ -47,6 +50,8 @@ pub struct Notifier {
     queue: Queue,
     /// Apart from the others, so that receivers of requesters who do not answer hold up nobody else.
     callbacks: Queue,
+    /// What the keys of callbacks are derived from.
+    callback_keys: CallbackKeys,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn SecureRng>,
 }
@@ -88,7 +93,7 @@ pub struct NotifyFault {
 }
 
 impl Notifier {
-    /// Reads the settings.
+    /// Reads the settings. The keys of callbacks are derived from `callback_secret`.
     ///
     /// Call it within a Tokio runtime.
     ///
@@ -97,11 +102,13 @@ impl Notifier {
     /// [`NotifyFault`].
     pub fn new(
         settings: &ServerSettings,
+        callback_secret: [u8; 32],
         clock: Arc<dyn Clock>,
         rng: Arc<dyn SecureRng>,
     ) -> Result<Self, NotifyFault> {
         let sinks = Arc::new(Sinks::new(settings)?);
-        Ok(Self { sinks, queue: Queue::new(MOST), callbacks: Queue::new(MOST), clock, rng })
+        let callback_keys = CallbackKeys(callback_secret);
+        Ok(Self { sinks, queue: Queue::new(MOST), callbacks: Queue::new(MOST), callback_keys, clock, rng })
     }
 
     /// Returns everything that is wrong with the settings; with none, [`new`](Self::new) takes them.
@@ -115,7 +122,7 @@ impl Notifier {
     ///
     /// It returns at once and never fails.
     pub fn tell(&self, notice: Notice<'_>) {
-        let (configured, callback) = (self.sinks.configured(notice), self.sinks.callback(notice));
+        let (configured, callback) = (self.sinks.configured(notice), self.callback(notice));
         if configured.is_empty() && callback.is_none() {
             return;
         }
@@ -128,11 +135,23 @@ impl Notifier {
         }
     }
 
+    /// Returns the key that the callback of one request is signed with: its requester is told it, and nobody else.
+    ///
+    /// The key of the operator's webhooks signs nothing that goes to an address a requester chose.
+    pub fn callback_key(&self, id: SessionId) -> String {
+        self.callback_keys.key(id)
+    }
+
     /// Waits until what is queued was sent or given up, for as long as this at most.
     ///
     /// Nothing is sent any more after that.
     pub async fn close(&self, within: Duration) {
         tokio::join!(self.queue.close(within), self.callbacks.close(within));
+    }
+
+    fn callback(&self, notice: Notice<'_>) -> Option<Sink> {
+        let Notice::Decided(pending) = notice else { return None };
+        self.sinks.callback(pending, self.callback_key(pending.session_id))
     }
 
     fn send(&self, queue: &Queue, sink: Sink, message: Arc<Message>) {

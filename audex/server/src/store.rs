@@ -12,6 +12,7 @@ mod limits;
 mod open;
 mod pages;
 mod people;
+mod probe;
 mod requests;
 mod schema;
 mod sessions;
@@ -39,6 +40,7 @@ use axess::{
 };
 use chrono::TimeDelta;
 use handovers::Keyed;
+use probe::Probed;
 use sql::{Pool, args};
 use std::{fmt, sync::Arc};
 use tracing::Instrument;
@@ -71,6 +73,7 @@ pub struct Store {
     writer: Writer,
     seal: HandoverSeal,
     keyed: Keyed,
+    probed: Probed,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn SecureRng>,
 }
@@ -79,15 +82,6 @@ impl Store {
     /// Returns the database for axess's own stores: they share its connections.
     pub const fn db(&self) -> &Db {
         &self.db
-    }
-
-    /// Asks the database whether it is there.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreFault::Unavailable`].
-    pub async fn ping(&self) -> Result<(), StoreFault> {
-        self.pool.fetch_optional("SELECT 1 AS one", args![]).await.map(drop)
     }
 
     /// Writes what waits, and closes the connections.

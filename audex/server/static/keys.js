@@ -63,9 +63,9 @@
     }
   }
 
-  async function sign(key, digest, decision, comment, approver) {
+  async function sign(key, session, digest, decision, comment, approver) {
     const header = { alg: "ES256", kid: key.id };
-    const payload = { digest, decision, comment, approver, iat: Math.floor(Date.now() / 1000) };
+    const payload = { session, digest, decision, comment, approver, iat: Math.floor(Date.now() / 1000) };
     const text = [header, payload].map((part) => base64url(encode(JSON.stringify(part)))).join(".");
     const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key.privateKey, encode(text));
     return `${text}.${base64url(signature)}`;
@@ -126,8 +126,8 @@
     if (key) {
       // As the server takes it from a form.
       const comment = form.elements.comment.value.trim();
-      const { digest, approver } = form.dataset;
-      form.elements.signature.value = await sign(key, digest, button.value, comment, approver);
+      const { session, digest, approver } = form.dataset;
+      form.elements.signature.value = await sign(key, session, digest, button.value, comment, approver);
     } else {
       form.elements.signature.value = " ";
     }

@@ -10,6 +10,7 @@
 //! | [`authn`] | methods, steps, credentials, outcomes, errors |
 //! | [`session`] | the state machine's types, the handle, encryption at rest |
 //! | [`middleware`] | client address, CSRF, rate limits, request and trace ids |
+//! | [`federation`] | logins at identity providers |
 //! | [`guard`] | guards by route, by extractor and by macro |
 //! | `authz` | policies: what the caller may do to what (feature `authz`) |
 //! | [`store`] | the traits a database implements |
@@ -28,8 +29,14 @@ pub use axess_core::{
         PasswordResetOutcome, SignupOutcome,
     },
     delivery::{CodeDelivery, OutboundMail},
-    service::{AuthnService, NewSignup, Operator, PreparedFactor, TotpEnrolment},
-    session::{AuthState, SessionCrypto, SessionHandle, Sessions, WorkflowKind, WorkflowState},
+    federation::{Federation, FederationProviders, LinkPolicy, ProviderPolicy},
+    service::{
+        AuthnService, FederatedCompletion, FederatedLogoutOptions, FederatedOutcome, NewSignup,
+        OAuthLoginOptions, Operator, PreparedFactor, ProviderLogoutOutcome, TotpEnrolment,
+    },
+    session::{
+        AuthState, FederatedLogin, SessionCrypto, SessionHandle, Sessions, WorkflowKind, WorkflowState,
+    },
 };
 pub use axess_http::{
     AuthSession, Authenticated, AuthnRejection, BucketStore, ClientIp, CsrfConfig, CsrfLayer, CsrfToken,
@@ -55,6 +62,43 @@ pub mod authn {
 /// The verifiers behind the factors, usable on their own.
 pub mod factors {
     pub use axess_factors::*;
+
+    /// Logins at OpenID Connect and OAuth 2.0 providers, FAPI 2.0 among them.
+    #[cfg(feature = "oauth")]
+    pub mod oauth {
+        pub use axess_oauth::*;
+    }
+
+    /// Logins at SAML 2.0 providers.
+    #[cfg(feature = "saml")]
+    pub mod saml {
+        pub use axess_saml::*;
+    }
+}
+
+/// Logins at identity providers: which there are, how far their word counts, who gets an account, and what a provider is.
+pub mod federation {
+    pub use axess_core::federation::*;
+    pub use axess_factors::federated::*;
+    pub use axess_http::{FederationCallback, FederationCallbackRejection, FederationRedirect};
+}
+
+/// Access tokens that callers present: validation, the guard, challenges, metadata.
+#[cfg(feature = "oauth")]
+pub mod resource {
+    pub use axess_http::{
+        AccessToken, AccessTokens, PeerCertificate, DpopNonces, JtiReplayGuard, TokenRejection,
+    };
+    pub use axess_oauth::{
+        AccessTokenRules, AccessTokenValidator, Challenge, PresentedToken, ResourceMetadata, TokenBinding,
+        TokenRefusal, TokenScheme, TokenSource,
+    };
+}
+
+/// JSON Object Signing and Encryption: keys, signatures, claims, proofs of possession.
+#[cfg(feature = "oauth")]
+pub mod jose {
+    pub use axess_jose::*;
 }
 
 /// The session: state, handle, lifetimes, encryption at rest.
@@ -143,10 +187,10 @@ pub mod backends {
             InMemoryBackend, InMemoryBackend as Backend, InMemorySessionStore as SessionStore,
             MemoryAuditOutbox as AuditOutbox, MemoryAuditStore as AuditStore,
             MemoryBuckets as RateLimitBuckets, MemoryDelegatedCredentialStore as DelegatedCredentialStore,
-            MemoryDeviceStore as DeviceStore, MemoryJtiReplayStore as JtiReplayStore,
-            MemoryLeaderLock as LeaderLock, MemoryRefreshTokenStore as RefreshTokenStore,
-            MemorySessionRegistry as SessionRegistry, MemorySidStore as SidStore, MemoryStore as Store,
-            MemoryTenantIdpStore as TenantIdpStore,
+            MemoryDeviceStore as DeviceStore, MemoryFederatedLinkStore as FederatedLinkStore,
+            MemoryJtiReplayStore as JtiReplayStore, MemoryLeaderLock as LeaderLock,
+            MemoryRefreshTokenStore as RefreshTokenStore, MemorySessionRegistry as SessionRegistry,
+            MemorySidStore as SidStore, MemoryStore as Store, MemoryTenantIdpStore as TenantIdpStore,
         };
     }
 
@@ -156,7 +200,8 @@ pub mod backends {
         pub use axess_sql::{
             Db, DbConfig, SchemaError, SqlAuditOutbox as AuditOutbox, SqlAuditStore as AuditStore,
             SqlBackend as Backend, SqlDelegatedCredentialStore as DelegatedCredentialStore,
-            SqlDeviceStore as DeviceStore, SqlJtiReplayStore as JtiReplayStore, SqlLeaderLock as LeaderLock,
+            SqlDeviceStore as DeviceStore, SqlFederatedLinkStore as FederatedLinkStore,
+            SqlJtiReplayStore as JtiReplayStore, SqlLeaderLock as LeaderLock,
             SqlRateLimitBuckets as RateLimitBuckets, SqlRefreshTokenStore as RefreshTokenStore,
             SqlSessionRegistry as SessionRegistry, SqlSessionStore as SessionStore, SqlSidStore as SidStore,
             SqlStore as Store, SqlTenantIdpStore as TenantIdpStore,

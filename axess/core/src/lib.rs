@@ -12,6 +12,7 @@ pub mod delegated;
 pub mod delivery;
 pub mod device;
 pub mod envelope;
+pub mod federation;
 pub mod lockout;
 pub mod memory;
 pub mod metrics;

@@ -67,6 +67,10 @@ hooks! {
     fn rate_limit_evaluated();
     /// Counts password work refused because its queue was full.
     fn kdf_overloaded();
+    /// Counts a login at an identity provider that was begun.
+    fn federation_begun(provider: &str);
+    /// Counts a login at an identity provider, or a logout it asked for, that was refused.
+    fn federation_refused(provider: &str);
     /// Counts a call to a store that failed.
     fn store_failed();
 }

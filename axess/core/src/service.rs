@@ -19,6 +19,7 @@ mod device;
 mod email;
 mod emit;
 mod enrol;
+mod federated;
 mod invalidate;
 mod logout;
 mod mail;
@@ -34,6 +35,10 @@ mod tenants;
 mod verify;
 
 pub use enrol::TotpEnrolment;
+pub use federated::{
+    FederatedCompletion, FederatedLogoutOptions, FederatedOutcome, MAX_LINKS_PER_USER, OAuthLoginOptions,
+    ProviderLogoutOutcome,
+};
 pub use operator::Operator;
 pub use prepare::PreparedFactor;
 pub use signup::NewSignup;
@@ -43,6 +48,7 @@ use crate::{
     audit::{AuditSink, Emitter},
     delegated::DelegatedCredentials,
     device::Devices,
+    federation::Federation,
     metrics::AuthnMetrics,
     refresh::RefreshTokens,
 };
@@ -94,6 +100,7 @@ pub struct AuthnService<I, F> {
     refresh: Option<RefreshTokens>,
     devices: Option<Devices>,
     delegated: Option<DelegatedCredentials>,
+    federation: Option<Federation>,
 }
 
 impl<I, F> AuthnService<I, F> {

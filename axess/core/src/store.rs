@@ -17,6 +17,7 @@ mod delegated;
 mod device;
 mod error;
 mod factor;
+mod federated_link;
 mod identity;
 mod key_value;
 mod lease;
@@ -40,6 +41,7 @@ pub use delegated::{
 pub use device::{DeviceStore, DynDeviceStore, Registered, Swept, TrustChange};
 pub use error::{StoreError, StoreErrorKind};
 pub use factor::{DynFactorStore, Expected, FactorStore, ScopedFactor, Stored};
+pub use federated_link::{DynFederatedLinkStore, FederatedLink, FederatedLinkStore};
 pub use identity::{
     DynIdentityAdmin, DynIdentityAuthnLog, DynIdentityLookup, IdentityAdmin, IdentityAuthnLog,
     IdentityLookup, IdentityStore, LoginSubject, NewUser, NoopAuthnLog, Page, TenantBootstrap, UserChange,

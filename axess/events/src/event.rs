@@ -1,6 +1,6 @@
 use crate::{
-    AuditPayload, account, administrative, authentication, authorisation, delegated, device, lockout,
-    refresh, shell, tenant, trail, workload,
+    AuditPayload, account, administrative, authentication, authorisation, delegated, device, federation,
+    lockout, refresh, shell, tenant, trail, workload,
 };
 use rkyv::{Archive, Deserialize as RkyvDeserialize, Serialize as RkyvSerialize, with::AsBox};
 use serde::{Deserialize, Serialize};
@@ -184,6 +184,14 @@ catalogue! {
         DeviceDemoted(device),
         /// A session was bound to a device that was known before.
         DeviceRecognised(device),
+        /// A login at an identity provider, or a logout it asked for, was refused.
+        FederationRefused(federation),
+        /// An identity at a provider was linked to an account.
+        FederatedIdentityLinked(federation),
+        /// An identity at a provider was unlinked from an account.
+        FederatedIdentityUnlinked(federation),
+        /// A provider logged its user out.
+        FederatedLogoutReceived(federation),
     }
 }
 

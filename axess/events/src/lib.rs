@@ -46,6 +46,7 @@ pub mod authentication;
 pub mod authorisation;
 pub mod delegated;
 pub mod device;
+pub mod federation;
 pub mod lockout;
 pub mod refresh;
 pub mod shell;

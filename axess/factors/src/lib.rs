@@ -9,6 +9,7 @@
 //! | HOTP (RFC 4226) | [`HotpConfig`] | [`HotpOutcome`] |
 //! | e-mail code | [`EmailOtpConfig`], [`EmailOtpChallenge`] | [`EmailOtpOutcome`] |
 //! | recovery code | [`RecoveryCodes`] | [`RecoveryOutcome`] |
+//! | login at a provider | [`federated::PendingFederation`] | [`federated::FederatedProof`] |
 //!
 //! Success is a [`Verified`], which nothing else can make. A credential that works once yields an [`Unspent`] instead:
 //! the proof *and* the record that must be stored first. (The record of an e-mail code is the caller's to delete.)
@@ -21,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod email_otp;
+pub mod federated;
 mod hotp;
 mod otp;
 mod otpauth;

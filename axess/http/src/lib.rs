@@ -1,4 +1,5 @@
-//! The axum shell: session layer, cookies, CSRF, rate limits, client addresses, request and trace ids.
+//! The axum shell: session layer, cookies, CSRF, rate limits, client addresses, request and trace ids, the browser's way to
+//! identity providers and back, access tokens that callers present.
 //!
 //! Does not know about: how a factor is verified, where sessions are stored, SQL, Redis, or the language of policies.
 #![forbid(unsafe_code)]
@@ -9,10 +10,13 @@ mod client_ip;
 mod cookie;
 mod csrf;
 mod device;
+mod federation;
 mod guard;
 mod problem;
 mod rate_limit;
 mod request_id;
+#[cfg(feature = "oauth")]
+mod resource;
 mod response_header;
 mod session;
 mod session_facts;
@@ -30,9 +34,12 @@ pub use client_ip::*;
 pub use cookie::*;
 pub use csrf::*;
 pub use device::*;
+pub use federation::*;
 pub use guard::*;
 pub use rate_limit::*;
 pub use request_id::*;
+#[cfg(feature = "oauth")]
+pub use resource::*;
 pub use response_header::HeaderFuture;
 pub use session::*;
 pub use shell_audit::ShellAudit;

@@ -40,6 +40,8 @@ pub enum KeyPurpose {
     Fingerprint,
     /// Signs the cookie of a trusted device.
     DeviceCookie,
+    /// Makes the nonces of proofs of possession.
+    DpopNonce,
 }
 
 /// A key for HMAC-SHA256 with its state precomputed, usable for one purpose.
@@ -143,6 +145,7 @@ impl KeyPurpose {
             Self::Csrf => b"axess/v1/key/csrf",
             Self::Fingerprint => b"axess/v1/key/fingerprint",
             Self::DeviceCookie => b"axess/v1/key/device-cookie",
+            Self::DpopNonce => b"axess/v1/key/dpop-nonce",
         }
     }
 
@@ -152,6 +155,7 @@ impl KeyPurpose {
             Self::Csrf => b"axess/v1/key-id/csrf",
             Self::Fingerprint => b"axess/v1/key-id/fingerprint",
             Self::DeviceCookie => b"axess/v1/key-id/device-cookie",
+            Self::DpopNonce => b"axess/v1/key-id/dpop-nonce",
         }
     }
 }
@@ -196,8 +200,13 @@ mod tests {
 
     #[test]
     fn purposes_and_keys_are_separate() {
-        let all =
-            [KeyPurpose::SessionCookie, KeyPurpose::Csrf, KeyPurpose::Fingerprint, KeyPurpose::DeviceCookie];
+        let all = [
+            KeyPurpose::SessionCookie,
+            KeyPurpose::Csrf,
+            KeyPurpose::Fingerprint,
+            KeyPurpose::DeviceCookie,
+            KeyPurpose::DpopNonce,
+        ];
         let keys: Vec<MacKey> = [[1u8; 32], [2u8; 32]]
             .into_iter()
             .flat_map(|key| all.map(|p| MacKey::derive(&key.into(), p).unwrap()))

@@ -1,23 +1,26 @@
 //! Checking what we issued.
 //!
-//! 1. The token is bounded, has three parts, each strict base64url.
+//! 1. The token is bounded, has three parts, each strict base64url ([`Jws`]).
 //! 2. The header has `alg`, `kid` and `typ`, once each, and nothing else: whatever else a header can say (`jwk`, `jku`,
 //!    `x5u`, `crit`, `b64`, `zip`) we never wrote, so it is refused unread.
 //! 3. `kid` finds a published key of ours or nothing; `alg` must be the one of that key.
 //! 4. The signature; only then is the payload parsed, once, without duplicate members.
 //! 5. Type, issuer, audience and times; then binding to a key; then revocation.
 
-mod compact;
-mod strict_json;
 #[cfg(test)]
 mod tests;
 
-use crate::{Confirmation, LocalIdp, LocalIdpError, TokenType, key_ring::KeyRing};
+use crate::{Confirmation, LocalIdp, LocalIdpError, MAX_TOKEN_BYTES, TokenType, key_ring::KeyRing};
 use axess_core::store::StoreError;
+use axess_jose::{JoseError, Jws, Limits, json};
 use chrono::{DateTime, TimeDelta, Utc};
-use compact::Compact;
 use serde_json::{Map, Value};
 use std::fmt;
+
+/// Details of an authorisation may be nested deeper than the claims of others.
+const LIMITS: Limits = Limits { max_bytes: MAX_TOKEN_BYTES, max_depth: 64 };
+/// `alg`, `kid` and `typ`.
+const HEADER_MEMBERS: usize = 3;
 
 /// Says why a token was refused: for the log, never for whoever presented it.
 ///
@@ -27,10 +30,10 @@ use std::fmt;
 /// ```
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// It is no compact JWS of at most 12 288 bytes.
+    /// It is no compact JWS of at most 12 288 bytes, or its header is no object with an `alg`.
     #[error("the token is malformed")]
     Malformed,
-    /// Its header lacks `alg`, `kid` or `typ`, or has anything else.
+    /// Its header lacks `kid` or `typ`, or has anything else.
     #[error("the header of the token is not one of ours")]
     Header,
     /// Its `kid` names no published key.
@@ -281,25 +284,29 @@ pub(crate) fn check(
     expected: &Expected<'_>,
     now: DateTime<Utc>,
 ) -> Result<VerifiedClaims, VerifyError> {
-    let compact = Compact::parse(token)?;
-    let key = &ring.find(&compact.header.kid, now).ok_or(VerifyError::UnknownKey)?.key;
-    if compact.header.alg != key.algorithm().as_str() {
+    let jws = Jws::parse(token, LIMITS).map_err(|refused| match refused {
+        JoseError::AlgorithmRefused => VerifyError::Algorithm,
+        _ => VerifyError::Malformed,
+    })?;
+    let (Some(kid), Some(typ), HEADER_MEMBERS) = (jws.kid(), jws.typ(), jws.header().len()) else {
+        return Err(VerifyError::Header);
+    };
+    let key = &ring.find(kid, now).ok_or(VerifyError::UnknownKey)?.key;
+    if jws.algorithm().name() != key.algorithm().as_str() {
         return Err(VerifyError::Algorithm);
     }
-    if !key.verifies(compact.signed, &compact.signature) {
-        return Err(VerifyError::Signature);
-    }
+    let payload = jws.verify_by(|message, signature| key.verifies(message, signature));
+    let payload = payload.map_err(|_| VerifyError::Signature)?;
     let token_type = [TokenType::AccessToken, TokenType::Jwt];
-    let token_type = token_type.into_iter().find(|known| known.as_str() == compact.header.typ);
-    let token_type = token_type.ok_or(VerifyError::Type)?;
+    let token_type = token_type.into_iter().find(|known| known.as_str() == typ).ok_or(VerifyError::Type)?;
     if expected.token_type.is_some_and(|expected| expected != token_type) {
         return Err(VerifyError::Type);
     }
-    let claims = strict_json::object(&compact.payload).ok_or(VerifyError::Claims)?;
+    let claims = json::object(&payload, LIMITS).map_err(|_| VerifyError::Claims)?;
     if claims.get("iss").and_then(Value::as_str) != Some(expected.issuer) {
         return Err(VerifyError::Issuer);
     }
-    let (claims, not_before) = VerifiedClaims::read(claims, token_type, compact.header.kid)?;
+    let (claims, not_before) = VerifiedClaims::read(claims, token_type, kid.to_owned())?;
     if expected.audience.is_some_and(|audience| !claims.audiences.iter().any(|one| one == audience)) {
         return Err(VerifyError::Audience);
     }

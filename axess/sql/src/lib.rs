@@ -16,6 +16,7 @@
 //! | [`SqlDeviceStore`] | `DeviceStore` |
 //! | [`SqlDelegatedCredentialStore`] | `DelegatedCredentialStore` |
 //! | [`SqlSidStore`] | `SidStore` |
+//! | [`SqlFederatedLinkStore`] | `FederatedLinkStore` |
 //! | [`SqlJtiReplayStore`] | `JtiReplayStore` |
 //! | [`SqlRateLimitBuckets`] | `RateLimitBuckets` |
 //! | [`SqlLeaderLock`] | `LeaderLock` |
@@ -30,6 +31,7 @@ mod db;
 mod delegated;
 mod device;
 mod factor;
+mod federated_link;
 mod identity;
 mod key_value;
 mod lease;
@@ -49,6 +51,7 @@ pub use bucket::SqlRateLimitBuckets;
 pub use db::{Db, DbConfig, SqlConnection};
 pub use delegated::SqlDelegatedCredentialStore;
 pub use device::SqlDeviceStore;
+pub use federated_link::SqlFederatedLinkStore;
 pub use identity::SqlBackend;
 pub use key_value::SqlStore;
 pub use lease::SqlLeaderLock;

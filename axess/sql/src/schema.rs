@@ -29,6 +29,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "tokens", include_str!("../migrations/0003_tokens.sql")),
     (4, "operations", include_str!("../migrations/0004_operations.sql")),
+    (5, "federation", include_str!("../migrations/0005_federation.sql")),
 ];
 
 /// Where the database remembers which migrations it has: apart from those of the application.

@@ -196,6 +196,7 @@ impl Tab {
             "Enter" => 13,
             "Escape" => 27,
             "Backspace" => 8,
+            "Insert" => 45,
             " " => 32,
             _ => 0,
         };

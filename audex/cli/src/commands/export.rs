@@ -88,7 +88,7 @@ pub(super) fn run(invocation: &Invocation, args: ExportArgs) -> Outcome {
     let form = if invocation.output.is_json() { ExportForm::Json } else { args.form };
     let delivery = if form == ExportForm::Process { Delivery::Process } else { Delivery::Env };
     let (session, settings) = (&args.session, &config.settings);
-    if let Some(remote) = args.served.remote(invocation, settings)? {
+    if let Some(remote) = args.served.team.remote(invocation, settings)? {
         let place = Place { entry_point: EntryPoint::Export, delivery, command: &[] };
         let asked = ServedAsk { args: &args.served, session, asked: &args.request, place };
         return served(invocation, &config, &asked, remote, &signals, form, args.to.as_deref());

@@ -8,12 +8,13 @@ use crate::{
     exit::{Exit, Failure, Outcome, SUCCESS},
     keeper::Signals,
     output::printable,
-    remote::{ApprovalSigner, Device, Login, Logins, Remote, RemoteError, ServerAddress},
+    remote::{ApprovalSigner, Device, DeviceToken, Login, Logins, Remote, RemoteError, ServerAddress},
     session::given_up,
 };
 use audex_core::CredentialSecret;
-use chrono::{TimeDelta, Utc};
-use clap::Args;
+use audex_server::access::Action;
+use chrono::TimeDelta;
+use clap::{Args, builder::PossibleValuesParser};
 use serde_json::json;
 use std::{
     io::{BufRead, Read},
@@ -53,9 +54,27 @@ pub struct LoginArgs {
     /// Read an API token from standard input instead, as services do
     #[arg(long)]
     pub token_stdin: bool,
+    /// What the login may be used for: request, approve, read, administer
+    #[arg(
+        long,
+        value_name = "SCOPES",
+        value_delimiter = ',',
+        value_parser = scope(),
+        default_values = SCOPES,
+        conflicts_with = "token_stdin"
+    )]
+    pub scope: Vec<String>,
     /// Open the page in a browser
     #[arg(long, conflicts_with = "token_stdin")]
     pub browser: bool,
+}
+
+/// What a login is for unless it is said: not to administer.
+const SCOPES: [&str; 3] = ["request", "approve", "read"];
+
+/// Returns the parser of `--scope`, which lists the names in help and completions.
+fn scope() -> PossibleValuesParser {
+    PossibleValuesParser::new(Action::ALL.map(Action::name))
 }
 
 /// The arguments of `tryaudex logout`.
@@ -86,18 +105,15 @@ pub(super) fn run(invocation: &Invocation, args: &LoginArgs) -> Outcome {
     let signer = logins.signer_or_new(&server, &*invocation.rng)?;
     super::runtime()?.block_on(async {
         let remote = Remote::new(server.clone(), None)?;
-        let (token, lives) = if args.token_stdin {
-            (token()?, None)
+        let given = if args.token_stdin {
+            DeviceToken { token: token()?, lives: None, scope: None }
         } else {
             tokio::select! {
-                confirmed = confirmed(invocation, &remote, &signer, args.browser) => confirmed?,
+                confirmed = confirmed(invocation, &remote, &signer, args) => confirmed?,
                 signal = signals.interruption() => return given_up(invocation, signal),
             }
         };
-        let expires_at = lives
-            .and_then(|seconds| TimeDelta::try_seconds(i64::try_from(seconds).ok()?))
-            .and_then(|lives| invocation.now().checked_add_signed(lives));
-        finish(invocation, &logins, &signer, &server, token, expires_at).await
+        finish(invocation, &logins, &signer, &server, given).await
     })
 }
 
@@ -107,9 +123,11 @@ async fn finish(
     logins: &Logins,
     signer: &ApprovalSigner,
     server: &ServerAddress,
-    token: CredentialSecret,
-    expires_at: Option<chrono::DateTime<Utc>>,
+    DeviceToken { token, lives, scope }: DeviceToken,
 ) -> Outcome {
+    let expires_at = lives
+        .and_then(|seconds| TimeDelta::try_seconds(i64::try_from(seconds).ok()?))
+        .and_then(|lives| invocation.now().checked_add_signed(lives));
     let remote = Remote::new(server.clone(), Some(token.clone()))?;
     let me = remote.me().await.map_err(|error| match error {
         RemoteError::NotLoggedIn(_) => {
@@ -124,13 +142,15 @@ async fn finish(
     if output.is_json() {
         output.json(&json!({
             "server": server.to_string(), "identity": me.identity, "roles": me.roles, "expires_at": expires_at,
-            "approval_key": { "registered": is_signing, "id": signer.id(), "jwk": signer.jwk() },
+            "scopes": scope, "approval_key": { "registered": is_signing, "id": signer.id(), "jwk": signer.jwk() },
         }))?;
     } else {
         let until = expires_at
             .map(|expiry| format!(" until {}", expiry.format("%Y-%m-%d %H:%M:%SZ")))
             .unwrap_or_default();
-        output.line(format_args!("logged in to {server} as {}{until}", printable(&me.identity)))?;
+        // Of a token that was piped in it is not known.
+        let scope = scope.map(|scope| format!(", to {}", printable(&scope.join(", ")))).unwrap_or_default();
+        output.line(format_args!("logged in to {server} as {}{until}{scope}", printable(&me.identity)))?;
     }
     Ok(SUCCESS)
 }
@@ -155,16 +175,16 @@ fn token() -> Result<CredentialSecret, Failure> {
     Ok(token.into())
 }
 
-/// Has a person confirm the login in a browser; returns the token, and for how many seconds it works.
+/// Has a person confirm the login in a browser.
 async fn confirmed(
     invocation: &Invocation,
     remote: &Remote,
     signer: &ApprovalSigner,
-    opens_browser: bool,
-) -> Result<(CredentialSecret, Option<u64>), Failure> {
-    let device = remote.begin_login(&name(), &signer.jwk()).await?;
+    args: &LoginArgs,
+) -> Result<DeviceToken, Failure> {
+    let device = remote.begin_login(&name(), &args.scope.join(" "), &signer.jwk()).await?;
     show(invocation, &device);
-    if opens_browser {
+    if args.browser {
         open(invocation, remote, &device);
     }
     let mut pause = device.interval.clamp(1, LIMITS.1);

@@ -155,7 +155,7 @@ pub(super) fn run(invocation: &Invocation, args: RunArgs) -> Outcome {
     let (asked, session, settings) = (&args.request, &args.session, &config.settings);
     let is_document = args.deliver == Delivery::Process && args.command.is_empty();
     let entry_point = if is_document { EntryPoint::Export } else { EntryPoint::Run };
-    if let Some(remote) = args.served.remote(invocation, settings)? {
+    if let Some(remote) = args.served.team.remote(invocation, settings)? {
         return served(invocation, &config, &args, entry_point, remote, &signals);
     }
     let request =

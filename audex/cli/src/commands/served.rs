@@ -3,6 +3,8 @@
 mod plan;
 mod wait;
 
+pub(super) use plan::{plan_code, plan_text};
+
 use super::{Invocation, run::SessionArgs};
 use crate::{
     args::RequestArgs,
@@ -29,10 +31,10 @@ const TEAM: &str = "The team server";
 /// How a team server is asked.
 ///
 /// ```
-/// assert!(audex_cli::commands::served::ServedArgs::default().server.is_none());
+/// assert!(audex_cli::commands::served::TeamArgs::default().server.is_none());
 /// ```
 #[derive(Debug, Clone, Default, Args)]
-pub struct ServedArgs {
+pub struct TeamArgs {
     /// Let a team server decide and mint [default address: $AUDEX_SERVER, else server of the configuration]
     #[arg(help_heading = TEAM, long, value_name = "URL", num_args = 0..=1)]
     pub server: Option<Option<ServerAddress>>,
@@ -45,6 +47,18 @@ pub struct ServedArgs {
     /// Do not wait for an approval: end with 81 and the id of the request
     #[arg(help_heading = TEAM, long, requires = "server", conflicts_with = "wait")]
     pub no_wait: bool,
+}
+
+/// How a team server is asked for one session.
+///
+/// ```
+/// assert!(audex_cli::commands::served::ServedArgs::default().request.is_none());
+/// ```
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServedArgs {
+    /// Which server, and how.
+    #[command(flatten)]
+    pub team: TeamArgs,
     /// Take up a request that was not waited for, by its id
     #[arg(help_heading = TEAM, long, value_name = "ID", requires = "server")]
     pub request: Option<SessionId>,
@@ -78,7 +92,7 @@ pub(super) fn logins(invocation: &Invocation, settings: &Settings) -> Result<Log
     Ok(Logins::new(settings.key_store, &invocation.paths()?.data))
 }
 
-impl ServedArgs {
+impl TeamArgs {
     /// Returns how the server is asked, where one is to be asked.
     pub(super) fn remote(
         &self,
@@ -157,7 +171,8 @@ impl ServedAsk<'_> {
         };
         if self.session.dry_run {
             let request = request.map_or_else(|| self.request(invocation, config), Ok)?;
-            return plan::show_plan(invocation, &remote, &self.args.ask(&request));
+            let plan = super::runtime()?.block_on(remote.plan(&self.args.team.ask(&request)))?;
+            return plan::show_plan(invocation, &remote, &plan);
         }
         let runtime = super::runtime()?;
         let obtained = self.args.obtain(invocation, remote.clone(), request.as_ref(), signals);
@@ -172,12 +187,16 @@ impl ServedAsk<'_> {
             let _ = runtime.block_on(remote.revoke(session_id, "it could not be used"));
         })?;
         let done = work(&runtime, &open);
-        runtime.block_on(served.give_back());
+        // Where nothing is recorded of it here, as after Ctrl-C on the way, nobody else would end it.
+        let record = open.broker.issuer.store.folder.load(session_id);
+        if record.map_or(true, |record| record.credentials.is_empty()) {
+            runtime.block_on(served.give_back());
+        }
         done
     }
 
     /// Returns what is asked for, where our own configuration allows it.
-    fn request(&self, invocation: &Invocation, config: &Config) -> Result<IssueRequest, Failure> {
+    pub(super) fn request(&self, invocation: &Invocation, config: &Config) -> Result<IssueRequest, Failure> {
         let Place { entry_point, delivery, command } = self.place;
         let settings = &config.settings;
         let request =

@@ -86,11 +86,14 @@ pub(super) fn run(invocation: &Invocation, args: &ServerArgs) -> Outcome {
         return Err(Failure::new(Exit::Config, "single sign-on is not built in yet")
             .with_help("leave --enable-sso out: people sign in with a password and a second factor"));
     }
-    let (config, faults) = configuration(invocation, args)?;
+    let (config, of_flags, faults) = configuration(invocation, args)?;
     if args.check_config {
-        return check::run(invocation, &config, &faults);
+        return check::run(invocation, &config, &of_flags, &faults);
     }
     let config = config.without(faults)?;
+    if !of_flags.is_empty() {
+        return Err(wrong_flags(&of_flags));
+    }
     for warning in &config.warnings {
         invocation.output.warn(warning);
     }
@@ -108,11 +111,17 @@ pub(super) fn run(invocation: &Invocation, args: &ServerArgs) -> Outcome {
     served
 }
 
-/// Returns the configuration with the flags over it, and what is wrong with it.
+/// Returns the failure of flags that do not go together.
+fn wrong_flags(faults: &[ConfigFault]) -> Failure {
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    Failure::new(Exit::Usage, faults.join("\n"))
+}
+
+/// Returns the configuration with the flags over it, and what is wrong with the flags and with the rest.
 fn configuration(
     invocation: &Invocation,
     args: &ServerArgs,
-) -> Result<(ServerConfig, Vec<ConfigFault>), Failure> {
+) -> Result<(ServerConfig, Vec<ConfigFault>, Vec<ConfigFault>), Failure> {
     let (mut config, mut faults) = if args.dev {
         (development(invocation)?, Vec::new())
     } else {
@@ -140,8 +149,13 @@ fn configuration(
             server.public_url, server.listen
         ));
     }
-    faults.extend(config.clashes());
-    Ok((config, faults))
+    let flags = [
+        args.listen.map(|_| ("server.listen", "--listen")),
+        args.metrics_port.map(|_| ("server.metrics_port", "--metrics-port")),
+    ];
+    let (of_flags, of_rest) = config.clashes(&flags.into_iter().flatten().collect::<Vec<_>>());
+    faults.extend(of_rest);
+    Ok((config, of_flags, faults))
 }
 
 /// Returns what goes without any configuration.

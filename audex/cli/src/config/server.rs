@@ -1,5 +1,6 @@
 //! The configuration of `tryaudex server`: its file, and the variables over it.
 
+mod address;
 mod read;
 mod secrets;
 
@@ -28,9 +29,6 @@ const FILE: &str = "server-config.toml";
 
 /// What a file of the server says: the server, how providers are asked, and where the issuer listens.
 type ReadServer = (ServerSettings, Settings, Option<SocketAddr>);
-
-/// A key, and where it has something listen.
-type Listener = (&'static str, Option<SocketAddr>);
 
 /// What the server goes by, and what those go by who mint for it.
 ///
@@ -127,18 +125,29 @@ impl ServerConfig {
 
     /// Returns a fault for each address that something else listens on already.
     ///
-    /// Ask once the flags are laid over it.
-    pub fn clashes(&self) -> Vec<ConfigFault> {
+    /// First what is wrong with the flags, then what with the rest. Ask once the flags are laid over it: `flags` are the
+    /// keys that one of them stands for, and its name.
+    pub fn clashes(&self, flags: &[(&'static str, &'static str)]) -> (Vec<ConfigFault>, Vec<ConfigFault>) {
         let listen = ("server.listen", Some(self.server.listen));
         let metrics = self.server.metrics_port.map(|port| SocketAddr::new(self.server.listen.ip(), port));
         let metrics = ("server.metrics_port", metrics);
         let issuer = ("server.issuer_listen", self.issuer_listen);
-        let pairs = [(metrics, listen), (issuer, listen), (issuer, metrics)];
-        let clash = |((key, one), (other, first)): (Listener, Listener)| {
-            (one.zip(first)).filter(|(one, first)| are_same(*one, *first))?;
-            Some(of(key, format!("{other} listens there already: another port is needed")))
-        };
-        pairs.into_iter().filter_map(clash).collect()
+        let flag = |key| flags.iter().find_map(|(of, flag)| (*of == key).then_some(*flag));
+        let (mut of_flags, mut of_rest) = (Vec::new(), Vec::new());
+        for ((key, one), (other, first)) in [(metrics, listen), (issuer, listen), (issuer, metrics)] {
+            let Some((at, _)) = one.zip(first).filter(|(one, first)| are_same(*one, *first)) else {
+                continue;
+            };
+            // What a flag says is laid over the rest: it is the flag that has to change.
+            let (said, there) = match (flag(key), flag(other)) {
+                (None, Some(flag)) => (flag, key),
+                (said, there) => (said.unwrap_or(key), there.unwrap_or(other)),
+            };
+            let message = format!("{there} listens there already ({at}): another port is needed");
+            let faults = if said.starts_with("--") { &mut of_flags } else { &mut of_rest };
+            faults.push(of(said, message));
+        }
+        (of_flags, of_rest)
     }
 
     /// Reads the text of a file; `data` is the folder where the file names none.
@@ -182,15 +191,15 @@ impl ServerConfig {
         if let Some(region) = take(surroundings, "AUDEX_REGION", &mut faults) {
             broker.aws.region = Some(region);
         }
-        if let Some(url) = take::<read::DatabaseUrl>(surroundings, "AUDEX_DATABASE_URL", &mut faults) {
+        if let Some(url) = take::<address::DatabaseUrl>(surroundings, "AUDEX_DATABASE_URL", &mut faults) {
             server.database = Some(url.0);
         }
         if let Some(url) =
-            take::<read::PostgresUrl>(surroundings, "AUDEX_AUDIT_CONNECTION_STRING", &mut faults)
+            take::<address::PostgresUrl>(surroundings, "AUDEX_AUDIT_CONNECTION_STRING", &mut faults)
         {
             server.audit.backend = AuditBackend::Postgres { connection_string: url.0 };
         }
-        if let Some(smtp) = take::<read::SmtpUrl>(surroundings, "AUDEX_SMTP_URL", &mut faults) {
+        if let Some(smtp) = take::<address::SmtpUrl>(surroundings, "AUDEX_SMTP_URL", &mut faults) {
             server.notifications.smtp = Some(smtp.0);
         }
         if let Some(key) = take(surroundings, "AUDEX_WEBHOOK_KEY", &mut faults) {

@@ -166,42 +166,6 @@ pub enum Polled {
     Over(Standing),
 }
 
-/// A login that waits for its confirmation in a browser (RFC 8628 §3.2).
-///
-/// ```
-/// use audex_cli::remote::Device;
-/// let json = r#"{"device_code":"d","user_code":"WDJB-MJHT","verification_uri":"https://a/device","expires_in":600}"#;
-/// let device: Device = serde_json::from_str(json)?;
-/// assert_eq!(device.interval, 5);
-/// assert!(!format!("{device:?}").contains(r#""d""#));
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Deserialize)]
-pub struct Device {
-    /// What the login is asked for with.
-    pub device_code: String,
-    /// What a person compares.
-    pub user_code: String,
-    /// Where.
-    pub verification_uri: String,
-    /// How many seconds to wait between questions.
-    #[serde(default = "interval")]
-    pub interval: u64,
-    /// After how many seconds it is over.
-    pub expires_in: u64,
-}
-
-/// What is waited where a server does not say (RFC 8628 §3.2).
-const fn interval() -> u64 {
-    5
-}
-
-impl std::fmt::Debug for Device {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Device").field("user_code", &self.user_code).finish_non_exhaustive()
-    }
-}
-
 /// A request as whoever decides on it sees it.
 ///
 /// ```

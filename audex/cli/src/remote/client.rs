@@ -1,8 +1,8 @@
 mod wire;
 
 use super::{
-    Asked, Decision, Device, Granted, Me, Polled, RemoteError, RemoteSession, ServerAddress, Standing,
-    answers::Revoked,
+    Asked, Decision, Device, DeviceToken, Granted, Me, Polled, RemoteError, RemoteSession, ServerAddress,
+    Standing, answers::Revoked,
 };
 use audex_core::{CredentialSecret, Revocation, session::SessionId};
 use audex_server::model::Ask;
@@ -64,35 +64,29 @@ impl Remote {
 
     /// Begins a login that is confirmed in a browser (RFC 8628 §3.1).
     ///
-    /// Whoever confirms it adds the key, with which decisions will be signed, to their account.
+    /// `scope` is what the token will be for, divided by spaces (RFC 6749 §3.3). Whoever confirms it adds the key, with
+    /// which decisions will be signed, to their account.
     ///
     /// # Errors
     ///
     /// [`RemoteError`].
-    pub async fn begin_login(&self, name: &str, jwk: &Value) -> Result<Device, RemoteError> {
-        self.ask_once(Method::POST, "/login/device", Some(&json!({ "client": name, "jwk": jwk }))).await
+    pub async fn begin_login(&self, name: &str, scope: &str, jwk: &Value) -> Result<Device, RemoteError> {
+        let body = json!({ "client": name, "scope": scope, "jwk": jwk });
+        self.ask_once(Method::POST, "/login/device", Some(&body)).await
     }
 
-    /// Asks whether the login is confirmed; returns the token, or nothing while it is not (RFC 8628 §3.4).
+    /// Asks whether the login is confirmed; returns what came of it, or nothing while it is not (RFC 8628 §3.4).
     ///
     /// # Errors
     ///
     /// [`RemoteError`]; the codes `slow_down`, `expired_token` and `access_denied` are those of the RFC.
-    pub async fn finish_login(
-        &self,
-        device: &Device,
-    ) -> Result<Option<(CredentialSecret, Option<u64>)>, RemoteError> {
+    pub async fn finish_login(&self, device: &Device) -> Result<Option<DeviceToken>, RemoteError> {
         let body = json!({
             "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
             "device_code": device.device_code,
         });
-        let answered: Result<Value, _> =
-            self.ask_once(Method::POST, "/login/device/token", Some(&body)).await;
-        match answered {
-            Ok(answer) => match answer.get("access_token").and_then(Value::as_str) {
-                Some(token) => Ok(Some((token.into(), answer.get("expires_in").and_then(Value::as_u64)))),
-                None => Err(self.unreadable("there is no access_token in it")),
-            },
+        match self.ask_once(Method::POST, "/login/device/token", Some(&body)).await {
+            Ok(token) => Ok(Some(token)),
             Err(error) if error.is("authorization_pending") => Ok(None),
             Err(error) => Err(error),
         }

@@ -115,13 +115,25 @@ impl Served {
         self
     }
 
-    /// Gives back a credential that nobody took.
+    /// Ends at its server a session that nobody looks after here any more; does nothing where it is of none.
+    ///
+    /// # Errors
+    ///
+    /// Why the server could not be told: the session lasts there until its deadline.
+    pub async fn abandon(logins: &[Logins], target: Option<&str>, id: SessionId) -> Result<(), String> {
+        let Some(Ok(ServedTarget(address))) = target.map(str::parse) else { return Ok(()) };
+        // Logins that cannot be read here may be readable elsewhere.
+        let mut logins = logins.iter().filter_map(|logins| logins.find(&address).ok().flatten());
+        let login = logins.next().ok_or_else(|| RemoteError::NotLoggedIn(address.clone()).to_string())?;
+        let remote = Remote::new(address, Some(login.token)).map_err(|error| error.to_string())?;
+        end(&remote, id, "its wrapper was killed").await.map(drop)
+    }
+
+    /// Ends the session that was begun, whose credential came to nothing.
     pub async fn give_back(&self) {
         let Some(begun) = &self.begun else { return };
-        if begun.first.lock().await.take().is_some() {
-            // It expires, where that cannot be told.
-            let _ = end(&begun.remote, begun.id, "it could not be used").await;
-        }
+        // It expires, where that cannot be told.
+        let _ = end(&begun.remote, begun.id, "it could not be used").await;
     }
 
     /// Returns how the server that a session is of is asked; nothing where it is of none.

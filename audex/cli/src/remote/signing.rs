@@ -1,5 +1,6 @@
-//! What an approver signs: a compact JWS over the digest of a request, the decision and the comment.
+//! What an approver signs: a compact JWS over a request and its digest, the decision and the comment.
 
+use audex_core::session::SessionId;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -40,10 +41,10 @@ impl ApprovalSigner {
         URL_SAFE_NO_PAD.encode(Sha256::digest(canonical))
     }
 
-    /// Signs what somebody decided about a request.
+    /// Signs what somebody decided about a request: about this one, and no other that asks for the same.
     pub fn decision(
         &self,
-        digest: &str,
+        (session, digest): (SessionId, &str),
         approve: bool,
         comment: &str,
         approver: &str,
@@ -51,7 +52,8 @@ impl ApprovalSigner {
     ) -> String {
         let decision = if approve { "approve" } else { "deny" };
         let payload = json!({
-            "digest": digest, "decision": decision, "comment": comment, "approver": approver, "iat": now.timestamp(),
+            "session": session, "digest": digest, "decision": decision, "comment": comment, "approver": approver,
+            "iat": now.timestamp(),
         });
         self.sign(&payload.to_string())
     }
@@ -101,13 +103,17 @@ mod tests {
         let signer = ApprovalSigner::new(&seed(SEED).unwrap()).unwrap();
         assert_eq!(signer.jwk()["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
         assert_eq!(signer.id(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        let jws = signer.decision("ab", true, "agreed", "bob@example.com", DateTime::UNIX_EPOCH);
+        let session: SessionId = "a1b2c3d4-e5f6-4748-b9c0-d1e2f3a4b5c6".parse().unwrap();
+        let jws = signer.decision((session, "ab"), true, "agreed", "bob@example.com", DateTime::UNIX_EPOCH);
         let (input, signature) = jws.rsplit_once('.').unwrap();
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let key = UnparsedPublicKey::new(&ED25519, signer.0.public_key().as_ref());
         assert!(key.verify(input.as_bytes(), &signature).is_ok());
         assert!(key.verify(b"another", &signature).is_err());
         let payload = URL_SAFE_NO_PAD.decode(input.split('.').nth(1).unwrap()).unwrap();
+        // The server reads exactly these members.
+        let claims: audex_server::requests::VoteClaims = serde_json::from_slice(&payload).unwrap();
+        assert_eq!((claims.session, claims.digest), (session.to_string(), "ab".to_owned()));
         let payload: Value = serde_json::from_slice(&payload).unwrap();
         assert_eq!((payload["decision"].as_str(), payload["iat"].as_i64()), (Some("approve"), Some(0)));
     }

@@ -32,6 +32,9 @@ fn what_cannot_be_read_is_told_before_anybody_is_asked() {
         (&["server", "--metrics-port", "0"], "0 is not in"),
         (&["server", "--admin", "alice"], "an e-mail address is needed"),
         (&["server", "--dev", "--check-config"], "cannot be used with"),
+        (&["login", "--scope", "root"], "possible values: request, approve, read, administer"),
+        (&["login", "--scope", "read", "--token-stdin"], "cannot be used with"),
+        (&["chain", "steps.toml", "--wait", "1m"], "--server"),
     ] {
         let told = home.run(arguments);
         assert_eq!(told.code, 2, "{arguments:?}: {told:?}");
@@ -89,6 +92,16 @@ fn what_would_not_start_does_not_pass_the_check() {
         ("[notifications]\nsmtp = \"smtp://mail.example.com\"", &["notifications.mail_from: "]),
         ("[notifications]\nsmtp = \"smtp://:25\"\nmail_from = \"a@example.com\"", &["notifications.smtp: "]),
         ("[database]\nurl = \"postgresql://db:54x32/audex\"", &["line 2: database.url: "]),
+        (
+            "[database]\nurl = \"mysql://db/audex\"",
+            &["line 2: database.url: an address is needed, as in postgresql:"],
+        ),
+        ("[database]\nurl = \"sqlite:audex.db\"", &["line 2: database.url: the absolute path of a file"]),
+        (
+            "[database]\nurl = \"sqlite://var/audex.db\"",
+            &["line 2: database.url: the absolute path of a file"],
+        ),
+        ("[database]\nurl = \"sqlite::memory:\"", &["line 2: database.url: a database in memory"]),
         ("[database]\nurl = \"postgresql://db:99999/audex\"", &["line 2: database.url: "]),
         ("[database]\nurl = \"postgresql://db/audex?sslmode=on\"", &["line 2: database.url: "]),
         (
@@ -129,4 +142,37 @@ fn a_server_that_is_reached_without_tls_is_told_what_is_so() {
     let (_, said) =
         checked("[server]\nlisten = \"0.0.0.0:8080\"\npublic_url = \"https://audex.example.com\"");
     assert!(!said.contains("public_url"), "{said}");
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_told_as_that() {
+    let home = Home::new();
+    let file = home.path().join("server-config.toml");
+    std::fs::write(&file, "[server]\nmetrics_port = 9090\n").unwrap();
+    for (arguments, part) in [
+        (
+            &["server", "--listen", "127.0.0.1:9191", "--metrics-port", "9191"][..],
+            "--metrics-port: --listen listens there already (127.0.0.1:9191)",
+        ),
+        (
+            &["server", "--metrics-port", "8080"],
+            "--metrics-port: server.listen listens there already (127.0.0.1:8080)",
+        ),
+        (
+            &["--config", "server-config.toml", "server", "--listen", "127.0.0.1:9090"],
+            "--listen: server.metrics_port listens there already (127.0.0.1:9090)",
+        ),
+    ] {
+        for check in [&["--check-config"][..], &[]] {
+            let told = home.run(&[arguments, check].concat());
+            assert_eq!(told.code, 2, "{arguments:?}: {told:?}");
+            assert!(told.err.contains(part) && !told.err.contains("environment"), "{told:?}");
+        }
+    }
+    // Beside what is wrong with the file they are told as well.
+    std::fs::write(&file, "[server]\nmetrics_port = 9090\nmax_tll = \"1h\"\n").unwrap();
+    let flag = ["--config", "server-config.toml", "server", "--check-config", "--listen", "127.0.0.1:9090"];
+    let told = home.run(&flag);
+    assert!(told.code == 86 && told.err.contains("max_tll") && told.err.contains("--listen: "), "{told:?}");
+    assert!(!home.data().exists(), "nothing was begun");
 }

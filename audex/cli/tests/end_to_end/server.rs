@@ -2,8 +2,10 @@
 
 mod approvals;
 mod browser;
+mod chain;
 mod config;
 mod ends;
 mod login;
+mod recovery;
 mod sessions;
 mod site;

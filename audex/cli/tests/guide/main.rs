@@ -147,6 +147,20 @@ fn the_commands_with_a_browser_are_commands() {
     }
 }
 
+/// What the image starts with is a command, too.
+#[test]
+fn the_image_starts_the_server() {
+    let text = include_str!("../../../../deploy/Containerfile");
+    let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let words = |name| {
+        let list = line(name).trim_matches([' ', '[', ']']);
+        list.split(", ").map(|word| word.trim_matches('"').to_owned()).collect::<Vec<_>>()
+    };
+    let read = audex_cli::args::Cli::try_parse_from([words("ENTRYPOINT"), words("CMD")].concat()).unwrap();
+    assert!(matches!(read.command, audex_cli::args::Command::Server(_)));
+    assert_eq!(read.global.config.unwrap().to_str(), Some("/etc/audex/server-config.toml"));
+}
+
 #[test]
 fn every_command_is_in_the_guide() {
     let output = Command::new(env!("CARGO_BIN_EXE_tryaudex")).arg("--help").output().unwrap();

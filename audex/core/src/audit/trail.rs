@@ -15,6 +15,9 @@ use std::{
     sync::Arc,
 };
 
+/// The name of the link to the newest segment.
+const LINK: &str = "audit.jsonl";
+
 /// The files of the log's keys; of keys in a keyring, there is the last one.
 const KEY_FILES: [&str; 3] = ["mac.key", "signing.key", "checkpoint.pub"];
 
@@ -167,34 +170,34 @@ impl LogTrail {
     pub fn close(&self) -> Result<(), TrailError> {
         Ok(self.log.close()?)
     }
+}
 
-    /// Points `audit.jsonl` at the segment that is written, of which somebody else may know a newer one.
-    fn point(&self, mut segment: u64) -> io::Result<()> {
-        let link = self.log.path().join("audit.jsonl");
-        loop {
-            while self.segment(segment + 1).exists() {
-                segment += 1;
-            }
-            // A link to nothing is left from a log that was here before.
-            if pointed_at(&link).is_some_and(|current| current >= segment) && link.exists() {
-                return Ok(());
-            }
-            // Put in place whole, so that a reader never finds none.
-            let temporary = self
-                .log
-                .path()
-                .join(format!(".audit.jsonl.{}", u64::from_le_bytes(random_array(&*self.rng))));
-            symlink(segment_name(segment), &temporary)?;
-            fs::rename(&temporary, &link)?;
-            // Who ended this segment meanwhile made the next one first: it is there now, or its link comes after ours.
-            if !self.segment(segment + 1).exists() {
-                return Ok(());
-            }
+/// Points `audit.jsonl` in the folder of a log at `segment`, or at a newer one that somebody else has begun.
+///
+/// A link that is newer is left alone, and one to nothing is replaced.
+///
+/// # Errors
+///
+/// What the file system says.
+pub fn point_at(log: &AuditLog, mut segment: u64, rng: &dyn SecureRng) -> io::Result<()> {
+    let exists = |number: u64| log.path().join(segment_name(number)).exists();
+    let link = log.path().join(LINK);
+    loop {
+        while exists(segment + 1) {
+            segment += 1;
         }
-    }
-
-    fn segment(&self, number: u64) -> PathBuf {
-        self.log.path().join(segment_name(number))
+        // A link to nothing is left from a log that was here before.
+        if pointed_at(&link).is_some_and(|current| current >= segment) && link.exists() {
+            return Ok(());
+        }
+        // Put in place whole, so that a reader never finds none.
+        let temporary = log.path().join(format!(".{LINK}.{}", u64::from_le_bytes(random_array(rng))));
+        symlink(segment_name(segment), &temporary)?;
+        fs::rename(&temporary, &link)?;
+        // Who ended this segment meanwhile made the next one first: it is there now, or its link comes after ours.
+        if !exists(segment + 1) {
+            return Ok(());
+        }
     }
 }
 
@@ -215,7 +218,7 @@ impl Trail for LogTrail {
             .with_actor(Actor::Operator(requester.to_string().as_str().into()));
         let positions = self.log.append(vec![NewEntry::of(&envelope)?])?;
         match positions.last() {
-            Some(position) => self.point(position.segment).map_err(TrailError::Link),
+            Some(position) => point_at(&self.log, position.segment, &*self.rng).map_err(TrailError::Link),
             None => Ok(()),
         }
     }

@@ -89,7 +89,7 @@ impl Access {
             return Err(Refused::Token);
         }
         self.note_use(&token).await;
-        let how = Proof::ApiToken { id: token.id, scopes: token.scopes };
+        let how = Proof::ApiToken { id: token.id, scopes: token.scopes, made_by: token.made_by };
         Ok(caller(person, how, ip))
     }
 

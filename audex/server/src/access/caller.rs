@@ -57,6 +57,8 @@ pub enum Proof {
         id: Uuid,
         /// What it may be used for: [`Action::name`](super::Action::name)s.
         scopes: Vec<String>,
+        /// Who made it.
+        made_by: UserId,
     },
     /// The token of a workload.
     Workload,
@@ -66,6 +68,14 @@ impl Caller {
     /// Returns the name that requests are made under: an e-mail address, or issuer and subject.
     pub fn identity(&self) -> String {
         self.requester.identity()
+    }
+
+    /// Returns the account of whoever answers for what is done: of a token, who made it. A workload has none.
+    pub fn answerable(&self) -> Option<UserId> {
+        match self.how {
+            Proof::ApiToken { made_by, .. } => Some(made_by),
+            Proof::Session { .. } | Proof::Workload => self.user_id,
+        }
     }
 
     /// Tells whether this may be done with what they came with: a token has scopes, everything else has all.

@@ -1,7 +1,7 @@
 //! A login of a program without a browser of its own (RFC 8628): it shows a code, a person compares it in a browser where
 //! they are logged in, and the program gets a token of theirs.
 
-use super::{Access, Caller, keys, tokens};
+use super::{Access, Action, Caller, keys, tokens};
 use crate::problem::Problem;
 use axess::{
     UserId,
@@ -27,6 +27,8 @@ const TOKEN_LASTS: TimeDelta = TimeDelta::hours(12);
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 /// How many: 20^8 codes, of which a few are in use for ten minutes.
 const CODE_CHARS: usize = 8;
+/// What a token is for when the program does not say: not to administer.
+const SCOPE: &str = "request approve read";
 /// How many old entries are deleted with each new one.
 const SWEEP: usize = 100;
 /// The longest name of a program, in bytes.
@@ -70,6 +72,8 @@ pub struct WaitingLogin {
     pub client_ip: Option<IpAddr>,
     /// Since when.
     pub asked_at: DateTime<Utc>,
+    /// What its token could be used for, as far as its person may themselves.
+    pub scopes: Vec<String>,
     /// The thumbprint of the key with which the program would sign what its person approves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -102,6 +106,7 @@ struct Waiting {
     client: String,
     client_ip: Option<IpAddr>,
     asked_at: DateTime<Utc>,
+    scopes: Vec<String>,
     answer: Answer,
     /// A public key, checked when it came.
     #[serde(default)]
@@ -117,14 +122,16 @@ enum Answer {
 
 /// Begins a login for a program that calls itself `client`, and would sign approvals with `key`.
 ///
+/// `scope` is what its token is for, divided by spaces (RFC 6749 section 3.3): `request approve read` unless it is said.
 /// The key becomes one of the person's when they confirm.
 ///
 /// # Errors
 ///
-/// 400 for a name or a key that is none; 503.
+/// 400 for a name, a scope or a key that is none; 503.
 pub async fn begin(
     access: &Access,
     client: Option<&str>,
+    scope: Option<&str>,
     key: Option<&Value>,
     client_ip: Option<IpAddr>,
 ) -> Result<DeviceLogin, Problem> {
@@ -132,6 +139,7 @@ pub async fn begin(
     if client.is_empty() || client.len() > MAX_CLIENT || client.chars().any(char::is_control) {
         return Err(Problem::invalid("client", format!("a name has 1 to {MAX_CLIENT} bytes on one line")));
     }
+    let scopes = asked_scopes(scope)?;
     let key = key.map(keys::public_key).transpose()?;
     let now = access.clock.now();
     if let Err(error) = access.waiting.cleanup_expired(now, SWEEP).await {
@@ -144,6 +152,7 @@ pub async fn begin(
         client: client.to_owned(),
         client_ip,
         asked_at: now,
+        scopes,
         answer: Answer::None,
         key,
     };
@@ -172,6 +181,7 @@ pub async fn look(access: &Access, user_code: &str) -> Result<Option<WaitingLogi
         client: waiting.client,
         client_ip: waiting.client_ip,
         asked_at: waiting.asked_at,
+        scopes: waiting.scopes,
         key: waiting.key.as_ref().map(keys::thumbprint),
     }))
 }
@@ -239,8 +249,13 @@ pub async fn token(access: &Access, device_code: &str) -> Result<DeviceToken, Pr
     let person = person.ok_or_else(|| refusal("access_denied", "the account is disabled"))?;
     let requester =
         audex_core::Requester::Principal { email: person.email.clone(), groups: person.groups.clone() };
-    let scopes = tokens::scopes_of(access, &person);
-    let made = tokens::insert(access, &requester, &person, waiting.client, &scopes, TOKEN_LASTS).await?;
+    let asked = |scope: &Action| waiting.scopes.iter().any(|asked| asked == scope.name());
+    let scopes: Vec<Action> = tokens::scopes_of(access, &person).into_iter().filter(asked).collect();
+    if scopes.is_empty() {
+        return Err(refusal("access_denied", "nothing that was asked for is yours to give"));
+    }
+    let who = (&requester, person.user_id);
+    let made = tokens::insert(access, who, &person, waiting.client, &scopes, TOKEN_LASTS).await?;
     Ok(DeviceToken {
         access_token: made.secret,
         token_type: "Bearer",
@@ -248,6 +263,22 @@ pub async fn token(access: &Access, device_code: &str) -> Result<DeviceToken, Pr
         scope: made.token.scopes.join(" "),
         token_id: made.token.id.to_string(),
     })
+}
+
+/// Reads the scopes that are asked for.
+fn asked_scopes(scope: Option<&str>) -> Result<Vec<String>, Problem> {
+    let wrong = || {
+        let known = Action::ALL.map(Action::name).join("`, `");
+        Problem::invalid("scope", format!("it is some of `{known}`, divided by spaces"))
+    };
+    let mut scopes = Vec::new();
+    for name in scope.unwrap_or(SCOPE).split_ascii_whitespace() {
+        let name = Action::parse(name).ok_or_else(wrong)?.name().to_owned();
+        if !scopes.contains(&name) {
+            scopes.push(name);
+        }
+    }
+    if scopes.is_empty() { Err(wrong()) } else { Ok(scopes) }
 }
 
 fn refusal(error: &'static str, detail: &str) -> Problem {

@@ -92,13 +92,14 @@ pub async fn make(access: &Access, caller: &Caller, new: NewToken) -> Result<Mad
     }
     let owner = owner_of(access, caller, new.owner).await?;
     let lifetime = TimeDelta::days(i64::from(new.days));
-    insert(access, &caller.requester, &owner, name, &new.scopes, lifetime).await
+    let made_by = caller.user_id.unwrap_or(owner.user_id);
+    insert(access, (&caller.requester, made_by), &owner, name, &new.scopes, lifetime).await
 }
 
 /// Makes a token and keeps it.
 pub(super) async fn insert(
     access: &Access,
-    who: &Requester,
+    (who, made_by): (&Requester, UserId),
     owner: &Person,
     name: String,
     scopes: &[Action],
@@ -119,6 +120,7 @@ pub(super) async fn insert(
         id: uuid(access),
         digest: Sha256::digest(&secret).into(),
         owner: owner.user_id,
+        made_by,
         name,
         scopes,
         created_at: now,

@@ -16,6 +16,8 @@ const MAX_ALLOW: usize = 16_384;
 const MAX_LIST: usize = 500;
 /// The longest address to call back, in bytes.
 const MAX_CALLBACK: usize = 2_048;
+/// The longest name that limits are counted under and that is asked for, in bytes.
+const MAX_IDENTITY: usize = 1_024;
 /// The longest of any other text, in bytes, where the request service has no limit of its own.
 const MAX_TEXT: usize = 4_096;
 /// The longest signature, in bytes.
@@ -55,7 +57,8 @@ pub(super) struct AskSchema {
     /// What it is for.
     #[schema(max_length = 500)]
     reason: Option<String>,
-    /// Where the decision is posted to, should somebody have to decide: `https` alone.
+    /// Where the decision is posted to, should somebody have to decide: `https` alone. It is signed like a webhook, with the
+    /// `callback_key` of the answer.
     #[schema(format = "uri")]
     callback: Option<String>,
 }
@@ -218,6 +221,9 @@ pub(super) struct SessionParams {
     /// In which status, as in `active`.
     #[param(value_type = Option<StatusSchema>)]
     pub(super) status: Option<SessionStatus>,
+    /// Whose: an e-mail address, or a workload's issuer and subject. Those of others are listed for whoever may read them.
+    #[param(max_length = 1024, example = "alice@example.com")]
+    pub(super) identity: Option<String>,
 }
 
 /// Where a session is in its life.
@@ -244,7 +250,7 @@ impl FromMembers for SessionParams {
                 members.invalid("status", format!("there is no such status (one of {names})"))
             })
         };
-        Ok(Self { status: status.map(known).transpose()? })
+        Ok(Self { status: status.map(known).transpose()?, identity: members.text("identity", MAX_IDENTITY)? })
     }
 }
 

@@ -62,13 +62,13 @@ pub(super) async fn ask(
     let key = retry_key(&headers)?;
     let callback = checked(&app, body.callback, "callback")?;
     let asked = app.ask(&caller, body.ask, key.as_deref(), callback).await?;
-    Ok(render_asked(&app, &asked))
+    Ok(render_asked(&app, &caller, &asked))
 }
 
-fn render_asked(app: &App, asked: &Asked) -> Response {
+fn render_asked(app: &App, caller: &Caller, asked: &Asked) -> Response {
     match asked {
         Asked::Issued(handover) => render::issued(handover),
-        Asked::Pending(pending) => render::waiting(app, pending),
+        Asked::Pending(pending) => render::waiting(app, caller, pending),
     }
 }
 
@@ -141,7 +141,7 @@ pub(super) async fn batch(
         let item = match &asked {
             Ok(Asked::Issued(handover)) => BatchItem::Issued(Issued::new(handover)),
             Ok(Asked::Pending(pending)) => {
-                BatchItem::Waiting(Waiting::new(pending, &app.settings, app.clock.now()))
+                BatchItem::Waiting(Waiting::new(pending, &app, &caller))
             }
             Err(problem) => BatchItem::Refused { problem: problem.json() },
         };
@@ -177,17 +177,18 @@ pub(super) enum PickUpAnswer<'a> {
 )]
 pub(super) async fn pick_up(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    mut caller: Caller,
     Named(id): Named,
     Params(params): Params<WaitParams>,
 ) -> Result<Response, Problem> {
     let mut picked_up = app.pick_up(&caller, id).await?;
     if let (PickedUp::Waiting(_), Some(wait @ 1..)) = (&picked_up, params.wait) {
         app.wait(id, Duration::from_secs(wait)).await?;
-        picked_up = app.pick_up(&app.still(caller).await?, id).await?;
+        caller = app.still(caller).await?;
+        picked_up = app.pick_up(&caller, id).await?;
     }
     Ok(match &picked_up {
-        PickedUp::Waiting(pending) => render::waiting(&app, pending),
+        PickedUp::Waiting(pending) => render::waiting(&app, &caller, pending),
         PickedUp::Handover(handover) => render::issued(handover),
         PickedUp::Decided(pending) => {
             render::json(StatusCode::OK, &Standing::of_request(pending, app.clock.now()))

@@ -1,7 +1,7 @@
 //! How answers look: JSON that no cache keeps, pages with a link to the next.
 
 use super::shapes::{Issued, Waiting};
-use crate::{app::App, handover::Handover, model::PendingRequest, problem::Problem};
+use crate::{access::Caller, app::App, handover::Handover, model::PendingRequest, problem::Problem};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, Uri, header};
 use serde::Serialize;
@@ -48,8 +48,8 @@ pub(super) fn issued(handover: &Handover) -> Response {
 }
 
 /// Answers that somebody has to agree first, and where to ask how that goes.
-pub(super) fn waiting(app: &App, pending: &PendingRequest) -> Response {
-    let body = Waiting::new(pending, &app.settings, app.clock.now());
+pub(super) fn waiting(app: &App, caller: &Caller, pending: &PendingRequest) -> Response {
+    let body = Waiting::new(pending, app, caller);
     let mut response = json(StatusCode::ACCEPTED, &body);
     let place = format!("/credentials/{}", pending.session_id);
     if let Ok(place) = HeaderValue::try_from(place) {

@@ -12,6 +12,7 @@ use crate::{
     access::{CALLER, Caller},
     app::App,
     problem::Problem,
+    store::SessionFilter,
 };
 use axess::GuardedRouter;
 use axum::{extract::State, response::Response};
@@ -39,7 +40,7 @@ pub(super) async fn list(
     uri: Uri,
     Params((params, page)): Params<(SessionParams, PageParams)>,
 ) -> Result<Response, Problem> {
-    let page = app.sessions(&caller, params.status, &page.into()).await?;
+    let page = app.sessions(&caller, SessionFilter { identity: params.identity, status: params.status }, &page.into()).await?;
     Ok(render::list(&uri, page.items.iter().map(SessionShape::new).collect(), page.next))
 }
 

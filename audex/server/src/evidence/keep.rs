@@ -2,6 +2,7 @@
 
 use super::{Copied, EvidenceError, SEARCH};
 use crate::settings::ServerSettings;
+use audex_core::audit::point_at;
 use axess::{
     audit::{
         Emitter,
@@ -13,9 +14,9 @@ use axess::{
     },
     backends::memory,
     clock::Clock,
-    rng::{SecureRng, random_array},
+    rng::SecureRng,
 };
-use std::{fs, io, os::unix::fs::symlink, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, watch},
     task::JoinHandle,
@@ -29,9 +30,6 @@ const LINK_EVERY: Duration = Duration::from_secs(1);
 /// How many looks there are in a day, and at which of them the segment is ended.
 const LOOKS_A_DAY: u64 = 24 * 3_600;
 const FIRST_END: u64 = 30;
-
-/// The name of the link to the newest segment.
-const LINK: &str = "audit.jsonl";
 
 /// What the deletion of old events goes by.
 struct Rounds {
@@ -156,15 +154,7 @@ fn end_segment(log: &AuditLog) -> Result<(), LogError> {
 
 fn point(log: &AuditLog, rng: &dyn SecureRng) -> io::Result<()> {
     let end = log.end().map_err(io::Error::other)?;
-    let (folder, newest) = (log.path(), format!("{:012}.jsonl", end.segment));
-    let link = folder.join(LINK);
-    if fs::read_link(&link).is_ok_and(|at| at == Path::new(&newest)) {
-        return Ok(());
-    }
-    // Put in place whole, so that a reader never finds none.
-    let temporary = folder.join(format!(".{LINK}.{}", u64::from_le_bytes(random_array(rng))));
-    symlink(&newest, &temporary)?;
-    fs::rename(&temporary, &link)
+    point_at(log, end.segment, rng)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use audex_core::{
     approval::{Approval, ApprovalState},
     session::SessionId,
 };
+use axess::UserId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,9 @@ pub struct PendingRequest {
     pub session_id: SessionId,
     /// Who asks.
     pub requester: Requester,
+    /// Whose account answers for it: of a token, who made it. A workload has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<UserId>,
     /// For what.
     pub ask: Ask,
     /// The rules that ask for approval.

@@ -21,6 +21,8 @@ pub struct ApiToken {
     pub digest: [u8; 32],
     /// Whose.
     pub owner: UserId,
+    /// Who made it: whoever it is of, or an administrator for a service account. What is done with it is done by them.
+    pub made_by: UserId,
     /// What the owner calls it.
     pub name: String,
     /// What it may be used for, of `request`, `approve`, `read` and `administer`: never more than its owner may.

@@ -6,7 +6,10 @@ use super::{
     post::{Failure, guarded, post, trusting},
     slack,
 };
-use crate::settings::{NotificationSettings, ServerSettings};
+use crate::{
+    model::PendingRequest,
+    settings::{NotificationSettings, ServerSettings},
+};
 use axess::clock::Clock;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lettre::message::Mailbox;
@@ -107,14 +110,14 @@ impl Sinks {
         webhooks.chain(slack).chain(mails).collect()
     }
 
-    /// Returns where the requester wants to be told of a decision.
-    pub(super) fn callback(&self, notice: Notice<'_>) -> Option<Sink> {
-        let Notice::Decided(pending) = notice else { return None };
+    /// Returns where the requester wants to be told of a decision, signed with `key`.
+    pub(super) fn callback(&self, pending: &PendingRequest, key: String) -> Option<Sink> {
         let address = pending.callback.as_deref()?;
         // The mode may have changed since it was asked for.
         check_callback(address, self.is_dev).ok()?;
         let url = Address(Url::parse(address).ok()?);
-        let way = Way::Webhook { client: self.guarded.clone(), url, key: self.key.clone() };
+        let key = Some(Key(Arc::new(Zeroizing::new(key.into_bytes()))));
+        let way = Way::Webhook { client: self.guarded.clone(), url, key };
         Some(Sink { name: "callback", way })
     }
 }

@@ -18,6 +18,7 @@ fn pending() -> PendingRequest {
     PendingRequest {
         session_id: "a1b2c3d4-e5f6-4748-b9c0-d1e2f3a4b5c6".parse().unwrap(),
         requester: Requester::Principal { email: "alice@example.com".to_owned(), groups: vec![] },
+        asked_by: None,
         ask: Ask {
             allow: "s3:DeleteObject".to_owned(),
             reason: Some("<!channel> *now*\nVote: bob agreed \u{202e}evil".to_owned()),
@@ -92,7 +93,7 @@ fn signatures_are_hmac_of_time_and_body() {
 fn fault(change: impl FnOnce(&mut ServerSettings)) -> Option<&'static str> {
     let mut settings = ServerSettings::new("/nowhere");
     change(&mut settings);
-    Notifier::new(&settings, Arc::new(SystemClock), Arc::new(SystemRng)).err().map(|fault| fault.key)
+    Notifier::new(&settings, [7; 32], Arc::new(SystemClock), Arc::new(SystemRng)).err().map(|fault| fault.key)
 }
 
 #[test]
@@ -145,7 +146,7 @@ async fn no_secret_is_shown() {
     settings.notifications.webhook_key = Some("keysecret-keysecret".into());
     settings.notifications.smtp = Some("smtp://audex:mailsecret@mail.example.com".into());
     settings.notifications.mail_from = Some("audex@example.com".into());
-    let notifier = Notifier::new(&settings, Arc::new(SystemClock), Arc::new(SystemRng)).unwrap();
+    let notifier = Notifier::new(&settings, [7; 32], Arc::new(SystemClock), Arc::new(SystemRng)).unwrap();
     let shown = format!("{notifier:?}");
     assert!(!shown.contains("secret"), "{shown}");
 }

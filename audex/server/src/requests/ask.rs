@@ -49,14 +49,14 @@ impl App {
         let request = read(caller, &ask)?;
         let session_id = SessionId::generate(&*self.rng);
         let Some(key) = retry_key else {
-            return self.decide(session_id, request, ask, callback).await;
+            return self.decide(caller, session_id, request, ask, callback).await;
         };
         let key =
             match self.first_or_again(caller, key, &request, &ask, callback.as_deref(), session_id).await? {
                 Retry::Perform(key) => key,
                 Retry::Answer(asked) => return Ok(asked),
             };
-        let outcome = self.decide(key.session_id, request, ask, callback).await;
+        let outcome = self.decide(caller, key.session_id, request, ask, callback).await;
         // Of a failure of ours it may not be known whether it happened: the key stays, and the same request goes on under it.
         if outcome.as_ref().is_err_and(|problem| problem.status().is_client_error()) {
             self.forget(&key).await;
@@ -72,6 +72,7 @@ impl App {
 
     async fn decide(
         &self,
+        caller: &Caller,
         session_id: SessionId,
         request: IssueRequest,
         ask: Ask,
@@ -86,7 +87,7 @@ impl App {
             return self.issue(session_id, &request).await.map(Asked::Issued);
         };
         let span = span::approval(span::ApprovalStep::Request, session_id);
-        let pending = self.put_off(session_id, request, ask, (needed, document, ttl), callback);
+        let pending = self.put_off(caller, (session_id, request, ask), (needed, document, ttl), callback);
         let pending = Box::new(pending.instrument(span).await?);
         Ok(Asked::Pending(pending))
     }
@@ -105,9 +106,8 @@ impl App {
 
     async fn put_off(
         &self,
-        session_id: SessionId,
-        request: IssueRequest,
-        ask: Ask,
+        caller: &Caller,
+        (session_id, request, ask): (SessionId, IssueRequest, Ask),
         (needed, document, ttl): (NeededApproval, String, Ttl),
         callback: Option<String>,
     ) -> Result<PendingRequest, Problem> {
@@ -117,6 +117,7 @@ impl App {
         let (required, identity) = (needed.required, request.requester.identity());
         let pending = PendingRequest {
             session_id,
+            asked_by: caller.answerable(),
             ask,
             rules: needed.rules,
             document,

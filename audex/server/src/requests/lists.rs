@@ -7,7 +7,7 @@ use crate::{
 };
 use audex_core::{
     Requester,
-    session::{SessionId, SessionRecord, SessionStatus},
+    session::{SessionId, SessionRecord},
 };
 
 impl App {
@@ -79,18 +79,24 @@ impl App {
 
     /// Lists sessions, newest first: everybody's for those who may read them, else the caller's own.
     ///
+    /// Of those of others, whoever may not read them is told what they are told of somebody who has none.
+    ///
     /// # Errors
     ///
     /// A [`Problem`].
     pub async fn sessions(
         &self,
         caller: &Caller,
-        status: Option<SessionStatus>,
+        filter: SessionFilter,
         page: &PageQuery,
     ) -> Result<Page<SessionRecord>, Problem> {
         let is_open = self.access.may(caller, Action::Read, &Subject::Sessions).is_ok();
-        let identity = if is_open { None } else { Some(self.own(caller)?) };
-        Ok(self.store.list_sessions(&SessionFilter { identity, status }, page).await?)
+        let own = if is_open { None } else { Some(self.own(caller)?) };
+        if own.is_some() && filter.identity.is_some() && filter.identity != own {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let identity = filter.identity.or(own);
+        Ok(self.store.list_sessions(&SessionFilter { identity, ..filter }, page).await?)
     }
 
     /// Returns a caller who called a while ago as they are now.

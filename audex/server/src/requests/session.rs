@@ -22,14 +22,13 @@ impl App {
     ///
     /// A [`Problem`] unless it is the caller's own session and active.
     pub async fn refresh(&self, caller: &Caller, id: SessionId) -> Result<Handover, Problem> {
-        // Held first: a change in between has the hold fail, not the change undone.
-        let hold = self.store.hold(id).await?;
-        let record = self.own_session(caller, id).await?;
+        let found = self.store.load_for_change(id).await?;
+        let (record, hold) = found.ok_or_else(Problem::not_found)?;
+        self.check_own(caller, &record)?;
         let identity = caller.identity();
         let subject = Subject::Ask { provider: record.provider, identity: &identity };
         self.access.may(caller, Action::Request, &subject)?;
         let provider = record.provider;
-        let Some(hold) = hold else { return Err(over(&record)) };
         let mut lease = self.issuer.resume(record, hold)?;
         self.issuer.refresh(&mut lease).instrument(span::issuance(provider)).await?;
         self.meters.credential_issued(provider);
@@ -60,7 +59,6 @@ impl App {
         }
         let hold = self.store.hold(id).await?;
         let revoked = self.issuer.revoke(&caller.requester, id, reason, hold).await?;
-        self.store.drop_handover(id).await?;
         self.changes.tell(id);
         Ok(revoked)
     }
@@ -71,15 +69,15 @@ impl App {
         Ok(record)
     }
 
-    async fn own_session(&self, caller: &Caller, id: SessionId) -> Result<SessionRecord, Problem> {
-        let record = self.readable_session(caller, id).await?;
+    fn check_own(&self, caller: &Caller, record: &SessionRecord) -> Result<(), Problem> {
+        self.access.may(caller, Action::Read, &Subject::Session(record))?;
         if record.requester.identity() != caller.identity() {
             return Err(Problem::forbidden("refresh"));
         }
         if record.status.is_over() || self.clock.now() >= record.deadline {
-            return Err(over(&record));
+            return Err(over(record));
         }
-        Ok(record)
+        Ok(())
     }
 }
 

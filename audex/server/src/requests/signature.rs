@@ -2,6 +2,7 @@
 
 use super::Ballot;
 use crate::model::ApprovalKey;
+use audex_core::session::SessionId;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{
@@ -22,13 +23,15 @@ const FRESH: TimeDelta = TimeDelta::minutes(10);
 ///
 /// ```
 /// use audex_server::requests::VoteClaims;
-/// let json = r#"{"digest":"00ff","decision":"approve","comment":"agreed","approver":"bob@example.com","iat":1767225600}"#;
+/// let json = r#"{"session":"01900000-0000-7000-8000-000000000001","digest":"00ff","decision":"approve","comment":"agreed","approver":"bob@example.com","iat":1767225600}"#;
 /// let claims: VoteClaims = serde_json::from_str(json).unwrap();
 /// assert_eq!(claims.decision, "approve");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VoteClaims {
+    /// The session it would be: what is signed is about one request, not about another that asks for the same.
+    pub session: String,
     /// The digest of the request, in lower-case hexadecimal digits.
     pub digest: String,
     /// `approve` or `deny`.
@@ -74,7 +77,7 @@ pub enum SignatureFault {
 pub fn verify_signature(
     jws: &str,
     keys: &[ApprovalKey],
-    digest: &str,
+    (session, digest): (SessionId, &str),
     ballot: &Ballot<'_>,
     approver: &str,
     now: DateTime<Utc>,
@@ -106,7 +109,8 @@ pub fn verify_signature(
     let claims =
         decode::<VoteClaims>(jws, &decoding, &validation).map_err(|_| SignatureFault::Signature)?.claims;
     let decision = if ballot.approve { "approve" } else { "deny" };
-    let is_this = claims.digest == digest
+    let is_this = claims.session == session.to_string()
+        && claims.digest == digest
         && claims.decision == decision
         && claims.comment == ballot.comment
         && claims.approver == approver;

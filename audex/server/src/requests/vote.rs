@@ -107,7 +107,7 @@ impl App {
         for _ in 0..TRIES {
             let (mut pending, version) = self.load_pending(caller, id).await?;
             // Said before the policies are asked, who would say the same without a reason.
-            if pending.requester.identity() == caller.identity() {
+            if is_own(caller, &pending) {
                 return Err(of_fault(ApprovalFault::Own));
             }
             self.access.may(caller, Action::Approve, &Subject::Request(&pending))?;
@@ -116,7 +116,7 @@ impl App {
                 return Err(Problem::new(StatusCode::CONFLICT, "digest_mismatch")
                     .with_detail("that is another request than the one you saw: look at it again"));
             }
-            self.check_signature(caller, &ballot, &digest).await?;
+            self.check_signature(caller, id, &ballot, &digest).await?;
             let role = role(caller, &pending, &ballot)?;
             let vote = Vote {
                 approver: caller.identity(),
@@ -147,6 +147,7 @@ impl App {
     async fn check_signature(
         &self,
         caller: &Caller,
+        id: SessionId,
         ballot: &Ballot<'_>,
         digest: &str,
     ) -> Result<(), Problem> {
@@ -160,10 +161,17 @@ impl App {
         };
         let user_id = caller.user_id.ok_or_else(|| Problem::forbidden("approve"))?;
         let keys = self.store.keys_of(user_id).await?;
-        verify_signature(signature, &keys, digest, ballot, &caller.identity(), self.clock.now()).map_err(
+        let about = (id, digest);
+        verify_signature(signature, &keys, about, ballot, &caller.identity(), self.clock.now()).map_err(
             |fault| Problem::new(StatusCode::FORBIDDEN, "bad_signature").with_detail(fault.to_string()),
         )
     }
+}
+
+/// Tells whether somebody asked for this themselves, also with a token that they made for a service account.
+fn is_own(caller: &Caller, pending: &PendingRequest) -> bool {
+    let is_same_account = caller.answerable().is_some() && caller.answerable() == pending.asked_by;
+    is_same_account || pending.requester.identity() == caller.identity()
 }
 
 /// Returns the role somebody votes in: the one they name, else one of theirs that can still count.

@@ -1,4 +1,4 @@
-use super::{AnswerKey, Store, StoreFault, sql::args, tx::Tx, writer::Work};
+use super::{AnswerKey, Store, StoreFault, sql::args, tx::Tx};
 use crate::handover::Handover;
 use audex_core::{Credential, session::SessionId};
 use chrono::{DateTime, Utc};
@@ -73,15 +73,6 @@ impl Store {
         Ok(self.seal.open(id, &row.bytes("sealed")?))
     }
 
-    /// Forgets what was handed over for a session.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreFault`].
-    pub async fn drop_handover(&self, id: SessionId) -> Result<(), StoreFault> {
-        self.write(Forget { id }).await
-    }
-
     /// Seals a credential, to be kept with what is written of its session.
     pub(super) fn seal(&self, id: SessionId, credential: &Credential, is_new: bool) -> Option<Sealed> {
         let until = credential.expires_at().min(self.clock.now() + Handover::KEPT);
@@ -99,20 +90,4 @@ pub(super) async fn keep(tx: &mut Tx, sealed: Option<&Sealed>) -> Result<(), Sto
         tx.execute(DONE, args![&**identity, &**key, *id]).await?;
     }
     Ok(())
-}
-
-struct Forget {
-    id: SessionId,
-}
-
-impl Work for Forget {
-    type Out = ();
-
-    fn is_evidence(&self) -> bool {
-        false
-    }
-
-    async fn run(&self, tx: &mut Tx) -> Result<(), StoreFault> {
-        tx.execute("DELETE FROM audex_handovers WHERE id = $1", args![self.id]).await.map(drop)
-    }
 }

@@ -1,6 +1,7 @@
 use super::{
     Store, StoreFault,
     handovers::Keyed,
+    probe::Probed,
     schema,
     sql::{Pool, STATEMENT_LIMIT},
     writer::Writer,
@@ -68,7 +69,7 @@ impl Store {
         };
         tokio::time::timeout(MIGRATION_LIMIT, tables).await.map_err(|_| StoreFault::too_slow())??;
         let (writer, keyed) = (Writer::start(pool.clone()), Keyed::default());
-        let store = Self { pool, db, writer, seal, keyed, clock, rng };
+        let store = Self { pool, db, writer, seal, keyed, probed: Probed::default(), clock, rng };
         let now = store.clock.now();
         store.forgive(now).await?;
         store.expire_sessions(now).await?;
@@ -81,7 +82,11 @@ async fn connect(settings: &ServerSettings) -> Result<Pool, StoreFault> {
         return connect_to_file(&settings.data.join(EMBEDDED)).await.map(Pool::Sqlite);
     };
     match url.split_once(':').unwrap_or_default().0 {
-        "sqlite" => connect_to_sqlite(url.parse()?).await.map(Pool::Sqlite),
+        // A path, not an address: a `%` or a `?` is one of its characters.
+        "sqlite" => {
+            let path = url.trim_start_matches("sqlite:");
+            connect_to_file(Path::new(path.strip_prefix("//").unwrap_or(path))).await.map(Pool::Sqlite)
+        }
         "postgres" | "postgresql" => {
             let options: PgConnectOptions = url.parse()?;
             let options = options.statement_cache_capacity(STATEMENTS).application_name("audex-server");
@@ -100,12 +105,9 @@ async fn connect(settings: &ServerSettings) -> Result<Pool, StoreFault> {
 ///
 /// [`StoreFault::Unavailable`], or [`StoreFault::Refused`].
 pub(crate) async fn connect_to_file(path: &Path) -> Result<SqlitePool, StoreFault> {
-    connect_to_sqlite(SqliteConnectOptions::new().filename(path)).await
-}
-
-async fn connect_to_sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, StoreFault> {
-    prepare(options.get_filename()).map_err(|error| StoreFault::Unavailable(error.into()))?;
-    let options = options
+    prepare(path).map_err(|error| StoreFault::Unavailable(error.into()))?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
         .create_if_missing(true)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)

@@ -5,7 +5,10 @@ use sqlx::{
 };
 
 /// Every migration: its number, its name, and its statements, with `{bytes}`, `{int}` for the types of the database.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "server", include_str!("../../migrations/0001_server.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "server", include_str!("../../migrations/0001_server.sql")),
+    (2, "probe", include_str!("../../migrations/0002_probe.sql")),
+];
 
 /// Where the database remembers which migrations it has: apart from axess's.
 const MIGRATIONS_TABLE: &str = "audex_migrations";

@@ -31,6 +31,9 @@ const TOUCH: &str = "UPDATE audex_tokens SET last_used_at = $2 WHERE id = $1 AND
 struct Details {
     name: String,
     scopes: Vec<String>,
+    /// Missing where the row is older than the notion.
+    #[serde(default)]
+    made_by: Option<UserId>,
 }
 
 impl Store {
@@ -117,7 +120,11 @@ impl Work for Insert {
     async fn run(&self, tx: &mut Tx) -> Result<bool, StoreFault> {
         let ApiToken { id, digest, owner, created_at, expires_at, last_used_at, revoked_at, .. } =
             &self.token;
-        let details = Details { name: self.token.name.clone(), scopes: self.token.scopes.clone() };
+        let details = Details {
+            name: self.token.name.clone(),
+            scopes: self.token.scopes.clone(),
+            made_by: Some(self.token.made_by),
+        };
         let args =
             args![*id, digest, *owner, *created_at, *expires_at, *last_used_at, *revoked_at, json(&details)?];
         let is_new = tx.execute(INSERT, args).await? > 0;
@@ -164,11 +171,13 @@ impl Work for Touch {
 }
 
 fn token(row: &Row) -> Result<ApiToken, StoreFault> {
-    let Details { name, scopes } = row.json("details")?;
+    let Details { name, scopes, made_by } = row.json("details")?;
+    let owner = row.user("owner")?;
     Ok(ApiToken {
         id: row.uuid("id")?,
         digest: row.digest("digest")?,
-        owner: row.user("owner")?,
+        owner,
+        made_by: made_by.unwrap_or(owner),
         name,
         scopes,
         created_at: row.time("made_at")?,

@@ -6,6 +6,8 @@ mod crowd;
 mod database;
 mod ends;
 mod heads;
+mod killable;
+mod starved;
 
 use audex_server::{serve::serve_router, settings::ServeLimits, telemetry::Meters};
 use axum::{
@@ -78,7 +80,7 @@ impl Served {
 
     /// Waits until it has ended in good order.
     async fn ended(self) {
-        tokio::time::timeout(Duration::from_secs(20), self.task).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(60), self.task).await.unwrap().unwrap().unwrap();
     }
 }
 

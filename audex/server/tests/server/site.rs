@@ -49,7 +49,7 @@ impl Someone {
             user_id: Some(self.person.user_id),
             roles: self.person.roles.clone(),
             display_name: self.person.display_name.clone(),
-            how: Proof::ApiToken { id: uuid::Uuid::nil(), scopes },
+            how: Proof::ApiToken { id: uuid::Uuid::nil(), scopes, made_by: self.person.user_id },
             client_ip: None,
             is_service: false,
         }
@@ -160,6 +160,7 @@ pub(crate) async fn someone(app: &App, email: &str, groups: &[&str], roles: &[&s
         id: uuid::Uuid::from_bytes(secret[..16].try_into().unwrap()),
         digest: Sha256::digest(bearer.as_bytes()).into(),
         owner: person.user_id,
+        made_by: person.user_id,
         name: "tests".to_owned(),
         scopes: scopes(),
         created_at: now,

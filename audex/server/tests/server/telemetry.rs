@@ -1,5 +1,7 @@
 //! What an operator sees, as Prometheus, promtool, a collector and kubectl's schemas see it.
 
+mod container;
+mod dashboard;
 mod deploy;
 mod scraped;
 mod traced;

@@ -1,6 +1,9 @@
 use super::MethodError;
 use crate::{audit::AuditError, delivery::DeliveryError, session::SessionError, store::StoreError};
-use axess_factors::{KdfError, OtpauthError, PasswordError};
+use axess_factors::{
+    KdfError, OtpauthError, PasswordError,
+    federated::{FederationError, FederationFault},
+};
 use axess_identity::FactorKind;
 use std::time::Duration;
 
@@ -48,6 +51,12 @@ pub enum AuthnError {
     /// The service was built without something the verb needs.
     #[error("the service has no {0}; give it some when it is built")]
     NotConfigured(&'static str),
+    /// The tenant has no identity provider of this name, or it is disabled.
+    #[error("there is no such identity provider")]
+    UnknownProvider,
+    /// An identity provider cannot be asked, or is set up wrongly.
+    #[error("the identity provider cannot be used")]
+    Federation(#[source] FederationError),
     /// A stored method is malformed.
     #[error("a configured login method is malformed")]
     Method(#[source] MethodError),
@@ -120,7 +129,13 @@ impl AuthnError {
             | Self::SessionEnded
             | Self::NoSuchRecord
             | Self::Taken
+            | Self::UnknownProvider
             | Self::Signup(_) => Fault::Caller,
+            Self::Federation(error) => match error.fault() {
+                FederationFault::Caller => Fault::Caller,
+                FederationFault::Provider => Fault::Backend,
+                FederationFault::Configuration => Fault::Configuration,
+            },
             Self::NotAuthenticating
             | Self::AlreadyAuthenticated
             | Self::AmbiguousFactor

@@ -1,4 +1,4 @@
-use axess_identity::FactorKind;
+use axess_identity::{FactorKind, ProviderName};
 use axess_strings::SharedStr;
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +109,25 @@ impl Method {
                 FactorStep::AnyOf(vec![FactorKind::Totp, FactorKind::RecoveryCode]),
             ],
         }
+    }
+
+    /// Returns the one-step method of a login at the identity provider of this name, such as `federated:google`.
+    ///
+    /// Push further steps to ask for a local factor after it.
+    ///
+    /// ```
+    /// use axess_core::authn::{FactorStep, Method};
+    /// use axess_identity::FactorKind;
+    /// let mut method = Method::federated(&"okta".parse().unwrap());
+    /// assert_eq!(method.name, "federated:okta");
+    /// method.steps.push(FactorStep::Required(FactorKind::Totp));
+    /// assert!(method.check().is_ok());
+    /// ```
+    #[must_use]
+    pub fn federated(provider: &ProviderName) -> Self {
+        let name: String = format!("federated:{provider}").chars().take(MAX_NAME).collect();
+        let kind = axess_factors::federated::federated_kind(provider);
+        Self { name: name.as_str().into(), steps: vec![FactorStep::Required(kind)] }
     }
 
     /// Checks that the method can be completed and is not longer than allowed.

@@ -74,8 +74,8 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
 
     /// Erases an account and what belongs to it.
     ///
-    /// That is its personal data, its factors, its sessions, its refresh tokens, its devices, and what it let the
-    /// application do elsewhere. The id stays as a tombstone.
+    /// That is its personal data, its factors, its sessions, its refresh tokens, its devices, its identities at
+    /// providers, and what it let the application do elsewhere. The id stays as a tombstone.
     ///
     /// # Errors
     ///
@@ -137,6 +137,9 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         }
         if let Some(devices) = &self.devices {
             gone.devices = devices.store().delete_for_user(owner).await?;
+        }
+        if let Some(federation) = &self.federation {
+            gone.factors += federation.links().delete_for_user(owner).await?;
         }
         if let Some(delegated) = &self.delegated {
             let by = By::Operator(operator).context(Some(owner.tenant_id));

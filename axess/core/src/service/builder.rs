@@ -4,6 +4,7 @@ use crate::{
     delegated::DelegatedCredentials,
     delivery::CodeDelivery,
     device::Devices,
+    federation::Federation,
     metrics::{AuthnMetrics, NoMetrics},
     refresh::RefreshTokens,
 };
@@ -62,6 +63,7 @@ impl<I, F> AuthnService<I, F> {
             refresh: None,
             devices: None,
             delegated: None,
+            federation: None,
         }
     }
 
@@ -191,6 +193,13 @@ impl<I, F> AuthnService<I, F> {
     #[must_use]
     pub fn with_delegated_credentials(mut self, credentials: DelegatedCredentials) -> Self {
         self.delegated = Some(credentials);
+        self
+    }
+
+    /// Lets users log in at identity providers.
+    #[must_use]
+    pub fn with_federation(mut self, federation: Federation) -> Self {
+        self.federation = Some(federation);
         self
     }
 

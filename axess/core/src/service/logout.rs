@@ -1,4 +1,4 @@
-use super::{AuthnService, cut_off::By};
+use super::{AuthnService, cut_off::By, federated::binding_of};
 use crate::{
     audit::EventContext,
     authn::{AuthnError, LogoutOutcome},
@@ -39,6 +39,7 @@ impl<I, F> AuthnService<I, F> {
         reason: LogoutReason,
     ) -> Result<LogoutOutcome, AuthnError> {
         let (owner, session_id) = (session.bound_owner(), session.session_id());
+        let bound = binding_of(session);
         if let (Some(owner), Some(_)) = (owner, &self.refresh) {
             // First, so that a logout that fails half-way can be tried again: the session knows its family.
             let known = session.refresh_family();
@@ -52,6 +53,7 @@ impl<I, F> AuthnService<I, F> {
         let outcome = session.clear().await?;
         self.metrics.logout();
         if let Some(owner) = owner {
+            self.unbind(owner, bound).await;
             let event = AuthEvent::Logout(Logout { user_id: owner.user_id, session_id, reason });
             // The session is a guest's by now.
             let context = EventContext {

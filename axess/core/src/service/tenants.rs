@@ -162,8 +162,8 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
 
     /// Erases about `limit` accounts of a deleted tenant with all that belongs to them.
     ///
-    /// Those are sessions, refresh tokens, devices, factors and delegated credentials. The last call also takes the tenant's
-    /// own methods, policies and pepper.
+    /// Those are sessions, refresh tokens, devices, factors (identities at providers among them) and delegated credentials.
+    /// The last call also takes the tenant's own methods, policies, identity providers and pepper.
     ///
     /// Call it with [`PurgeProgress::next`] until that is `None`. It may be stopped and begun again at any time, from the
     /// beginning as well. The tenant stays as a tombstone, its name is not given to another, and its audit trail is kept.
@@ -230,6 +230,10 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         let mut gone = Belongings { sessions: ended, ..Belongings::default() };
         if let Some(devices) = &self.devices {
             gone.devices = devices.store().delete_for_tenant(tenant_id).await?;
+        }
+        if let Some(federation) = &self.federation {
+            gone.factors += federation.links().delete_for_tenant(tenant_id).await?;
+            federation.providers().delete_of_tenant(tenant_id).await?;
         }
         let scope = AuthnScope::Tenant(tenant_id);
         self.identity.save_methods(scope, Vec::new()).await?;

@@ -149,7 +149,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         Ok(settled.active)
     }
 
-    async fn failed(
+    pub(super) async fn failed(
         &self,
         session: &SessionHandle,
         attempt: &AttemptRequest,
@@ -202,7 +202,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         self.login_failed(session, attempt.tenant_id, user_id, method.as_deref(), why).await
     }
 
-    async fn count_in_session(
+    pub(super) async fn count_in_session(
         &self,
         session: &SessionHandle,
         attempt: &AttemptRequest,
@@ -258,12 +258,35 @@ impl<I, F> AuthnService<I, F> {
         session: &SessionHandle,
         proof: Verified,
     ) -> Result<FactorOutcome, AuthnError> {
+        self.move_by(session, Input::FactorVerified(proof)).await
+    }
+
+    /// Does the same for any input that holds a proof.
+    pub(super) async fn move_by(
+        &self,
+        session: &SessionHandle,
+        input: Input,
+    ) -> Result<FactorOutcome, AuthnError> {
+        let moved = self.move_and_record(session, input).await?;
+        // Written first, asked second, as with everything that ends sessions from outside.
+        if session.is_authenticated() && !self.is_still_bound(session).await? {
+            self.end_session(session, LogoutReason::IdpInitiated).await?;
+            return Ok(FactorOutcome::InvalidCredential);
+        }
+        Ok(moved)
+    }
+
+    async fn move_and_record(
+        &self,
+        session: &SessionHandle,
+        input: Input,
+    ) -> Result<FactorOutcome, AuthnError> {
         self.emitter
             .together(async {
                 let stepping_up = session.is_authenticated();
                 let cause = if stepping_up { RotationCause::StepUp } else { RotationCause::Login };
                 let previous = (session.session_id(), cause);
-                match session.advance(Input::FactorVerified(proof)).await? {
+                match session.advance(input).await? {
                     // Another request has completed this very step meanwhile.
                     Advance::Refused => return Ok(FactorOutcome::InvalidCredential),
                     Advance::Done(moments) => self.record_or_end(session, previous, moments).await?,

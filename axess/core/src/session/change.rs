@@ -1,6 +1,7 @@
 use super::{
     AuthState, TransitionPolicy, WorkflowKind,
     data::{PendingSignup, PendingTotp, SessionData},
+    federated::PendingLogin,
     transition::{Input, transition},
 };
 use crate::{
@@ -11,6 +12,7 @@ use axess_factors::EmailOtpChallenge;
 use axess_identity::{DeviceId, FactorKind, TenantId, TokenFamilyId, UserId};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// One thing a request did to its session that needs no proof, in a form that can be done again on fresh data.
 #[derive(Debug, Clone)]
@@ -58,6 +60,9 @@ pub(crate) enum Change {
         at: DateTime<Utc>,
     },
     SetSignup(Option<PendingSignup>),
+    SetFederation(Arc<PendingLogin>),
+    /// Uses a pending login at a provider up, unless another request did, or began another one, meanwhile.
+    TakeFederation(Arc<PendingLogin>),
 }
 
 impl Change {
@@ -105,6 +110,11 @@ impl Change {
                 data.change_ceremony(|ceremony| ceremony.signup = pending);
                 return true;
             }
+            Self::SetFederation(login) => {
+                data.change_ceremony(|ceremony| ceremony.federation = Some(login));
+                return true;
+            }
+            Self::TakeFederation(login) => return data.take_federation(&login),
             Self::Identify { tenant_id, user_id } => Input::Identify { tenant_id, user_id },
             Self::BeginLogin { tenant_id, user_id, method } => {
                 Input::BeginLogin { tenant_id, user_id, method }
@@ -118,9 +128,13 @@ impl Change {
         };
         let begins =
             matches!(input, Input::BeginLogin { .. } | Input::StartWorkflow { .. } | Input::RequestStepUp(_));
+        let restarts = matches!(input, Input::BeginLogin { .. });
         match transition(std::mem::take(&mut data.auth_state), input, policy, now) {
             Ok(done) => {
                 data.enter(done.next);
+                if restarts {
+                    data.federated = None;
+                }
                 if begins || matches!(data.auth_state, AuthState::Guest) {
                     data.drop_ceremony();
                 }

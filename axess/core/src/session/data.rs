@@ -1,5 +1,6 @@
 use super::{
-    AuthState,
+    AuthState, FederatedLogin,
+    federated::PendingLogin,
     handle::{owner_of, row_owner},
     stored,
 };
@@ -9,7 +10,7 @@ use axess_identity::{DeviceId, EmailAddress, FactorKind, Identifier, TenantId, T
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The most bytes of custom data a session may carry, keys and JSON values together.
 pub const MAX_CUSTOM_BYTES: usize = 64 * 1024;
@@ -17,7 +18,8 @@ pub const MAX_CUSTOM_BYTES: usize = 64 * 1024;
 pub const MAX_CUSTOM_KEYS: usize = 256;
 
 /// A ceremony in which nothing is pending.
-static NOTHING_PENDING: Ceremony = Ceremony { prepared: None, email_code: None, totp: None, signup: None };
+static NOTHING_PENDING: Ceremony =
+    Ceremony { prepared: None, email_code: None, totp: None, signup: None, federation: None };
 
 /// Everything that is stored for a session.
 ///
@@ -52,6 +54,9 @@ pub struct SessionData {
     /// The family of refresh tokens that ends with the session.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub(crate) refresh_family: Option<TokenFamilyId>,
+    /// What an identity provider said of its user. Boxed because most sessions have none.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) federated: Option<Box<FederatedLogin>>,
     /// Until when the browser was last told to keep the cookie, in Unix seconds.
     #[serde(rename = "u", default)]
     pub(crate) cookie_until: i64,
@@ -69,6 +74,8 @@ pub(crate) struct Ceremony {
     pub(crate) totp: Option<PendingTotp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) signup: Option<PendingSignup>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) federation: Option<Arc<PendingLogin>>,
 }
 
 /// A TOTP authenticator that is shown but not yet confirmed.
@@ -119,12 +126,36 @@ impl SessionData {
         changed
     }
 
-    /// Moves to another state; what was bound to an authenticated user stays only with one.
+    /// Moves to another state; what was bound to an authenticated user stays only with one. What a provider said also
+    /// stays with a login that goes on.
     pub(crate) fn enter(&mut self, state: AuthState) {
         self.auth_state = state;
         if row_owner(&self.auth_state).is_none() {
             (self.device, self.refresh_family) = (None, None);
+            if !self.auth_state.is_authenticating() {
+                self.federated = None;
+            }
         }
+    }
+
+    /// Remembers what a provider said, at the beginning of a login or in the course of one.
+    pub(crate) fn vouch(&mut self, login: FederatedLogin, begins: bool) {
+        let before = self.federated.take().filter(|_| !begins);
+        self.federated = Some(Box::new(login.after(before.as_deref())));
+    }
+
+    /// Returns when the session must end, whatever its lifetime is.
+    pub(crate) fn must_end_at(&self) -> Option<DateTime<Utc>> {
+        self.federated.as_ref()?.expires_at
+    }
+
+    /// Uses a pending login at a provider up; false when it is not pending any more.
+    pub(crate) fn take_federation(&mut self, login: &PendingLogin) -> bool {
+        let pending = self.ceremony().federation.as_deref() == Some(login);
+        if pending {
+            self.change_ceremony(|ceremony| ceremony.federation = None);
+        }
+        pending
     }
 
     /// Binds the session to a device, if it is `owner`'s; tells whether it is.
@@ -198,7 +229,11 @@ impl SessionData {
 
 impl Ceremony {
     fn is_pending(&self) -> bool {
-        self.prepared.is_some() || self.email_code.is_some() || self.totp.is_some() || self.signup.is_some()
+        self.prepared.is_some()
+            || self.email_code.is_some()
+            || self.totp.is_some()
+            || self.signup.is_some()
+            || self.federation.is_some()
     }
 }
 

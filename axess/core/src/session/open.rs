@@ -17,12 +17,12 @@ use std::{sync::Arc, time::Duration};
 /// The default lifetime since the last write.
 const DEFAULT_TTL: TimeDelta = TimeDelta::hours(24);
 /// The longest lifetime that can be configured: one year.
-const MAX_TTL: TimeDelta = TimeDelta::days(365);
+pub(super) const MAX_TTL: TimeDelta = TimeDelta::days(365);
 
 /// How many sessions of one user are looked through for those that are bound to something.
-const MAX_SCANNED: usize = 1_000;
+pub(super) const MAX_SCANNED: usize = 1_000;
 /// How often they are looked through when some of them moved to new ids meanwhile.
-const MAX_PASSES: usize = 8;
+pub(super) const MAX_PASSES: usize = 8;
 
 /// What sessions may be bound to.
 #[derive(Debug, Clone, Copy)]
@@ -342,21 +342,33 @@ impl Sessions {
             tracing::warn!(session = ?id, "ended a session whose stored form cannot be read");
             return None;
         };
-        decoded.stale |= self.cookie_is_due(decoded.data.cookie_until, created_at, now);
+        let ends = decoded.data.must_end_at();
+        decoded.stale |= self.cookie_is_due(decoded.data.cookie_until, created_at, now, ends);
         Some((RowRef { id, lineage, version, created_at, expires_at }, decoded))
     }
 
     /// Tells whether the browser should be told of a later end: less than half a lifetime of what it was told is left,
     /// and there is more to be had.
-    pub(super) fn cookie_is_due(&self, told: i64, created_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    pub(super) fn cookie_is_due(
+        &self,
+        told: i64,
+        created_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+        ends: Option<DateTime<Utc>>,
+    ) -> bool {
         let half_over = told - now.timestamp() < self.0.ttl.num_seconds() / 2;
-        half_over && self.expiry(created_at, now).timestamp() > told
+        half_over && self.expiry(created_at, now, ends).timestamp() > told
     }
 
-    /// Returns when a session that began at `created_at` ends by itself if it is written `now`.
-    pub(super) fn expiry(&self, created_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
-        let sliding = now + self.0.ttl;
-        self.0.absolute_ttl.map_or(sliding, |ttl| sliding.min(created_at + ttl))
+    /// Returns when a session that began at `created_at`, and must end at `ends`, ends by itself if it is written `now`.
+    pub(super) fn expiry(
+        &self,
+        created_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+        ends: Option<DateTime<Utc>>,
+    ) -> DateTime<Utc> {
+        let absolute = self.0.absolute_ttl.map(|ttl| created_at + ttl);
+        [absolute, ends].into_iter().flatten().fold(now + self.0.ttl, Ord::min)
     }
 
     fn with(self, change: impl FnOnce(&mut Ports)) -> Self {

@@ -6,6 +6,8 @@
 //! | any but Authenticated | `BeginLogin` | Authenticating | save |
 //! | Authenticating | `FactorVerified`, steps left | Authenticating | rotate id, save |
 //! | Authenticating | `FactorVerified`, last step | Authenticated | rotate id, save |
+//! | as for `BeginLogin`, then as for `FactorVerified` | `FederatedVerified` that begins a login | Authenticating, Authenticated | rotate id, save |
+//! | as for `FactorVerified` | `FederatedVerified` that answers a step | the same | rotate id, save |
 //! | Authenticating, step-up | `FactorFailed` | the same, counted; over the limit: Guest, or the step-up dropped | save |
 //! | Authenticated | `RequestStepUp` | Authenticated with step-up | save |
 //! | Authenticated with step-up | `FactorVerified`, last step | Authenticated, fresh `authn_time` | rotate id, save |
@@ -20,11 +22,13 @@
 //! Everything else is refused and gives the state back untouched. Logging out is not in the table: it ends the
 //! stored session as a whole, whatever its state is, and can therefore not lose a race against any row above.
 
+mod federated;
 mod workflow;
 
+pub(crate) use federated::FederatedStep;
 pub(super) use workflow::is_stale;
 
-use super::{AuthState, StepUp, WorkflowKind};
+use super::{AuthState, FederatedLogin, StepUp, WorkflowKind};
 use crate::{
     authn::{FactorStep, Method},
     refresh::Continued,
@@ -60,6 +64,7 @@ pub(crate) enum Input {
     Identify { tenant_id: TenantId, user_id: UserId },
     BeginLogin { tenant_id: TenantId, user_id: UserId, method: Method },
     FactorVerified(Verified),
+    FederatedVerified(Box<FederatedStep>),
     FactorFailed,
     RequestStepUp(Vec<FactorStep>),
     StartWorkflow { tenant_id: TenantId, user_id: UserId, kind: WorkflowKind, total_steps: u32 },
@@ -75,6 +80,14 @@ impl Input {
     pub(super) fn binds(&self) -> Option<(Option<DeviceId>, TokenFamilyId)> {
         match self {
             Self::Continue(proof) => Some((proof.device_id(), proof.family_id())),
+            _ => None,
+        }
+    }
+
+    /// Returns what a provider said, which the session remembers from this step on, and whether a login begins with it.
+    pub(super) fn vouches(&self) -> Option<(FederatedLogin, bool)> {
+        match self {
+            Self::FederatedVerified(step) => Some((step.login.clone(), step.begins.is_some())),
             _ => None,
         }
     }
@@ -149,6 +162,7 @@ pub(crate) fn transition(
         (state @ AuthState::Authenticated { .. }, Input::FactorVerified(proof)) => {
             factor_in_step_up(state, proof, now)
         }
+        (state, Input::FederatedVerified(step)) => federated::verified(state, step, policy, now),
         (
             state @ (AuthState::Authenticating { .. } | AuthState::Authenticated { .. }),
             Input::FactorFailed,

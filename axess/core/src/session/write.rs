@@ -179,13 +179,16 @@ impl SessionHandle {
                 }
                 Some(Demand::Step(input)) => {
                     let state = std::mem::take(&mut data.auth_state);
-                    let bound = input.binds();
+                    let (bound, vouched) = (input.binds(), input.vouches());
                     let Ok(done) = transition(state, input, &ports.policy, now) else {
                         return Ok(Advance::Refused);
                     };
                     data.enter(done.next);
                     if let Some((device, family)) = bound {
                         (data.device, data.refresh_family) = (device, Some(family));
+                    }
+                    if let Some((login, begins)) = vouched {
+                        data.vouch(login, begins);
                     }
                     data.change_ceremony(|ceremony| ceremony.prepared = None);
                     split(done.effects, done.spent, rotate)
@@ -214,12 +217,13 @@ impl SessionHandle {
         let old_id = self.session_id();
         let id = if rotate { SessionId::generate(&*ports.rng) } else { old_id };
         let created_at = row.map_or(now, |row| row.created_at);
-        let expires_at = self.0.sessions.expiry(created_at, now);
+        let ends = data.must_end_at();
+        let expires_at = self.0.sessions.expiry(created_at, now, ends);
         if rotate || row.is_none() {
             data.fingerprint = self.0.context.fingerprint;
         }
         let told = data.cookie_until;
-        let reissue = rotate || row.is_none() || self.0.sessions.cookie_is_due(told, created_at, now);
+        let reissue = rotate || row.is_none() || self.0.sessions.cookie_is_due(told, created_at, now, ends);
         if reissue {
             data.cookie_until = expires_at.timestamp();
         }

@@ -2,8 +2,8 @@
 
 use crate::samples;
 use axess_events::{
-    AuditPayload, AuthEvent, AuthEventEnvelope, account::*, authentication::*, device::*, lockout::*,
-    refresh::*, shell::*, trail::AuditTier,
+    AuditPayload, AuthEvent, AuthEventEnvelope, account::*, authentication::*, device::*, federation::*,
+    lockout::*, refresh::*, shell::*, trail::AuditTier,
 };
 use rkyv::rancor;
 use serde::{Serialize, de::DeserializeOwned};
@@ -214,6 +214,51 @@ fn the_other_closed_sets_are_as_ever() {
             (EmailCodePurpose::Signup, "signup"),
             (EmailCodePurpose::EmailChange, "email-change"),
             (EmailCodePurpose::PasswordReset, "password-reset"),
+        ],
+    );
+}
+
+#[test]
+fn the_closed_sets_of_federation_are_as_ever() {
+    use FederationRefusalReason as Refusal;
+    check_names(
+        |value| value as u8,
+        &[
+            (Refusal::Denied, "denied"),
+            (Refusal::StateMismatch, "state-mismatch"),
+            (Refusal::Expired, "expired"),
+            (Refusal::IssuerMismatch, "issuer-mismatch"),
+            (Refusal::AudienceMismatch, "audience-mismatch"),
+            (Refusal::NonceMismatch, "nonce-mismatch"),
+            (Refusal::SignatureInvalid, "signature-invalid"),
+            (Refusal::AlgorithmRefused, "algorithm-refused"),
+            (Refusal::KeyUnknown, "key-unknown"),
+            (Refusal::Replayed, "replayed"),
+            (Refusal::Malformed, "malformed"),
+            (Refusal::WeakerThanConfigured, "weaker-than-configured"),
+            (Refusal::TooOld, "too-old"),
+            (Refusal::NotYetValid, "not-yet-valid"),
+            (Refusal::AuthenticationTooOld, "authentication-too-old"),
+            (Refusal::AcrNotMet, "acr-not-met"),
+            (Refusal::MixUp, "mix-up"),
+            (Refusal::Unavailable, "unavailable"),
+            (Refusal::ClientRejected, "client-rejected"),
+            (Refusal::Misconfigured, "misconfigured"),
+            (Refusal::UnknownProvider, "unknown-provider"),
+            (Refusal::NotLinked, "not-linked"),
+            (Refusal::LinkedElsewhere, "linked-elsewhere"),
+            (Refusal::TooManyLinks, "too-many-links"),
+            (Refusal::NoMethod, "no-method"),
+            (Refusal::NotAdmitted, "not-admitted"),
+            (Refusal::NameTaken, "name-taken"),
+        ],
+    );
+    check_names(
+        |value| value as u8,
+        &[
+            (LinkCause::User, "user"),
+            (LinkCause::VerifiedEmail, "verified-email"),
+            (LinkCause::Provisioned, "provisioned"),
         ],
     );
 }

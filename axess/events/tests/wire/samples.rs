@@ -12,6 +12,7 @@ use axess_identity::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
+mod federation;
 mod product;
 mod trail;
 
@@ -49,6 +50,7 @@ pub(crate) fn full() -> Vec<AuthEvent> {
     all.extend(administrative());
     all.extend(product::all());
     all.extend(trail::all());
+    all.extend(federation::all());
     all
 }
 
@@ -84,6 +86,7 @@ fn sparse(mut event: AuthEvent) -> Option<AuthEvent> {
         AuthEvent::RefreshTokenRevoked(e) => e.user_id.take().is_some() && e.family_id.take().is_some(),
         AuthEvent::AuditEventsDeleted(e) => e.last_sequence.take().is_some() && e.chain_head.take().is_some(),
         AuthEvent::DeviceRenamed(e) => e.display_name.take().is_some(),
+        AuthEvent::FederationRefused(e) => e.user_id.take().is_some() && e.detail.take().is_some(),
         _ => false,
     };
     had_some.then_some(event)

@@ -107,7 +107,8 @@ impl IntoResponse for AuthnRejection {
     fn into_response(self) -> Response {
         let error = self.0;
         let cause = &error as &dyn std::error::Error;
-        match error.fault() {
+        let fault = error.fault();
+        match fault {
             // A client can bring these about at will; they must not fill the error log.
             Fault::Caller | Fault::Misuse => {
                 tracing::debug!(error = cause, "an authentication verb was refused")
@@ -132,13 +133,20 @@ impl IntoResponse for AuthnRejection {
                 problem::problem(StatusCode::UNPROCESSABLE_ENTITY, "factor_not_offered")
             }
             AuthnError::Signup(_) => problem::problem(StatusCode::UNPROCESSABLE_ENTITY, "signup_refused"),
-            AuthnError::NoSuchRecord => problem::problem(StatusCode::NOT_FOUND, "not_found"),
+            AuthnError::NoSuchRecord | AuthnError::UnknownProvider => {
+                problem::problem(StatusCode::NOT_FOUND, "not_found")
+            }
             AuthnError::Taken => problem::problem(StatusCode::CONFLICT, "taken"),
             AuthnError::Overloaded { retry_after } => problem::unavailable(Some(retry_after)),
             AuthnError::Audit(error) => problem::unavailable(error.retry_after()),
             AuthnError::Store(_) | AuthnError::Session(_) | AuthnError::Delivery(_) => {
                 problem::unavailable(None)
             }
+            AuthnError::Federation(_) => match fault {
+                Fault::Caller => problem::problem(StatusCode::UNPROCESSABLE_ENTITY, "federation_refused"),
+                Fault::Backend => problem::unavailable(None),
+                _ => problem::internal(),
+            },
             AuthnError::UnsupportedFactor(_)
             | AuthnError::NoMethod
             | AuthnError::UnknownMethod

@@ -7,7 +7,7 @@ use axess_core::{
     session::SessionError,
     store::{StoreError, StoreErrorKind},
 };
-use axess_factors::{OtpauthError, PasswordError};
+use axess_factors::{OtpauthError, PasswordError, federated::FederationError};
 use axess_http::{AuthnRejection, GuardRejection, MissingSessionLayer};
 use axess_identity::FactorKind;
 use axum::response::{IntoResponse, Response};
@@ -33,6 +33,10 @@ fn table() -> Vec<(AuthnError, u16, &'static str)> {
         (FactorNotOffered(FactorKind::Totp), 422, "factor_not_offered"),
         (Signup(SECRET.into()), 422, "signup_refused"),
         (NoSuchRecord, 404, "not_found"),
+        (UnknownProvider, 404, "not_found"),
+        (Federation(FederationError::MixUp), 422, "federation_refused"),
+        (Federation(FederationError::unavailable(SECRET, SECRET)), 503, "unavailable"),
+        (Federation(FederationError::Configuration { what: SECRET.into() }), 500, "internal_error"),
         (Taken, 409, "taken"),
         (Overloaded { retry_after: Duration::from_millis(2_500) }, 503, "unavailable"),
         (Overloaded { retry_after: Duration::ZERO }, 503, "unavailable"),
@@ -110,11 +114,13 @@ fn the_table_has_every_error() {
         AuthnError::Store(_) => 19,
         AuthnError::Audit(_) => 20,
         AuthnError::NotConfigured(_) => 21,
+        AuthnError::UnknownProvider => 22,
+        AuthnError::Federation(_) => 23,
     };
     let mut rows: Vec<u32> = table().iter().map(|(error, ..)| row(error)).collect();
     rows.sort_unstable();
     rows.dedup();
-    assert_eq!(rows, (0..22).collect::<Vec<_>>());
+    assert_eq!(rows, (0..24).collect::<Vec<_>>());
 }
 
 #[tokio::test]

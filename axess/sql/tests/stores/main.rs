@@ -14,6 +14,8 @@ mod devices;
 #[cfg(test)]
 mod factors;
 #[cfg(test)]
+mod federated_links;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod key_value;

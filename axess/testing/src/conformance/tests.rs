@@ -46,6 +46,7 @@ async fn the_reference_stores_hold_every_contract() {
         device_store(MemoryDeviceStore::new(), setting).check().await;
         delegated_credential_store(MemoryDelegatedCredentialStore::new(), setting).check().await;
         sid_store(MemorySidStore::new(), setting).check().await;
+        federated_link_store(MemoryFederatedLinkStore::new(), setting).check().await;
         jti_replay_store(MemoryJtiReplayStore::new(), setting).check().await;
         rate_limit_buckets(MemoryBuckets::default(), setting).check().await;
         audit_outbox(MemoryAuditOutbox::new(), setting).check().await;

@@ -146,6 +146,15 @@ macro_rules! for_each_verb {
         delete(scope: AuditScope, events: Vec<EventId>) -> u64;
         delete_before(scope: AuditScope, before: DateTime<Utc>, limit: usize) -> u64;
     }
+    FederatedLinkStore {
+        find_link(tenant_id: TenantId, issuer: String, subject: String) -> Option<Stored<FederatedLink>>;
+        find_links(owner: Owner) -> Vec<FederatedLink>;
+        save_link(link: FederatedLink, expected: Expected) -> SaveOutcome;
+        touch_link(owner: Owner, issuer: String, subject: String, at: DateTime<Utc>) -> bool;
+        delete_link(owner: Owner, issuer: String, subject: String) -> bool;
+        delete_for_user(owner: Owner) -> u64;
+        delete_for_tenant(tenant_id: TenantId) -> u64;
+    }
     TenantIdpStore {
         get_idp(tenant_id: TenantId, name: ProviderName) -> Option<Stored<TenantIdp>>;
         find_idps(tenant_id: TenantId) -> Vec<Stored<TenantIdp>>;

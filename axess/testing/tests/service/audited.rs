@@ -5,27 +5,32 @@
 
 mod accounts;
 mod ceremonies;
+mod federation;
 mod logins;
 mod operators;
 mod others;
 mod sources;
 
-use crate::refresh::Wired;
+use crate::{
+    federation::{federated, okta, provider::Scripted},
+    refresh::Wired,
+};
 use axess_clock::Clock;
 use axess_core::{
     audit::{Emitter, EventContext},
-    authn::AuthnError,
+    authn::{AuthnError, AuthnScope, Method},
     delegated::DelegatedCredentials,
     device::Devices,
     envelope::Envelope,
+    federation::{Federation, FederationProviders, ProviderPolicy},
     memory::{
         InMemoryBackend, InMemorySessionStore, MemoryDelegatedCredentialStore, MemoryDeviceStore,
-        MemoryRefreshTokenStore,
+        MemoryFederatedLinkStore, MemoryJtiReplayStore, MemoryRefreshTokenStore, MemorySidStore,
     },
     refresh::{RefreshTokenConfig, RefreshTokens},
     service::{AuthnService, Operator},
     session::{RequestContext, SessionHandle, Sessions},
-    store::Owner,
+    store::{IdentityAdmin, Owner},
 };
 use axess_events::{Actor, AuthEventEnvelope};
 use axess_identity::{SessionId, TenantId};
@@ -63,7 +68,11 @@ struct World {
     ground: Wired,
     service: AuthnService<Counted<InMemoryBackend>, Counted<InMemoryBackend>>,
     sessions: Sessions,
+    /// The same service with a trail that nobody looks at.
+    quiet: AuthnService<InMemoryBackend, InMemoryBackend>,
     delegated: DelegatedCredentials,
+    idp: Scripted,
+    links: MemoryFederatedLinkStore,
     log: CallLog,
     trail: FaultyAuditSink,
     owner: Owner,
@@ -82,16 +91,32 @@ impl World {
         let kept = Instrumented::new(MemoryDelegatedCredentialStore::new(), log.clone());
         let emitter = Emitter::new(Arc::new(trail.clone())).with_clock(Arc::new(ground.suite.clock.clone()));
         let delegated = DelegatedCredentials::new(Arc::new(kept), Envelope::new([1; 32]).unwrap(), emitter);
+        let (idp, links) = (Scripted::new("https://acme.okta.example"), MemoryFederatedLinkStore::new());
+        let (sids, replay) = (MemorySidStore::new(), MemoryJtiReplayStore::new());
+        let providers =
+            FederationProviders::new().with(okta(), Arc::new(idp.clone()), ProviderPolicy::default());
+        let kept: Counted<MemoryFederatedLinkStore> = Instrumented::new(links.clone(), log.clone());
+        let federation =
+            Federation::new(providers, Arc::new(kept)).with_provider_logout(Arc::new(sids), Arc::new(replay));
+        let scope = AuthnScope::Global;
+        let methods = vec![Method::password(), federated()];
+        ground.suite.backend.save_methods(scope, methods).await.unwrap();
+        let quiet = ground
+            .suite
+            .service_over(ground.suite.backend.clone(), ground.suite.backend.clone())
+            .with_federation(federation.clone());
         let service = ground
             .suite
             .service_over(backend.clone(), backend)
             .with_audit_sink(Arc::new(trail.clone()))
             .with_refresh_tokens(RefreshTokens::new(Arc::new(tokens)))
             .with_devices(Devices::new(Arc::new(devices)))
-            .with_delegated_credentials(delegated.clone());
+            .with_delegated_credentials(delegated.clone())
+            .with_federation(federation);
         let sessions = ground.suite.sessions_over(store).with_audit_sink(Arc::new(trail.clone()));
         let owner = ground.suite.owner().await;
-        Self { ground, service, sessions, delegated, log, trail, owner, subject: Mutex::new(None) }
+        let subject = Mutex::new(None);
+        Self { ground, service, sessions, quiet, delegated, idp, links, log, trail, owner, subject }
     }
 
     /// What is known of every request here.
@@ -146,7 +171,14 @@ fn names(events: &[AuthEventEnvelope]) -> Vec<&'static str> {
 }
 
 fn rows() -> Vec<Row> {
-    let all = [logins::rows(), ceremonies::rows(), accounts::rows(), operators::rows(), others::rows()];
+    let all = [
+        logins::rows(),
+        ceremonies::rows(),
+        accounts::rows(),
+        operators::rows(),
+        federation::rows(),
+        others::rows(),
+    ];
     all.into_iter().flatten().collect()
 }
 

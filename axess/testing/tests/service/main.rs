@@ -13,6 +13,8 @@ mod enumeration;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod federation;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod lockout;

@@ -2,6 +2,7 @@
 
 mod codes;
 mod enrolment;
+mod federation;
 mod lockout;
 mod passwords;
 mod refresh;

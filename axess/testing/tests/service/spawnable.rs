@@ -8,6 +8,7 @@ use axess_core::{
     session::{SessionHandle, Sessions},
     store::{Owner, TenantBootstrap},
 };
+use axess_factors::federated::CallbackResponse;
 use axess_identity::{DeviceId, FactorKind};
 
 fn send(_: impl Send) {}
@@ -38,6 +39,20 @@ fn ceremonies(service: &Service, session: &SessionHandle, signup: NewSignup) {
     send(service.begin_password_reset(session, "", ""));
     send(service.verify_password_reset(session, ""));
     send(service.complete_password_reset(session, ""));
+}
+
+fn federation(service: &Service, session: &SessionHandle, answer: CallbackResponse) {
+    send(service.federation_providers(""));
+    send(service.begin_federated_login(session, "", "", Default::default()));
+    send(service.complete_federated_login(session, "", answer.clone()));
+    send(service.begin_oauth_login(session, "", Default::default()));
+    send(service.finish_oauth_login(session, "", "", ""));
+    send(service.begin_federated_link(session, "", Default::default()));
+    send(service.federated_links(session));
+    send(service.unlink_federated(session, "", ""));
+    send(service.begin_federated_logout(session, Default::default()));
+    send(service.complete_backchannel_logout(session, "", "", answer));
+    send(service.complete_frontchannel_logout(session, "", "", "", ""));
 }
 
 fn tokens_and_devices(service: &Service, session: &SessionHandle, signals: &DeviceSignals, device: DeviceId) {
@@ -83,5 +98,5 @@ fn sessions(sessions: &Sessions, session: &SessionHandle, owner: Owner) {
 #[test]
 fn every_verb_can_be_spawned() {
     // Naming them is enough: a verb whose future is not `Send` does not compile here.
-    let _ = (logins, ceremonies, tokens_and_devices, operators, sessions);
+    let _ = (logins, ceremonies, federation, tokens_and_devices, operators, sessions);
 }

@@ -1,24 +1,35 @@
 //! What a server would issue.
 
 use crate::{
-    commands::{Invocation, runtime},
-    exit::{Exit, Outcome, SUCCESS},
+    commands::Invocation,
+    exit::{Exit, Failure, Outcome, SUCCESS},
     output::printable,
     remote::Remote,
 };
-use audex_server::model::Ask;
 use serde_json::Value;
 
 /// Prints what the server would issue.
-pub(super) fn show_plan(invocation: &Invocation, remote: &Remote, ask: &Ask) -> Outcome {
-    let plan = runtime()?.block_on(remote.plan(ask))?;
-    let needs = plan.get("approval").is_some_and(|approval| !approval.is_null());
-    let code = if needs { Exit::ApprovalNeeded.code() } else { SUCCESS };
-    let output = &invocation.output;
-    if output.is_json() {
-        output.json(&plan)?;
-        return Ok(code);
+pub(super) fn show_plan(invocation: &Invocation, remote: &Remote, plan: &Value) -> Outcome {
+    if invocation.output.is_json() {
+        invocation.output.json(plan)?;
+    } else {
+        plan_text(invocation, remote, plan)?;
     }
+    Ok(plan_code(plan))
+}
+
+/// Returns the code of a plan: of one that somebody has to agree to, that this is so.
+pub(in crate::commands) fn plan_code(plan: &Value) -> u8 {
+    if needs_approval(plan) { Exit::ApprovalNeeded.code() } else { SUCCESS }
+}
+
+/// Prints it for people.
+pub(in crate::commands) fn plan_text(
+    invocation: &Invocation,
+    remote: &Remote,
+    plan: &Value,
+) -> Result<(), Failure> {
+    let output = &invocation.output;
     let text =
         |name: &str| plan.get(name).and_then(Value::as_str).map_or_else(|| "(none)".to_owned(), printable);
     let texts = |name: &str| {
@@ -36,11 +47,13 @@ pub(super) fn show_plan(invocation: &Invocation, remote: &Remote, ask: &Ask) -> 
         output.line(format_args!("narrowed   {cut}"))?;
     }
     output.line(format_args!("lifetime   {}", text("ttl")))?;
-    let approval = plan.get("approval").filter(|_| needs).cloned().unwrap_or_default();
-    match needs {
-        true => output.line(format_args!("approval   {}", printable(&approval.to_string())))?,
-        false => output.line("approval   not needed")?,
+    match plan.get("approval").filter(|_| needs_approval(plan)) {
+        Some(approval) => output.line(format_args!("approval   {}", printable(&approval.to_string())))?,
+        None => output.line("approval   not needed")?,
     }
-    output.line(format_args!("policy     {}", text("policy")))?;
-    Ok(code)
+    output.line(format_args!("policy     {}", text("policy")))
+}
+
+fn needs_approval(plan: &Value) -> bool {
+    plan.get("approval").is_some_and(|approval| !approval.is_null())
 }

@@ -55,7 +55,7 @@ impl ServedArgs {
             (None, Some(request)) => {
                 let key: String =
                     random_array::<16>(&*invocation.rng).iter().map(|byte| format!("{byte:02x}")).collect();
-                let ask = self.ask(request);
+                let ask = self.team.ask(request);
                 let asked = tokio::select! {
                     asked = remote.ask(&ask, &key) => asked?,
                     // The question may be under way: what comes of it is ended under the same key.
@@ -75,13 +75,13 @@ impl ServedArgs {
         self.tell(invocation, &standing)?;
         let id = standing.session_id;
         let patience = async {
-            match self.wait {
+            match self.team.wait {
                 Some(wait) => tokio::time::sleep(Duration::from_secs(wait.seconds().into())).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            granted = wait(invocation, &remote, id, self.no_wait) => Self::decided(remote.clone(), granted?).await,
+            granted = wait(invocation, &remote, id, self.team.no_wait) => Self::decided(remote.clone(), granted?).await,
             () = patience => Err(still_waits(id)),
             signal = signals.interruption() => {
                 let code = given_up(invocation, signal)?;
@@ -100,7 +100,7 @@ impl ServedArgs {
             invocation.output.note(format_args!("request {} needs {needed}{url}", id.short()));
         }
         if self.request.is_none() {
-            if self.no_wait {
+            if self.team.no_wait {
                 return Err(still_waits(id));
             }
             invocation.output.note("waiting; Ctrl-C takes the request back");

@@ -20,7 +20,12 @@ use std::{
 };
 
 /// Names every fault: those of the configuration itself, and those of what it names.
-pub(super) fn run(invocation: &Invocation, config: &ServerConfig, read: &[ConfigFault]) -> Outcome {
+pub(super) fn run(
+    invocation: &Invocation,
+    config: &ServerConfig,
+    of_flags: &[ConfigFault],
+    read: &[ConfigFault],
+) -> Outcome {
     let settings = &config.server;
     let mut faults: Vec<String> = read.iter().map(ToString::to_string).collect();
     folders(invocation.surroundings.uid, settings, &mut faults);
@@ -37,7 +42,11 @@ pub(super) fn run(invocation: &Invocation, config: &ServerConfig, read: &[Config
     if let Err(failure) = super::compose::aws(invocation, &config.broker, &super::SessionArgs::default()) {
         faults.push(failure.message);
     }
+    if faults.is_empty() && !of_flags.is_empty() {
+        return Err(super::wrong_flags(of_flags));
+    }
     if !faults.is_empty() {
+        faults.extend(of_flags.iter().map(ToString::to_string));
         let place = config
             .file
             .as_ref()

@@ -1,27 +1,31 @@
-//! What is said at the start: where the server is, and how the first administrator gets in.
+//! What is said at the start: where the server is, and how whoever administers gets in.
 
 use super::ServerArgs;
 use crate::{
     commands::Invocation,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_causes},
 };
 use audex_providers::local::LocalProvider;
-use audex_server::app::App;
+use audex_server::{access::people::Link, app::App, evidence::AuditQuery};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
-/// Says where the server is, and prints the link of the first administrator while nobody has an account.
+/// A link for somebody who is to administer.
+struct Way {
+    link: Link,
+    email: String,
+    /// Whether they had an account before, which is locked.
+    recovers: bool,
+}
+
+/// Says where the server is, and prints the link of whoever is to administer while nobody can.
 pub(super) async fn tell(
     invocation: &Invocation,
     app: &App,
     args: &ServerArgs,
     issuer: &LocalProvider,
 ) -> Result<(), Failure> {
-    let link = app.access.first_admin(&args.admin).await;
-    let link = link.map_err(|problem| {
-        let detail = problem.json().get("detail").and_then(|detail| detail.as_str().map(str::to_owned));
-        let message = detail.unwrap_or_else(|| problem.code().to_owned());
-        Failure::new(Exit::LocalState, format!("the first administrator cannot be made: {message}"))
-    })?;
+    let way = way(app, &args.admin).await?;
     let (settings, output) = (&app.settings, &invocation.output);
     if output.is_json() {
         return output.json_line(&json!({
@@ -29,8 +33,8 @@ pub(super) async fn tell(
             "url": settings.public_url,
             "data": settings.data,
             "issuer": issuer.config().issuer.as_str(),
-            "first_admin": link.as_ref().map(|link| {
-                json!({ "email": args.admin, "link": link.url, "expires_at": link.expires_at })
+            "first_admin": way.as_ref().map(|Way { link, email, recovers }| {
+                json!({ "email": email, "link": link.url, "expires_at": link.expires_at, "recovers": recovers })
             }),
         }));
     }
@@ -42,10 +46,48 @@ pub(super) async fn tell(
             issuer.config().issuer
         ))?;
     }
-    if let Some(link) = link {
+    if let Some(Way { link, email, recovers }) = way {
         let until = link.expires_at.format("%Y-%m-%d %H:%M:%SZ");
-        output.line(format_args!("nobody administers yet: until {until} {} enrols, once, at", args.admin))?;
+        output.line(if recovers {
+            format!("everybody who administers is locked out: until {until} {email} recovers the account, once, at")
+        } else {
+            format!("nobody administers yet: until {until} {email} enrols, once, at")
+        })?;
         output.line(link.url)?;
     }
     Ok(())
+}
+
+/// Has the server make a link where nobody who administers can log in.
+async fn way(app: &App, email: &str) -> Result<Option<Way>, Failure> {
+    let link = app.access.first_admin(email).await.map_err(|problem| {
+        let detail = problem.json().get("detail").and_then(|detail| detail.as_str().map(str::to_owned));
+        unusable(detail.unwrap_or_else(|| problem.code().to_owned()))
+    })?;
+    let Some(link) = link else { return Ok(None) };
+    // It is of the address that was named only where nobody was to administer before.
+    let token = link.url.rsplit('/').next().unwrap_or_default();
+    let digest = Sha256::digest(token).into();
+    let person = async {
+        let user_id = app.store.invitation(digest, app.clock.now()).await?;
+        match user_id {
+            Some(user_id) => app.store.person(user_id).await,
+            None => Ok(None),
+        }
+    };
+    let person = person.await.map_err(|error| unusable(with_causes(&error)))?;
+    let email = person.map_or_else(|| email.to_owned(), |person| person.email);
+    // Whoever had a second factor is locked out, and whoever never had one did not begin.
+    let enrolled = AuditQuery {
+        event_type: Some("factor_enrolled".to_owned()),
+        user: Some(email.clone()),
+        limit: Some(1),
+        ..AuditQuery::default()
+    };
+    let enrolled = app.evidence.search(&enrolled).await.map_err(|error| unusable(with_causes(&error)))?;
+    Ok(Some(Way { link, email, recovers: !enrolled.items.is_empty() }))
+}
+
+fn unusable(why: String) -> Failure {
+    Failure::new(Exit::LocalState, format!("whoever administers cannot be let in: {why}"))
 }

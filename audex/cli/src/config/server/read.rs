@@ -1,5 +1,6 @@
 //! From the tables of a server's file to settings.
 
+use super::address::{DatabaseUrl, PostgresUrl, SmtpUrl, WebAddress};
 use crate::{
     config::{
         document::Section,
@@ -13,15 +14,7 @@ use audex_server::settings::{
     AuditBackend, AuditSettings, NotificationSettings, ServeLimits, ServerSettings, TelemetrySettings,
     WorkloadIssuer,
 };
-use reqwest::Url;
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::Path,
-    str::FromStr,
-};
-
-/// How a connection to PostgreSQL may be encrypted, as libpq calls it.
-const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+use std::{net::SocketAddr, path::Path, str::FromStr};
 
 const SINGLE_SIGN_ON: &str =
     "single sign-on is not built in yet (people sign in with a password and a second factor)";
@@ -290,87 +283,5 @@ impl FromStr for Share {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let share = text.parse().ok().filter(|share: &f64| (0.0..=1.0).contains(share));
         share.map(Self).ok_or("a number from 0 to 1 is needed")
-    }
-}
-
-/// The address of a database of the server's own.
-pub(super) struct DatabaseUrl(pub(super) String);
-
-impl FromStr for DatabaseUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_sqlite = text.strip_prefix("sqlite:").is_some_and(|path| path.starts_with('/'));
-        if is_sqlite {
-            return Ok(Self(text.to_owned()));
-        }
-        let postgres = text.parse::<PostgresUrl>();
-        postgres.map(|url| Self(url.0)).map_err(|_| {
-            "an address is needed, as in postgresql://user:password@localhost/audex or sqlite:/var/lib/audex/audex.db"
-        })
-    }
-}
-
-/// The address of a PostgreSQL database.
-pub(super) struct PostgresUrl(pub(super) String);
-
-impl FromStr for PostgresUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form = "an address is needed, as in postgresql://user:password@localhost:5432/audex";
-        let rest = text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"));
-        let is_sound = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_control));
-        if !is_sound || text.len() > 2_048 {
-            return Err(form);
-        }
-        let url = Url::parse(text).map_err(|_| form)?;
-        for (key, value) in url.query_pairs() {
-            match &*key {
-                "sslmode" | "ssl-mode" if !SSL_MODES.contains(&&*value.to_ascii_lowercase()) => {
-                    return Err("sslmode is disable, allow, prefer, require, verify-ca or verify-full");
-                }
-                "port" if value.parse::<u16>().is_err() => return Err("a port is a number up to 65535"),
-                "hostaddr" if value.parse::<IpAddr>().is_err() => {
-                    return Err("hostaddr is an IP address");
-                }
-                _ => {}
-            }
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-/// The address of a mail server.
-pub(super) struct SmtpUrl(pub(super) String);
-
-impl FromStr for SmtpUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text.strip_prefix("smtps://").or_else(|| text.strip_prefix("smtp://"));
-        match rest {
-            Some(rest) if !rest.is_empty() && text.len() <= 2_048 => Ok(Self(text.to_owned())),
-            _ => Err("an address is needed, as in smtp://user:password@mail.example.com:587"),
-        }
-    }
-}
-
-/// An address that something is posted to or fetched from: encrypted, or on this machine.
-struct WebAddress(String);
-
-impl FromStr for WebAddress {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form =
-            "an https address is needed (http only for this machine, as in http://127.0.0.1:9000/hook)";
-        let uri: http::Uri = text.parse().map_err(|_| form)?;
-        let is_local = uri.host().is_some_and(ServerAddress::is_loopback);
-        match uri.scheme_str() {
-            Some("https") => Ok(Self(text.to_owned())),
-            Some("http") if is_local => Ok(Self(text.to_owned())),
-            _ => Err(form),
-        }
     }
 }

@@ -49,6 +49,10 @@ pub(super) fn exposed(settings: &ServerSettings, path: &Path) -> Vec<ConfigFault
 
 /// Tells whether an address has a password in it: `scheme://user:password@host`, or `?password=`.
 fn has_password(url: &str) -> bool {
+    // What is no address with a host is the path of a file.
+    if url.starts_with("sqlite:") {
+        return false;
+    }
     let authority = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(""));
     let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
     user.split_once(':').is_some_and(|(_, password)| !password.is_empty()) || url.contains("password=")
@@ -67,6 +71,7 @@ mod tests {
             ("postgresql://audex@db/audex", false),
             ("postgresql://db:5432/audex", false),
             ("sqlite:/var/lib/audex/audex.db", false),
+            ("sqlite:/srv/x://a:b@c/password=d.db", false),
         ] {
             assert_eq!(has_password(url), expected, "{url}");
         }

@@ -35,9 +35,14 @@ impl Browser {
 
     /// Makes an account one's own: a password, and an authenticator.
     pub(super) fn enrol(&mut self, link: &str) {
+        self.enrol_with(link, PASSWORD);
+    }
+
+    /// The same, with this password.
+    pub(super) fn enrol_with(&mut self, link: &str, password: &str) {
         let path = link.strip_prefix(&self.url).unwrap();
         self.get_page(path);
-        let answer = self.post(path, &json!({ "password": PASSWORD }));
+        let answer = self.post(path, &json!({ "password": password }));
         assert_eq!(answer["status"], "totp_required", "{answer}");
         let new = self.post("/enrol/totp", &json!({}));
         let secret = new["secret"].as_str().unwrap_or_else(|| panic!("{new}"));

@@ -1,3 +1,4 @@
+use super::site::Site;
 use crate::home::Home;
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -40,4 +41,20 @@ fn every_fault_is_named_at_once_and_nothing_is_left_behind() {
     let (code, said) = check(&home, "[server]\nlisten = \"127.0.0.1:8080\"\n[audit]\nbackend = \"sqlite\"\n");
     assert_eq!(code, Some(0), "{said}");
     assert!(!home.data().exists(), "a check writes nothing");
+}
+
+#[test]
+fn what_follows_sqlite_is_the_path_of_the_database_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("50%25 off?mode=memory#1.db");
+    let site = Site::with(&format!("[database]\nurl = \"sqlite:{}\"\n", file.display()));
+    let admin = site.admin();
+    assert!(
+        fs::metadata(&file).is_ok_and(|found| found.len() > 0 && found.permissions().mode() & 0o077 == 0)
+    );
+    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    assert!(names.iter().all(|name| name.starts_with("50%25 off?mode=memory#1.db")), "{names:?}");
+    let site = site.kill_and_restart();
+    assert!(site.link.is_none() && admin.get("/me")["identity"] == "admin@localhost");
 }

@@ -1,4 +1,4 @@
-use super::site::{Site, log_in};
+use super::site::{Site, log_in, log_in_with};
 use crate::home::Home;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
@@ -15,6 +15,8 @@ fn a_browser_confirms_a_login_that_is_kept_and_forgotten() {
     assert!(output.status.success(), "{output:?}\n{}", site.log());
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told["identity"], "admin@localhost");
+    // An administrator's machine does not administer unless that is asked for; where nobody approves, nor does it.
+    assert_eq!(scopes(&told), ["read", "request"]);
     let servers = home.data().join("servers");
     let folder = std::fs::read_dir(&servers).unwrap().next().unwrap().unwrap().path();
     for file in ["login.json", "approval.key"] {
@@ -34,6 +36,35 @@ fn a_browser_confirms_a_login_that_is_kept_and_forgotten() {
     let refused = again.stdin(std::fs::File::open(&file).unwrap()).output().unwrap();
     assert_eq!(refused.status.code(), Some(80), "{refused:?}");
     assert!(!site.log().contains(&token), "a token is in the log");
+}
+
+fn scopes(told: &Value) -> Vec<String> {
+    let mut scopes: Vec<String> = serde_json::from_value(told["scopes"].clone()).unwrap();
+    scopes.sort_unstable();
+    scopes
+}
+
+#[test]
+fn a_login_is_for_what_it_was_asked_for_and_says_so() {
+    let site = Site::dev();
+    let admin = site.admin();
+    let mut home = Home::new();
+    home.set("AUDEX_SERVER", &site.url);
+    let output =
+        log_in_with(&home, &admin, "--output json login --scope read --scope request,administer,read");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(scopes(&told), ["administer", "read", "request"], "{output:?}");
+    let output = log_in_with(&home, &admin, "login --scope read");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("logged in to http://") && said.ends_with("Z, to read\n"), "{said}");
+    // What it is not for it does not do.
+    let refused = home.tryaudex("run --server --allow orders:Read -- true").output().unwrap();
+    assert_eq!(refused.status.code(), Some(80), "{refused:?}");
+    // Nobody gives what they may not do.
+    let bob = site.person(&admin, "bob@example.com", &[]);
+    let output = log_in_with(&home, &bob, "--output json login --scope read,administer");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["identity"], scopes(&told)), (&"bob@example.com".into(), vec!["read".to_owned()]));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::site::{APPROVALS, Site};
-use crate::home::{signal, wait_until};
+use crate::home::{Home, processes, signal, wait_until};
 use serde_json::Value;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 #[test]
 fn a_command_runs_with_what_the_server_minted_and_its_end_is_told() {
@@ -110,18 +110,47 @@ fn what_is_exported_works_on_and_is_revoked_later() {
 }
 
 #[test]
-fn the_session_of_a_wrapper_that_was_killed_can_still_be_revoked() {
+fn the_session_of_a_wrapper_that_was_killed_is_ended_at_the_server_by_its_keeper() {
     let site = Site::with(APPROVALS);
     let admin = site.admin();
     let home = site.machine(&admin);
-    let mut child = home.shell("run --server --allow orders:Read", "touch begun; sleep 60").spawn().unwrap();
-    let is = |status: &str| home.sessions().iter().any(|session| session["status"] == status);
-    wait_until("the command runs", || home.path().join("begun").exists());
-    let id = home.session()["session_id"].as_str().unwrap().to_owned();
-    signal("KILL", child.id());
-    child.wait().unwrap();
-    wait_until("the keeper has closed the session", || !is("Active"));
+    let id = killed(&home);
+    wait_until("the server knows", || admin.get(&format!("/sessions/{id}"))["status"] == "revoked");
+    assert_eq!(admin.get(&format!("/sessions/{id}"))["reason"], "its wrapper was killed");
+}
+
+#[test]
+fn the_session_of_a_wrapper_that_was_killed_while_its_server_was_away_can_still_be_revoked() {
+    let site = Site::with(APPROVALS);
+    let admin = site.admin();
+    let home = site.machine(&admin);
+    let mut child = begin(&home);
+    let left = site.kill();
+    let id = kill(&home, &mut child);
+    let _site = Site::again(left);
     assert_eq!(admin.get(&format!("/sessions/{id}"))["status"], "active");
     assert_eq!(home.tryaudex(&format!("revoke {id}")).output().unwrap().status.code(), Some(1));
     assert_eq!(admin.get(&format!("/sessions/{id}"))["status"], "revoked");
+}
+
+fn begin(home: &Home) -> Child {
+    let child = home.shell("run --server --allow orders:Read", "touch begun; sleep 60").spawn().unwrap();
+    wait_until("the command runs", || home.path().join("begun").exists());
+    child
+}
+
+/// Kills a wrapper, and waits until its keeper has closed the session, and ended; returns its id.
+fn kill(home: &Home, child: &mut Child) -> String {
+    let id = home.session()["session_id"].as_str().unwrap().to_owned();
+    signal("KILL", child.id());
+    child.wait().unwrap();
+    wait_until("the keeper has closed the session", || home.session()["status"] != "Active");
+    // Its folder has the name of the session.
+    wait_until("the keeper has told the server, or given that up", || processes(&id).is_empty());
+    id
+}
+
+fn killed(home: &Home) -> String {
+    let mut child = begin(home);
+    kill(home, &mut child)
 }

@@ -21,6 +21,8 @@ pub(super) struct Site {
     pub(super) url: String,
     /// The link of the first administrator, where there was one.
     pub(super) link: Option<String>,
+    /// Whether it recovers an account.
+    pub(super) recovers: bool,
     pub(super) child: Child,
     arguments: String,
     /// What it wrote to standard error.
@@ -119,7 +121,12 @@ impl Drop for Site {
 
 /// Logs in from a machine: the browser confirms the code that the program shows.
 pub(super) fn log_in(home: &Home, browser: &Browser) -> Output {
-    let mut command = home.tryaudex("--output json login");
+    log_in_with(home, browser, "--output json login")
+}
+
+/// The same, with these arguments.
+pub(super) fn log_in_with(home: &Home, browser: &Browser, arguments: &str) -> Output {
+    let mut command = home.tryaudex(arguments);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
@@ -155,6 +162,7 @@ impl Running {
         Site {
             url: text(&self.first["url"]).unwrap(),
             link: text(&self.first["first_admin"]["link"]),
+            recovers: self.first["first_admin"]["recovers"] == true,
             home,
             child: self.child,
             arguments,

@@ -16,9 +16,12 @@ use std::sync::Arc;
 
 /// The longest code that is read, in bytes.
 const MAX_CODE: usize = 64;
+/// The longest list of scopes that is read, in bytes.
+const MAX_SCOPE: usize = 200;
 
 pub(super) struct Begin {
     client: Option<String>,
+    scope: Option<String>,
     jwk: Option<Value>,
 }
 
@@ -37,7 +40,11 @@ pub(super) struct Confirm {
 
 impl FromMembers for Begin {
     fn from_members(members: &mut Members) -> Result<Self, Problem> {
-        Ok(Self { client: members.text("client", MAX_CLIENT)?, jwk: members.take("jwk") })
+        Ok(Self {
+            client: members.text("client", MAX_CLIENT)?,
+            scope: members.text("scope", MAX_SCOPE)?,
+            jwk: members.take("jwk"),
+        })
     }
 }
 
@@ -70,7 +77,8 @@ pub(super) async fn begin(
     Sent { value, .. }: Sent<Begin>,
 ) -> Result<Json<DeviceLogin>, Problem> {
     let ip = client.and_then(|Extension(client)| client.ip);
-    device::begin(&app.access, value.client.as_deref(), value.jwk.as_ref(), ip).await.map(Json)
+    let Begin { client, scope, jwk } = value;
+    device::begin(&app.access, client.as_deref(), scope.as_deref(), jwk.as_ref(), ip).await.map(Json)
 }
 
 pub(super) async fn token(

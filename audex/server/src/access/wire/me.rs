@@ -15,7 +15,7 @@ pub(super) async fn show(caller: Caller) -> Json<Value> {
         "authenticated_by": caller.how.name(),
     });
     match &caller.how {
-        Proof::ApiToken { id, scopes } => {
+        Proof::ApiToken { id, scopes, .. } => {
             add(&mut me, "token_id", json!(id));
             add(&mut me, "scopes", json!(scopes));
         }

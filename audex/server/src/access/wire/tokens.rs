@@ -106,6 +106,7 @@ fn shape(token: &ApiToken) -> Value {
     json!({
         "id": token.id,
         "owner": token.owner,
+        "made_by": token.made_by,
         "name": token.name,
         "scopes": token.scopes,
         "created_at": token.created_at,

@@ -1,5 +1,7 @@
 use super::{approval::VoteShape, console_url, hex, snake, stamp};
-use crate::{handover::Handover, model::PendingRequest, settings::ServerSettings};
+use crate::{
+    access::Caller, app::App, handover::Handover, model::PendingRequest, settings::ServerSettings,
+};
 use audex_core::session::SessionRecord;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -81,19 +83,25 @@ pub(crate) struct Waiting {
     /// What an approver agrees to: SHA-256 of the request, in hexadecimal digits.
     #[schema(min_length = 64, max_length = 64)]
     digest: String,
+    /// The key (HMAC-SHA-256) of the signature that the callback comes with, for whoever asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callback_key: Option<String>,
 }
 
 impl Waiting {
     pub(in crate::api) fn new(
         pending: &PendingRequest,
-        settings: &ServerSettings,
-        now: DateTime<Utc>,
+        app: &App,
+        caller: &Caller,
     ) -> Self {
+        let is_own = caller.identity() == pending.requester.identity();
+        let has_callback = is_own && pending.callback.is_some();
         Self {
             session_id: pending.session_id.to_string(),
-            status: pending.state(now).name(),
-            approval: needed(pending, settings),
+            status: pending.state(app.clock.now()).name(),
+            approval: needed(pending, &app.settings),
             digest: hex(pending.approval.digest()),
+            callback_key: has_callback.then(|| app.notifier.callback_key(pending.session_id)),
         }
     }
 }

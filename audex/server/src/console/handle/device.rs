@@ -10,40 +10,37 @@ use crate::{
     problem::Problem,
 };
 use axess::GuardedRouter;
-use axum::{extract::Query, response::Response};
+use axum::response::Response;
 use http::StatusCode;
-use serde::Deserialize;
 use std::sync::Arc;
 
 pub(super) fn routes() -> GuardedRouter<Arc<App>> {
-    GuardedRouter::new().get("/device", PERSON, compare).post("/console/device", PERSON, decide)
+    GuardedRouter::new().get("/device", PERSON, begin).post("/console/device", PERSON, decide)
 }
 
-#[derive(Debug, Deserialize)]
-struct Typed {
-    #[serde(default)]
-    user_code: String,
+/// Shows where the code is typed. A code in the link is not taken: whoever made the link may have made the code as well, and
+/// one who types it has seen it on the program's screen.
+async fn begin(visit: Visit) -> Response {
+    page(&visit, StatusCode::OK, DeviceStep::Code, None)
 }
 
-async fn compare(visit: Visit, Query(typed): Query<Typed>) -> Result<Response, Problem> {
-    if typed.user_code.trim().is_empty() {
-        return Ok(page(&visit, StatusCode::OK, DeviceStep::Code, None));
-    }
-    Ok(match device::look(&visit.app.access, &typed.user_code).await? {
+async fn compare(visit: &Visit, typed: &str) -> Result<Response, Problem> {
+    Ok(match device::look(&visit.app.access, typed).await? {
         Some(waiting) => {
             let step = DeviceStep::Compare {
                 user_code: waiting.user_code,
                 client: waiting.client,
                 identity: visit.caller.identity(),
+                scopes: waiting.scopes.join(", "),
                 from: waiting.client_ip.map(|ip| ip.to_string()),
                 asked: When::new(waiting.asked_at),
             };
-            page(&visit, StatusCode::OK, step, None)
+            page(visit, StatusCode::OK, step, None)
         }
         None => {
             let fault =
                 "Nothing waits under this code. Look at the program again: a code works for ten minutes.";
-            page(&visit, StatusCode::NOT_FOUND, DeviceStep::Code, Some(fault.to_owned()))
+            page(visit, StatusCode::NOT_FOUND, DeviceStep::Code, Some(fault.to_owned()))
         }
     })
 }
@@ -52,6 +49,7 @@ async fn decide(visit: Visit, posted: Posted) -> Result<Response, Problem> {
     let is_allowed = match posted.exact("decision") {
         "allow" => true,
         "deny" => false,
+        "" => return compare(&visit, &posted.text("user_code")).await,
         _ => return Err(Problem::invalid("decision", "it is allow or deny")),
     };
     let decided =

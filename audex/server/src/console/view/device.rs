@@ -40,6 +40,8 @@ pub enum DeviceStep {
         client: String,
         /// As whom the program will act.
         identity: String,
+        /// What it may do then, in words.
+        scopes: String,
         /// From where the program asked, as far as is known.
         from: Option<String>,
         /// When it asked.

@@ -1,6 +1,6 @@
 //! A program that logs in by a person's browser.
 
-use super::door::{Answer, Door};
+use super::door::{Answer, Door, Enrolled};
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -42,7 +42,7 @@ async fn a_program_gets_a_token_once_its_person_said_yes() {
         (token.status, &token.body["token_type"], &token.body["expires_in"]),
         (200, &json!("Bearer"), &json!(43_200))
     );
-    assert_eq!(token.body["scope"], "administer read request");
+    assert_eq!(token.body["scope"], "read request");
     let bearer = token.body["access_token"].as_str().unwrap();
     assert_eq!(door.get("/me", bearer).await.body["identity"], "admin@example.com");
     assert_eq!(error(&ask(&door, &device).await), (400, "expired_token"), "once");
@@ -119,4 +119,31 @@ async fn somebody_who_was_disabled_meanwhile_gets_nothing() {
     bob.browser.post("/login/device/confirm", json!({ "user_code": code, "allow": true })).await;
     admin.browser.patch(&format!("/people/{}", bob.id), json!({ "disabled": true })).await;
     assert_eq!(error(&ask(&door, &device).await), (400, "access_denied"));
+}
+
+#[tokio::test]
+async fn a_program_gets_what_it_asked_for_as_far_as_its_person_may() {
+    let door = Door::new().await;
+    let admin = door.admin().await;
+    let bob = door.invited(&admin, "bob@example.com", &[]).await;
+    let granted = async |who: &Enrolled, scope: Option<&str>| {
+        let mut body = json!({ "client": "tryaudex" });
+        if let Some(scope) = scope {
+            body["scope"] = json!(scope);
+        }
+        let begun = door.browser().post("/login/device", body).await;
+        assert_eq!(begun.status, 200, "{begun:?}");
+        let yes = json!({ "user_code": begun.body["user_code"], "allow": true });
+        assert_eq!(who.browser.post("/login/device/confirm", yes).await.status, 204);
+        ask(&door, begun.body["device_code"].as_str().unwrap()).await
+    };
+    // Nobody administers by chance.
+    assert_eq!(granted(&admin, None).await.body["scope"], "read request");
+    assert_eq!(granted(&admin, Some("administer read")).await.body["scope"], "administer read");
+    assert_eq!(granted(&bob, Some("read administer read")).await.body["scope"], "read");
+    assert_eq!(error(&granted(&bob, Some("administer")).await), (400, "access_denied"));
+    for wrong in ["root", "", " ", "read,request"] {
+        let begun = door.browser().post("/login/device", json!({ "scope": wrong })).await;
+        assert_eq!((begun.status, begun.body["field"].as_str()), (400, Some("scope")), "{wrong:?}");
+    }
 }

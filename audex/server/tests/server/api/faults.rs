@@ -145,6 +145,8 @@ async fn health_tells_strangers_yes_or_no() {
         assert_eq!(stranger.get(path).await.is(200), json!({"status": "ok"}));
     }
     site.app.store.close().await;
+    // That a write succeeded counts for a second.
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     assert_eq!(stranger.get("/healthz").await.is(200), json!({"status": "ok"}));
     let problem = stranger.get("/readyz").await.refused(503, "not_ready");
     assert_eq!(problem.as_object().unwrap().len(), 4, "no detail: {problem}");

@@ -51,9 +51,20 @@ async fn everybody_sees_their_own_and_auditors_see_all() {
     let audit = Api::of(&site, &site.someone("audrey@example.com", &[], &["auditor"]).await);
     let id = id_of(&alice.post("/credentials", &get_order()).await.is(200));
     let waiting = id_of(&alice.post("/credentials", &delete_order()).await.is(202));
+    let bobs = id_of(&bob.post("/credentials", &get_order()).await.is(200));
+    for (who, whose, expected) in [
+        (&audit, "alice%40example.com", vec![id.clone()]),
+        (&audit, "bob%40example.com", vec![bobs.clone()]),
+        (&audit, "nobody", vec![]),
+        (&alice, "alice%40example.com", vec![id.clone()]),
+        (&alice, "bob%40example.com", vec![]),
+    ] {
+        assert_eq!(ids(&who.get(&format!("/sessions?identity={whose}")).await.is(200)), expected, "{whose}");
+    }
+    bob.post(&format!("/sessions/{bobs}/revoke"), &json!({})).await.is(200);
     for (who, sees) in [(&alice, true), (&bob, false), (&audit, true)] {
         let expected: Vec<String> = if sees { vec![id.clone()] } else { vec![] };
-        assert_eq!(ids(&who.get("/sessions").await.is(200)), expected);
+        assert_eq!(ids(&who.get("/sessions?status=active").await.is(200)), expected);
         let status = if sees { 200 } else { 404 };
         for path in [format!("/sessions/{id}"), format!("/approvals/{waiting}")] {
             who.get(&path).await.is(status);

@@ -140,7 +140,7 @@ fn a_program_is_signed_in_after_the_code_was_compared() {
     for (decision, outcome) in [("allow", "is signed in"), ("deny", "gets nothing")] {
         let begun = house
             .runtime
-            .block_on(device::begin(&house.app().access, Some("<i>laptop</i>"), None, None))
+            .block_on(device::begin(&house.app().access, Some("<i>laptop</i>"), None, None, None))
             .unwrap();
         bob.open(&format!("{url}/device")).unwrap();
         bob.fill("#user_code", &begun.user_code.to_lowercase().replace('-', " ")).unwrap();
@@ -152,8 +152,11 @@ fn a_program_is_signed_in_after_the_code_was_compared() {
         let token = house.runtime.block_on(device::token(&house.app().access, &begun.device_code));
         assert_eq!(token.is_ok(), decision == "allow");
         quiet(&mut bob);
-        // A code is answered once.
+        // A code is answered once, and one in a link is not taken: whoever made the link may have made the code.
         bob.open(&format!("{url}/device?user_code={}", begun.user_code)).unwrap();
+        assert!(!bob.text("main").unwrap().contains(&begun.user_code));
+        bob.fill("#user_code", &begun.user_code).unwrap();
+        bob.follow(|tab| tab.press("Enter")).unwrap();
         assert!(bob.text("[role=alert]").unwrap().contains("Nothing waits"));
         bob.complaints();
     }

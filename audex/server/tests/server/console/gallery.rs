@@ -136,9 +136,12 @@ fn own_pages(house: &House, gallery: &mut Gallery, bob: &mut Tab) {
     gallery.visit(bob, url, "/console/policies", "policies");
     gallery.visit(bob, url, "/console/help", "help");
     gallery.visit(bob, url, "/device", "device");
-    let begun = device::begin(&house.app().access, Some("tryaudex on laptop"), None, None);
+    let begun = device::begin(&house.app().access, Some("tryaudex on laptop"), None, None, None);
     let code = house.runtime.block_on(begun).unwrap().user_code;
-    gallery.visit(bob, url, &format!("/device?user_code={code}"), "device-compare");
+    bob.open(&format!("{url}/device")).unwrap();
+    bob.fill("#user_code", &code).unwrap();
+    bob.follow(|tab| tab.press("Enter")).unwrap();
+    gallery.look(bob, "device-compare");
 }
 
 fn administration(house: &House, gallery: &mut Gallery, ada: &mut Tab) {

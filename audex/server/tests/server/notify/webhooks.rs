@@ -81,10 +81,15 @@ async fn what_may_pass_is_tried_again_and_nothing_else() {
 #[tokio::test]
 async fn the_one_who_asked_is_called_back_with_the_decision() {
     let receiver = Receiver::start().await;
-    let (site, alice, bob) = site(NotificationSettings::default()).await;
+    // The operator's key signs what goes to the operator, and nothing that goes where a requester wants.
+    let settings = NotificationSettings { webhook_key: Some(KEY.to_owned()), ..NotificationSettings::default() };
+    let (site, alice, bob) = site(settings).await;
     let mut ask = delete_order();
     ask["callback"] = json!(format!("{}/done?build=17", receiver.url));
-    let id = id_of(&alice.post("/credentials", &ask).await.is(202));
+    let waiting = alice.post("/credentials", &ask).await.is(202);
+    let (id, key) = (id_of(&waiting), waiting["callback_key"].as_str().unwrap().to_owned());
+    let again = alice.get(&format!("/credentials/{id}")).await.is(202);
+    assert_eq!(again["callback_key"], key.as_str());
     let other = id_of(&alice.post("/credentials", &delete_order()).await.is(202));
     bob.post(&format!("/approvals/{other}/deny"), &json!({"comment": "no"})).await.is(200);
     approve(&bob, &id).await;
@@ -95,7 +100,8 @@ async fn the_one_who_asked_is_called_back_with_the_decision() {
         !String::from_utf8_lossy(&got[0].body).contains("audex_token"),
         "a credential is fetched, never sent"
     );
-    assert_eq!(got[0].header("x-audex-signature"), "", "there is no key to sign with");
+    let seconds: i64 = got[0].header("x-audex-timestamp").parse().unwrap();
+    assert_eq!(got[0].header("x-audex-signature"), signature(key.as_bytes(), seconds, &got[0].body));
     site.stop().await;
     assert_eq!(receiver.got().len(), 1);
 }

@@ -3,8 +3,9 @@ use crate::site::approvals;
 use audex_core::{Requester, approval::ApprovalState, audit::BrokerEvent, session::SessionStatus};
 use audex_server::{
     access::{Caller, Proof},
-    model::{PageQuery, Person, RequestState},
+    model::{ApiToken, ApprovalKey, PageQuery, Person, RequestState},
     requests::{Asked, Ballot, PickedUp},
+    store::SessionFilter,
 };
 use std::{collections::HashSet, time::Duration};
 
@@ -36,7 +37,7 @@ async fn two_in_different_roles_agree_and_whoever_asked_picks_it_up() {
     assert_eq!(token_of(&app.pick_up(&alice, id).await.unwrap()), token);
     bench.clock.advance(Duration::from_secs(11 * 60));
     assert!(matches!(app.pick_up(&alice, id).await.unwrap(), PickedUp::Session(_)));
-    let page = app.sessions(&alice, None, &PageQuery::default()).await.unwrap();
+    let page = app.sessions(&alice, SessionFilter::default(), &PageQuery::default()).await.unwrap();
     assert_eq!(page.items.len(), 1);
     bench.close().await;
 }
@@ -60,7 +61,7 @@ async fn what_does_not_count_is_said_with_a_code() {
         .await
         .unwrap();
     assert!(matches!(app.pick_up(&bench.alice.caller(), id).await.unwrap(), PickedUp::Decided(_)));
-    assert!(app.sessions(&bench.alice.caller(), None, &PageQuery::default()).await.unwrap().items.is_empty());
+    assert!(app.sessions(&bench.alice.caller(), SessionFilter::default(), &PageQuery::default()).await.unwrap().items.is_empty());
     bench.close().await;
 }
 
@@ -80,7 +81,7 @@ async fn of_many_who_pick_it_up_at_once_all_get_one_credential() {
         tokens.insert(picked.await.unwrap());
     }
     assert_eq!(tokens.len(), 1);
-    let page = bench.app.sessions(&bench.alice.caller(), None, &PageQuery::default()).await.unwrap();
+    let page = bench.app.sessions(&bench.alice.caller(), SessionFilter::default(), &PageQuery::default()).await.unwrap();
     assert_eq!(page.items.len(), 1);
     bench.close().await;
 }
@@ -170,7 +171,8 @@ async fn what_is_not_sensitive_needs_nobody() {
     assert!(matches!(asked, Asked::Issued(_)));
     assert!(bench.app.plan(&bench.alice.caller(), &delete()).unwrap().approval.is_some());
     let alice = bench.alice.caller();
-    let page = bench.app.sessions(&alice, Some(SessionStatus::Active), &PageQuery::default()).await.unwrap();
+    let active = SessionFilter { status: Some(SessionStatus::Active), ..SessionFilter::default() };
+    let page = bench.app.sessions(&alice, active, &PageQuery::default()).await.unwrap();
     assert_eq!(page.items.len(), 1);
     bench.close().await;
 }
@@ -181,7 +183,11 @@ async fn a_token_that_may_only_read_sees_that_there_is_one() {
     let id = bench.pending().await;
     bench.app.vote(&bench.bob.caller(), id, agreed()).await.unwrap();
     let reader = Caller {
-        how: Proof::ApiToken { id: uuid::Uuid::nil(), scopes: vec!["read".to_owned()] },
+        how: Proof::ApiToken {
+            id: uuid::Uuid::nil(),
+            scopes: vec!["read".to_owned()],
+            made_by: bench.alice.person.user_id,
+        },
         ..bench.alice.caller()
     };
     assert_eq!(bench.app.pick_up(&reader, id).await.unwrap_err().status(), 403);
@@ -213,7 +219,8 @@ async fn whoever_waited_is_looked_at_again() {
     let bench = Bench::new(|_| {}).await;
     let token =
         bench.app.store.list_tokens(Some(bench.alice.person.user_id), &PageQuery::default()).await.unwrap();
-    let how = Proof::ApiToken { id: token.items[0].id, scopes: token.items[0].scopes.clone() };
+    let ApiToken { id, scopes, made_by, .. } = token.items[0].clone();
+    let how = Proof::ApiToken { id, scopes, made_by };
     let caller = Caller { how, ..bench.alice.caller() };
     assert_eq!(bench.app.still(caller.clone()).await.unwrap(), caller);
     let event = BrokerEvent::Administered {
@@ -236,5 +243,79 @@ async fn a_server_that_ends_keeps_nobody_waiting() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     bench.app.halt();
     tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_made_the_token_that_asks_does_not_agree_to_it() {
+    let bench = Bench::new(|settings| settings.rules = approvals(1)).await;
+    let app = &bench.app;
+    // Carol administers as well: she made a token for a service account.
+    let service = |made_by: &crate::site::Someone| Caller {
+        requester: Requester::Principal { email: "bot@services".to_owned(), groups: Vec::new() },
+        user_id: Some(axess::UserId::from_parts(9, [9; 10])),
+        is_service: true,
+        how: Proof::ApiToken {
+            id: uuid::Uuid::nil(),
+            scopes: ["request", "approve", "read"].map(str::to_owned).to_vec(),
+            made_by: made_by.person.user_id,
+        },
+        ..bench.carol.caller()
+    };
+    let asked = app.ask(&service(&bench.carol), delete(), None, None).await.unwrap();
+    let Asked::Pending(pending) = asked else { panic!("{asked:?}") };
+    let refused = app.vote(&bench.carol.caller(), pending.session_id, agreed()).await.unwrap_err();
+    assert_eq!((refused.status().as_u16(), refused.code()), (403, "own_request"));
+    app.vote(&bench.bob.caller(), pending.session_id, agreed()).await.unwrap();
+    // Nor the other way round.
+    let id = bench.pending().await;
+    let refused = app.vote(&service(&bench.alice), id, agreed()).await.unwrap_err();
+    assert_eq!(refused.code(), "own_request");
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_is_about_one_request_and_not_about_its_twin() {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let bench = Bench::new(|settings| {
+        settings.rules = approvals(1);
+        settings.require_signature = true;
+    })
+    .await;
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+    let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+    let key = ApprovalKey {
+        id: "k".to_owned(),
+        owner: bench.bob.person.user_id,
+        name: "laptop".to_owned(),
+        jwk: serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": x }),
+        created_at: bench.app.clock.now(),
+    };
+    let event = BrokerEvent::Administered { action: "key.added".to_owned(), subject: key.id.clone(), detail: None };
+    bench.app.store.insert_key(&bench.bob.caller().requester, &key, event).await.unwrap();
+    let sign = |session: String, digest: &str| {
+        let claims = serde_json::json!({ "session": session, "digest": digest, "decision": "approve",
+            "comment": agreed().comment, "approver": "bob@example.com", "iat": bench.app.clock.now().timestamp() });
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","kid":"k"}"#);
+        let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        format!("{input}.{}", URL_SAFE_NO_PAD.encode(pair.sign(input.as_bytes())))
+    };
+    let (one, twin) = (bench.pending().await, bench.pending().await);
+    let digest = |id| {
+        let app = std::sync::Arc::clone(&bench.app);
+        let alice = bench.alice.caller();
+        async move {
+            let digest = *app.request(&alice, id).await.unwrap().approval.digest();
+            digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        }
+    };
+    let both = digest(one).await;
+    assert_eq!(both, digest(twin).await, "they ask for the same");
+    let signature = sign(one.to_string(), &both);
+    let ballot = Ballot { signature: Some(&signature), ..agreed() };
+    let refused = bench.app.vote(&bench.bob.caller(), twin, ballot).await.unwrap_err();
+    assert_eq!((refused.status().as_u16(), refused.code()), (403, "bad_signature"));
+    bench.app.vote(&bench.bob.caller(), one, ballot).await.unwrap();
     bench.close().await;
 }

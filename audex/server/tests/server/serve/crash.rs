@@ -1,100 +1,19 @@
-//! The whole server in a process of its own, killed in the middle of what it does.
+//! The whole server, killed in the middle of what it does.
 
-use crate::site::{approvals, open, someone};
-use audex_server::serve::serve;
-use axess::clock::SystemClock;
+use super::killable::{Killable, accounts, answer, serve_if_asked};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::task::JoinSet;
 
-/// The folder that the process is to serve.
-const SERVES: &str = "AUDEX_TEST_SERVES";
 const ISSUES: &str = "serve::crash::what_was_acknowledged_is_there_after_a_kill_and_nothing_is_issued_twice";
 const APPROVES: &str = "serve::crash::votes_outlive_a_kill_and_an_approval_is_used_once";
 
-/// A server in a process of its own.
-struct Killable {
-    child: Child,
-    url: String,
-    client: reqwest::Client,
-}
-
-impl Killable {
-    /// Starts this program once more, in the branch of the test that serves.
-    fn start(test: &str, folder: &Path) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", test, "--nocapture"]).env(SERVES, folder).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let url = lines.find_map(|line| line.strip_prefix("serves ").map(str::to_owned)).unwrap();
-        // Whatever else it prints must not stop it.
-        std::thread::spawn(move || lines.for_each(drop));
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { child, url, client }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    async fn get(&self, bearer: &str, path: &str) -> (u16, Value) {
-        answer(self.client.get(format!("{}{path}", self.url)).bearer_auth(bearer)).await.unwrap()
-    }
-
-    async fn post(&self, bearer: &str, path: &str, body: Value) -> (u16, Value) {
-        answer(self.client.post(format!("{}{path}", self.url)).bearer_auth(bearer).body(body.to_string()))
-            .await
-            .unwrap()
-    }
-}
-
-async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<(u16, Value)> {
-    let response = request.send().await?;
-    let status = response.status().as_u16();
-    let text = response.text().await?;
-    Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
-}
-
-/// In the process that serves: serves until it is killed.
-async fn serve_if_asked() {
-    let Some(folder) = std::env::var_os(SERVES) else { return };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let app = open(Path::new(&folder), Arc::new(SystemClock), |settings| {
-        settings.public_url = url.clone();
-        settings.rules = approvals(2);
-    })
-    .await;
-    println!("\nserves {url}");
-    serve(app, listener, None, std::future::pending()).await.unwrap();
-}
-
 fn read() -> Value {
     json!({ "allow": "orders:Read", "ttl": "15m", "provider": "local" })
-}
-
-/// Makes the accounts, before anybody serves.
-async fn accounts(folder: &Path) -> [String; 4] {
-    let app = open(folder, Arc::new(SystemClock), |_| {}).await;
-    let mut bearers = Vec::new();
-    for (email, roles) in [
-        ("alice@example.com", &[][..]),
-        ("bob@example.com", &["security"]),
-        ("carol@example.com", &["compliance"]),
-        ("root@example.com", &["admin"]),
-    ] {
-        bearers.push(someone(&app, email, &[], roles).await.bearer);
-    }
-    app.close().await;
-    bearers.try_into().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

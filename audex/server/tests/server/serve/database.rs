@@ -51,6 +51,8 @@ async fn without_its_database_it_says_so_and_with_it_goes_on() {
     assert_eq!(ready(&site).await, 200);
 
     database.kill().unwrap();
+    // Longer than a write counts that succeeded.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     for _ in 0..3 {
         let (status, code, took) = issue(&site, &alice).await;
         assert_eq!((status, code.as_str()), (503, "unavailable"));

@@ -48,7 +48,8 @@ async fn what_takes_too_long_is_cut_off() {
 
 #[tokio::test]
 async fn whoever_waits_is_told_to_ask_again() {
-    let mut served = Served::start(ServeLimits::default()).await;
+    let limits = ServeLimits { drain: Duration::from_millis(500), ..ServeLimits::default() };
+    let mut served = Served::start(limits).await;
     let mut stream = served.connect().await;
     stream.write_all(b"GET /never?wait=60 HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;

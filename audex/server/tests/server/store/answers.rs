@@ -54,8 +54,6 @@ on_both!(an_answer_is_kept_with_what_it_is_about, |place: Place| async move {
     };
     store.save(&hold, change).await.unwrap();
     assert!(store.handover(record.session_id, now() + TimeDelta::minutes(2)).await.unwrap().is_none());
-    store.drop_handover(record.session_id).await.unwrap();
-    assert!(store.handover(record.session_id, now()).await.unwrap().is_none());
 });
 
 on_both!(what_nobody_asks_for_again_is_not_kept, |place: Place| async move {

@@ -27,6 +27,7 @@ fn token(owner: &Person, n: u8) -> ApiToken {
         id: Uuid::from_bytes([n; 16]),
         digest: [n; 32],
         owner: owner.user_id,
+        made_by: owner.user_id,
         name: "laptop".to_owned(),
         scopes: vec!["request".to_owned()],
         created_at: now() + TimeDelta::seconds(i64::from(n)),

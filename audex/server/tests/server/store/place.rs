@@ -167,6 +167,7 @@ pub(crate) fn pending(who: &str, at: DateTime<Utc>) -> PendingRequest {
     PendingRequest {
         session_id: new_id(),
         requester: self::who(who),
+        asked_by: None,
         ask: Ask {
             allow: "orders:Read".to_owned(),
             ttl: Some("15m".to_owned()),

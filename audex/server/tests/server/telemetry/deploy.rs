@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-fn promtool(test: &str, args: &[&str], input: &str) -> Option<Output> {
+pub(super) fn promtool(test: &str, args: &[&str], input: &str) -> Option<Output> {
     let Some(program) = find_program("promtool") else {
         skip(test, "promtool is missing");
         return None;
@@ -87,7 +87,7 @@ fn the_names_and_types_are_as_promised() {
 }
 
 /// Metrics with something in each.
-fn everything() -> String {
+pub(super) fn everything() -> String {
     let meters = Meters::new();
     meters.session_begun();
     meters.credential_issued(Provider::Local);

@@ -1,9 +1,15 @@
 use super::*;
 use crate::{
     authn::FactorStep,
-    session::{AuthState, PendingSignup, PendingTotp, StepUp, WorkflowKind, WorkflowState, workflow::Resume},
+    session::{
+        AuthState, FederatedLogin, PendingLogin, PendingSignup, PendingTotp, Purpose, StepUp, WorkflowKind,
+        WorkflowState, workflow::Resume,
+    },
 };
-use axess_factors::TotpConfig;
+use axess_factors::{
+    TotpConfig,
+    federated::{Assurance, FederatedIdentity, FederatedTokens, PendingFederation},
+};
 use axess_identity::{FactorKind, Identifier, TenantId, UserId};
 use axess_rng::MockRng;
 use serde::Serialize;
@@ -150,6 +156,81 @@ fn bytes_of_the_first_version_stay_readable() {
         assert_eq!(serde_json::to_value(&*data).unwrap(), serde_json::to_value(&expected).unwrap());
     }
     assert_eq!(lines.next(), None);
+}
+
+/// A session that rests on a login at a provider, with another one under way.
+fn federated() -> SessionData {
+    let okta: axess_identity::ProviderName = "okta".parse().unwrap();
+    let time = chrono::DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+    let tokens = FederatedTokens {
+        access_token: "at".into(),
+        refresh_token: None,
+        id_token: Some("eyJhbGciOiJub25lIn0".into()),
+        token_type: "Bearer".into(),
+        scope: None,
+        expires_at: None,
+    };
+    let identity = FederatedIdentity {
+        session_id: Some("08a5019c".into()),
+        acr: Some("phr".into()),
+        amr: vec!["hwk".into()],
+        auth_time: Some(time),
+        expires_at: Some(time + chrono::TimeDelta::hours(8)),
+        tokens: Some(tokens),
+        ..FederatedIdentity::new("https://idp.example", "248289761001", Assurance::IdToken)
+    };
+    let mut data = sample();
+    data.vouch(FederatedLogin::of(&okta, &identity), true);
+    let pending = PendingFederation {
+        provider: okta,
+        issuer: "https://idp.example".into(),
+        expires_at: time,
+        private: serde_json::json!({ "state": "af0ifjsldkj", "verifier": [1, 2.5, null] }),
+    };
+    let tenant_id = TenantId::from_parts(1, [1; 10]);
+    let purpose = Purpose::Step(UserId::from_parts(1, [2; 10]));
+    let login = PendingLogin { tenant_id, purpose, return_to: Some("/".into()), pending };
+    data.change_ceremony(|ceremony| ceremony.federation = Some(login.into()));
+    data
+}
+
+#[test]
+fn a_login_at_a_provider_survives_the_round_trip() {
+    let data = federated();
+    let key = crypto(1);
+    let bytes = encode(&id(), &data, Some(&key), &MockRng::new(1)).unwrap();
+    let back = decode(&id(), &bytes, Some(&key)).unwrap().data;
+    assert_eq!(serde_json::to_value(&*back).unwrap(), serde_json::to_value(&data).unwrap());
+    assert_eq!(back.ceremony().federation, data.ceremony().federation);
+    let login = back.federated.as_deref().unwrap();
+    assert_eq!(login.id_token().map(|token| token.expose()), Some("eyJhbGciOiJub25lIn0"));
+    assert!(!bytes.windows(5).any(|window| window == b"eyJhb"), "it is sealed with the rest");
+}
+
+/// What a build from before logins at providers knows of a session.
+#[derive(serde::Deserialize)]
+struct Before {
+    u: i64,
+    #[serde(default)]
+    p: BeforeCeremony,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct BeforeCeremony {
+    #[serde(default)]
+    prepared: Option<FactorKind>,
+}
+
+#[test]
+fn builds_from_before_logins_at_providers_read_sessions_with_one_and_the_other_way_round() {
+    let mut data = federated();
+    data.change_ceremony(|ceremony| ceremony.prepared = Some(FactorKind::Totp));
+    let bytes = encode(&id(), &data, None, &MockRng::new(1)).unwrap();
+    let old: Before = rmp_serde::from_slice(bytes.get(3..).unwrap()).unwrap();
+    assert_eq!((old.u, old.p.prepared), (data.cookie_until, Some(FactorKind::Totp)));
+
+    let old = decode(&id(), &data_of(V1.lines().next().unwrap()), None).unwrap().data;
+    assert!(old.federated.is_none() && old.ceremony().federation.is_none());
 }
 
 #[test]

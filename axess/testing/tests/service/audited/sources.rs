@@ -13,7 +13,18 @@ pub(super) const EXCUSED: &[(&str, &str)] = &[
     ("audit::together", "runs what its caller writes and records"),
     ("delegated::downstreams", "reads"),
     ("delegated::load", "reads; what it writes is the same under a newer key"),
+    (
+        "service::begin_federated_link",
+        "keeps in the session what a provider's answer must fit; the callback records",
+    ),
+    (
+        "service::begin_federated_login",
+        "keeps in the session what a provider's answer must fit; the callback records",
+    ),
+    ("service::begin_oauth_login", "is `begin_federated_login`"),
     ("service::begin_totp_enrolment", "keeps a secret in the session that nobody has proved to have yet"),
+    ("service::federated_links", "reads"),
+    ("service::federation_providers", "reads"),
     ("service::find_devices", "reads"),
     ("session::clear", "under `logout`, `end_session` and `invalidate_session`, which record"),
     ("session::drop_authentication", "under the session layer, which records"),

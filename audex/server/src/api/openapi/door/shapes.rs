@@ -41,6 +41,9 @@ pub(super) struct Status {
 pub(super) struct DeviceBegin {
     /// What the program calls itself.
     client: Option<String>,
+    /// What its token is for, divided by spaces: `request approve read` unless it is said.
+    #[schema(max_length = 200, example = "request read")]
+    scope: Option<String>,
     /// The public key it would sign approvals with: a JWK of Ed25519 or P-256.
     #[schema(value_type = Option<Object>)]
     jwk: Option<serde_json::Value>,
@@ -98,6 +101,8 @@ pub(super) struct WaitingLogin {
     client: String,
     client_ip: Option<String>,
     asked_at: DateTime<Utc>,
+    /// What its token could be used for.
+    scopes: Vec<String>,
     /// The thumbprint of the key it would sign approvals with.
     key: Option<String>,
 }
@@ -207,6 +212,8 @@ pub(super) struct Listed {
 pub(super) struct Token {
     id: Uuid,
     owner: Uuid,
+    /// Who made it: whoever it is of, or an administrator for a service account.
+    made_by: Uuid,
     name: String,
     scopes: Vec<String>,
     created_at: DateTime<Utc>,

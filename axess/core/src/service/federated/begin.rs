@@ -1,0 +1,96 @@
+use super::{Call, parse_provider};
+use crate::{
+    authn::AuthnError,
+    federation::ListedProvider,
+    service::AuthnService,
+    session::{Change, PendingLogin, Purpose, SessionHandle},
+    store::IdentityLookup,
+};
+use axess_factors::federated::{FederationError, FederationOptions, Redirection};
+use chrono::TimeDelta;
+use std::sync::Arc;
+
+/// How long the browser may take at the provider, whatever the provider's own limit is.
+const MAX_PENDING: TimeDelta = TimeDelta::hours(1);
+
+impl<I: IdentityLookup, F> AuthnService<I, F> {
+    /// Lists the identity providers a tenant's login page may offer.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthnError::UnknownProvider`] when there is no such tenant; [`AuthnError::NotConfigured`]; [`AuthnError::Store`].
+    pub async fn federation_providers(&self, tenant: &str) -> Result<Vec<ListedProvider>, AuthnError> {
+        let tenant = self.federated_tenant(tenant).await?;
+        Ok(self.federation()?.providers().list(tenant.tenant_id).await?)
+    }
+
+    /// Begins a login at an identity provider, and says where the browser goes.
+    ///
+    /// When a login or a step-up in this session waits for this very factor, the provider's answer is for that step, and must be
+    /// about the same user; otherwise a login begins, of whoever it turns out to be. The session keeps what the answer must
+    /// fit; beginning again replaces it.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthnError::AlreadyAuthenticated`]; [`AuthnError::UnknownProvider`] when the tenant takes no logins, or has no
+    /// such provider; [`AuthnError::Federation`] when the provider cannot be asked or the options make no sense;
+    /// [`AuthnError::NotConfigured`]; [`AuthnError::Store`]; [`AuthnError::Audit`].
+    pub async fn begin_federated_login(
+        &self,
+        session: &SessionHandle,
+        tenant: &str,
+        provider: &str,
+        options: FederationOptions,
+    ) -> Result<Redirection, AuthnError> {
+        let name = parse_provider(provider)?;
+        let tenant = self.federated_tenant(tenant).await?;
+        if !tenant.status.admits_logins() {
+            return Err(AuthnError::UnknownProvider);
+        }
+        let call = self.resolve(session, tenant.tenant_id, name).await?;
+        let purpose = match session.with_state(|state| (state.expected_step().cloned(), state.subject())) {
+            (Some(step), Some((of, user_id))) if of == call.tenant_id && step.admits(&call.kind) => {
+                Purpose::Step(user_id)
+            }
+            _ if session.is_authenticated() => return Err(AuthnError::AlreadyAuthenticated),
+            _ => Purpose::Login,
+        };
+        self.send_to_provider(&call, purpose, options).await
+    }
+}
+
+impl<I, F> AuthnService<I, F> {
+    /// Asks the provider where the browser goes, and keeps what the answer must fit.
+    pub(super) async fn send_to_provider(
+        &self,
+        call: &Call<'_>,
+        purpose: Purpose,
+        options: FederationOptions,
+    ) -> Result<Redirection, AuthnError> {
+        options.check().map_err(AuthnError::Federation)?;
+        let (provider, context) = (&call.resolved.provider, self.federation_context(&call.name));
+        let now = context.now;
+        let begun = provider.begin(&options, context).await.and_then(|begun| {
+            begun.pending.check()?;
+            let fits = begun.pending.provider == call.name && begun.pending.issuer == provider.issuer();
+            fits.then_some(begun).ok_or(FederationError::MixUp)
+        });
+        let mut begun = match begun {
+            Ok(begun) => begun,
+            Err(error) => {
+                self.provider_refused(call.session, Some(call.tenant_id), &call.name, &error).await?;
+                return Err(AuthnError::Federation(error));
+            }
+        };
+        begun.pending.expires_at = begun.pending.expires_at.min(now + MAX_PENDING);
+        let login = PendingLogin {
+            tenant_id: call.tenant_id,
+            purpose,
+            return_to: options.return_to,
+            pending: begun.pending,
+        };
+        call.session.record(Change::SetFederation(Arc::new(login)));
+        self.metrics.federation_begun(call.name.as_str());
+        Ok(begun.redirection)
+    }
+}

@@ -1,0 +1,295 @@
+//! Logging out: here at a provider's request, and there at ours.
+//!
+//! A provider's message is obeyed once. What it names is found by what was bound at the login; the binding goes first, so
+//! that a login that is being written at the same time notices.
+
+use super::{Call, parse_provider};
+use crate::{
+    audit::EventContext,
+    authn::AuthnError,
+    federation::ProviderLogout,
+    service::{AuthnService, cut_off::By},
+    session::{Bond, SessionHandle},
+    store::{Claim, IdentityLookup, Owner, ReplayKey, SidBinding},
+};
+use axess_events::{
+    Actor, AuthEvent,
+    authentication::{Logout, LogoutReason},
+    federation::FederatedLogoutReceived,
+    refresh::RefreshRevocationReason,
+};
+use axess_factors::federated::{
+    CallbackResponse, FederationError, FederationFault, LogoutHint, LogoutNotice, Redirection,
+};
+use chrono::TimeDelta;
+
+/// How long a message is remembered at most, whatever it says itself.
+const MAX_REMEMBERED: TimeDelta = TimeDelta::days(1);
+
+/// What came of a logout that a provider asked for.
+///
+/// ```
+/// use axess_core::service::ProviderLogoutOutcome;
+/// let done = ProviderLogoutOutcome::Ended { sessions: 1, answer: None };
+/// assert!(matches!(done, ProviderLogoutOutcome::Ended { .. }));
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub enum ProviderLogoutOutcome {
+    /// The sessions it names are over; there may have been none.
+    Ended {
+        /// How many.
+        sessions: u64,
+        /// What the browser takes back to the provider (a SAML `LogoutResponse`).
+        answer: Option<Redirection>,
+    },
+    /// The message was refused: answer 400.
+    Refused(FederationError),
+}
+
+/// How a logout at the provider goes on.
+///
+/// ```
+/// use axess_core::service::FederatedLogoutOptions;
+/// let options = FederatedLogoutOptions {
+///     post_logout_redirect_uri: Some("https://app.example.com/bye".into()),
+///     ..FederatedLogoutOptions::default()
+/// };
+/// assert!(options.state.is_none());
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FederatedLogoutOptions {
+    /// Where the browser comes back to; the provider's configuration lists what is allowed.
+    pub post_logout_redirect_uri: Option<String>,
+    /// What comes back with it.
+    pub state: Option<String>,
+}
+
+impl<I, F> AuthnService<I, F> {
+    /// Ends the session, and says where the browser goes to be logged out at the provider too: `None` when the session rests
+    /// on no login there, or the provider has no such thing.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuthnService::logout`]; then, when the session is over already, [`AuthnError::Federation`] when the
+    /// provider cannot be asked or the way back is not allowed, and [`AuthnError::UnknownProvider`].
+    pub async fn begin_federated_logout(
+        &self,
+        session: &SessionHandle,
+        options: FederatedLogoutOptions,
+    ) -> Result<Option<Redirection>, AuthnError> {
+        let (login, owner) = (session.federated_login(), session.bound_owner());
+        self.logout(session).await?;
+        let (Some(login), Some(owner)) = (login, owner) else { return Ok(None) };
+        let call = self.resolve(session, owner.tenant_id, login.provider.clone()).await?;
+        let hint = LogoutHint {
+            subject: login.subject.clone(),
+            session_id: login.session_id.clone(),
+            id_token: login.id_token().cloned(),
+            post_logout_redirect_uri: options.post_logout_redirect_uri,
+            state: options.state,
+        };
+        let context = self.federation_context(&call.name);
+        match call.resolved.provider.begin_logout(&hint, context).await {
+            Ok(redirection) => Ok(redirection),
+            Err(error) => {
+                self.provider_refused(session, Some(owner.tenant_id), &call.name, &error).await?;
+                Err(AuthnError::Federation(error))
+            }
+        }
+    }
+
+    /// Forgets which session at a provider an ended one belonged to.
+    pub(in crate::service) async fn unbind(&self, owner: Owner, bound: Option<SidBindingKey>) {
+        let (Some((issuer, lineage)), Some(logout)) = (bound, self.provider_logout()) else { return };
+        if let Err(error) = logout.sids.unbind(owner.tenant_id, issuer, lineage).await {
+            // It names a session that is over: nothing comes of it until it expires.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a provider's session was not forgotten"
+            );
+        }
+    }
+}
+
+/// What names a binding in its tenant.
+pub(in crate::service) type SidBindingKey = (String, axess_identity::SessionId);
+
+/// Returns what names the binding of a session.
+pub(in crate::service) fn binding_of(session: &SessionHandle) -> Option<SidBindingKey> {
+    Some((session.federated_login()?.issuer, session.lineage()?))
+}
+
+impl<I: IdentityLookup, F> AuthnService<I, F> {
+    /// Obeys a logout message of a provider: a logout token (OpenID Connect Back-Channel Logout 1.0), or a SAML
+    /// `LogoutRequest`. `session` is that of the request, usually a guest's.
+    ///
+    /// All sessions that belong to the one it names end, with their refresh tokens; when it names a user only, all that
+    /// this user began at the provider.
+    ///
+    /// # Errors
+    ///
+    /// Faults and misuse only: [`AuthnError::UnknownProvider`], [`AuthnError::Federation`] when the message cannot be judged,
+    /// [`AuthnError::NotConfigured`], [`AuthnError::Store`], [`AuthnError::Session`], [`AuthnError::Audit`]. A message
+    /// that was taken is not taken again, also when ending a session failed: the provider has to send another.
+    pub async fn complete_backchannel_logout(
+        &self,
+        session: &SessionHandle,
+        tenant: &str,
+        provider: &str,
+        message: CallbackResponse,
+    ) -> Result<ProviderLogoutOutcome, AuthnError> {
+        let (call, logout) = self.logout_call(session, tenant, provider).await?;
+        let context = self.federation_context(&call.name);
+        let verified = match call.resolved.provider.verify_logout(&message, context).await {
+            Ok(notice) if notice.issuer != call.resolved.provider.issuer() => {
+                Err(FederationError::IssuerMismatch)
+            }
+            other => other,
+        };
+        let verified = match verified {
+            Ok(notice) => self.claim(&call, logout, &notice).await?.map(|()| notice),
+            Err(error) => Err(error),
+        };
+        match verified {
+            Ok(notice) => self.obey(&call, logout, notice).await,
+            Err(error) => {
+                self.provider_refused(session, Some(call.tenant_id), &call.name, &error).await?;
+                match error.fault() {
+                    FederationFault::Caller => Ok(ProviderLogoutOutcome::Refused(error)),
+                    _ => Err(AuthnError::Federation(error)),
+                }
+            }
+        }
+    }
+
+    /// Ends the sessions that belong to a session at a provider, at the request of its page in the browser (OpenID Connect
+    /// Front-Channel Logout 1.0): `issuer` and `sid` are the parameters of that request.
+    ///
+    /// Nobody has signed it: that the session's name cannot be guessed is all it stands on.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuthnService::complete_backchannel_logout`].
+    pub async fn complete_frontchannel_logout(
+        &self,
+        session: &SessionHandle,
+        tenant: &str,
+        provider: &str,
+        issuer: &str,
+        sid: &str,
+    ) -> Result<ProviderLogoutOutcome, AuthnError> {
+        let (call, logout) = self.logout_call(session, tenant, provider).await?;
+        if issuer != call.resolved.provider.issuer() {
+            let error = FederationError::IssuerMismatch;
+            self.provider_refused(session, Some(call.tenant_id), &call.name, &error).await?;
+            return Ok(ProviderLogoutOutcome::Refused(error));
+        }
+        let notice = LogoutNotice {
+            issuer: issuer.to_owned(),
+            subject: None,
+            session_id: Some(sid.to_owned()),
+            replay: None,
+            answer: None,
+        };
+        self.obey(&call, logout, notice).await
+    }
+
+    async fn logout_call<'a>(
+        &self,
+        session: &'a SessionHandle,
+        tenant: &str,
+        provider: &str,
+    ) -> Result<(Call<'a>, &ProviderLogout), AuthnError> {
+        let name = parse_provider(provider)?;
+        let logout = self.provider_logout().ok_or(AuthnError::NotConfigured("provider logout"))?;
+        let tenant = self.federated_tenant(tenant).await?;
+        Ok((self.resolve(session, tenant.tenant_id, name).await?, logout))
+    }
+}
+
+impl<I, F> AuthnService<I, F> {
+    /// Takes a message that must be taken once.
+    async fn claim(
+        &self,
+        call: &Call<'_>,
+        logout: &ProviderLogout,
+        notice: &LogoutNotice,
+    ) -> Result<Result<(), FederationError>, AuthnError> {
+        let Some((id, until)) = &notice.replay else { return Ok(Ok(())) };
+        let now = self.now();
+        // Tenants that share a provider each take it once.
+        let key = ReplayKey::new(&notice.issuer, &format!("logout:{}:{id}", call.tenant_id));
+        let until = (*until).min(now + MAX_REMEMBERED);
+        Ok(match logout.replay.claim(key, until, now).await? {
+            Claim::Fresh => Ok(()),
+            Claim::Replayed => Err(FederationError::Replayed),
+        })
+    }
+
+    async fn obey(
+        &self,
+        call: &Call<'_>,
+        logout: &ProviderLogout,
+        notice: LogoutNotice,
+    ) -> Result<ProviderLogoutOutcome, AuthnError> {
+        let (tenant_id, issuer, now) = (call.tenant_id, notice.issuer.clone(), self.now());
+        let named = match (&notice.session_id, &notice.subject) {
+            (Some(sid), subject) => {
+                let mut found = logout.sids.find_by_sid(tenant_id, issuer.clone(), sid.clone(), now).await?;
+                found.retain(|binding| subject.as_ref().is_none_or(|subject| *subject == binding.subject));
+                found
+            }
+            (None, Some(subject)) => {
+                logout.sids.find_by_subject(tenant_id, issuer.clone(), subject.clone(), now).await?
+            }
+            (None, None) => {
+                let error = FederationError::Malformed { what: "the logout names nobody" };
+                self.provider_refused(call.session, Some(tenant_id), &call.name, &error).await?;
+                return Ok(ProviderLogoutOutcome::Refused(error));
+            }
+        };
+        let mut sessions = 0;
+        for binding in named {
+            sessions += u64::from(self.end_bound_session(call, logout, binding).await?);
+        }
+        let event = FederatedLogoutReceived {
+            provider: call.name.as_str().into(),
+            issuer: issuer.as_str().into(),
+            sessions_ended: u32::try_from(sessions).unwrap_or(u32::MAX),
+        };
+        let context = self.provider_context(call);
+        self.emitter.emit(&context, AuthEvent::FederatedLogoutReceived(event)).await?;
+        Ok(ProviderLogoutOutcome::Ended { sessions, answer: notice.answer })
+    }
+
+    /// Ends the one session that is bound, with the refresh tokens of its login. Tells whether there still was one.
+    async fn end_bound_session(
+        &self,
+        call: &Call<'_>,
+        logout: &ProviderLogout,
+        binding: SidBinding,
+    ) -> Result<bool, AuthnError> {
+        let (owner, sessions) = (binding.owner, call.session.sessions());
+        logout.sids.unbind(owner.tenant_id, binding.issuer, binding.lineage).await?;
+        let Some(ended) = sessions.end_lineage(owner, binding.lineage).await? else { return Ok(false) };
+        if let Some(family) = ended.family {
+            self.revoke_family(owner, family, By::System, RefreshRevocationReason::Logout).await?;
+            sessions.end_bound(owner, Bond::Family(family), None).await?;
+        }
+        self.metrics.session_invalidated();
+        let reason = LogoutReason::IdpInitiated;
+        let event = Logout { user_id: owner.user_id, session_id: ended.id, reason };
+        self.emitter.emit(&self.provider_context(call), AuthEvent::Logout(event)).await?;
+        Ok(true)
+    }
+
+    /// A provider asked for it, whoever's session the request came in.
+    fn provider_context(&self, call: &Call<'_>) -> EventContext {
+        EventContext {
+            tenant_id: Some(call.tenant_id),
+            actor: Some(Actor::System),
+            request: call.session.context().clone(),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+use super::FederatedCompletion;
+use crate::{
+    authn::AuthnError,
+    service::AuthnService,
+    session::SessionHandle,
+    store::{FactorStore, IdentityAdmin, IdentityLookup},
+};
+use axess_factors::federated::{
+    CallbackMethod, CallbackResponse, FederationError, FederationOptions, Redirection,
+};
+
+/// What an OAuth 2.0 login may ask for.
+///
+/// ```
+/// use axess_core::service::OAuthLoginOptions;
+/// assert_eq!(OAuthLoginOptions::default().tenant, "default");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthLoginOptions {
+    /// The tenant's short name.
+    pub tenant: String,
+    /// The rest.
+    pub federation: FederationOptions,
+}
+
+impl Default for OAuthLoginOptions {
+    /// Asks for nothing, in the tenant `default`.
+    fn default() -> Self {
+        Self { tenant: "default".to_owned(), federation: FederationOptions::default() }
+    }
+}
+
+impl<I: IdentityLookup, F> AuthnService<I, F> {
+    /// Begins a login at an OAuth 2.0 or OpenID Connect provider, and returns the URL the browser goes to.
+    ///
+    /// It is [`begin_federated_login`](AuthnService::begin_federated_login) for a provider that only redirects.
+    ///
+    /// # Errors
+    ///
+    /// As there; [`AuthnError::Federation`] when the provider wants a form posted.
+    pub async fn begin_oauth_login(
+        &self,
+        session: &SessionHandle,
+        provider_name: &str,
+        options: OAuthLoginOptions,
+    ) -> Result<String, AuthnError> {
+        let OAuthLoginOptions { tenant, federation } = options;
+        match self.begin_federated_login(session, &tenant, provider_name, federation).await? {
+            Redirection::Get(url) => Ok(url),
+            Redirection::Post { .. } => Err(AuthnError::Federation(FederationError::Configuration {
+                what: "the provider wants a form posted".into(),
+            })),
+        }
+    }
+}
+
+impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
+    /// Takes `code` and `state` from the callback of an OAuth 2.0 or OpenID Connect provider.
+    ///
+    /// It is [`complete_federated_login`](AuthnService::complete_federated_login) for a callback of nothing but these two. A
+    /// provider that also sends `iss` (RFC 9207), an error or a signed response needs that one, with all parameters.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn finish_oauth_login(
+        &self,
+        session: &SessionHandle,
+        provider_name: &str,
+        code: &str,
+        state: &str,
+    ) -> Result<FederatedCompletion, AuthnError> {
+        let response = CallbackResponse::new(CallbackMethod::Get, [("code", code), ("state", state)])
+            .map_err(AuthnError::Federation)?;
+        self.complete_federated_login(session, provider_name, response).await
+    }
+}

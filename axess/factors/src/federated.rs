@@ -1,0 +1,213 @@
+//! The contract between the service and an identity provider: what a login there begins with, and what comes of it.
+//!
+//! Pure: the protocols live in other crates and implement [`FederationProvider`]. A login at a provider, step by step:
+//!
+//! 1. [`FederationProvider::begin`] says where the browser goes, and what the session keeps meanwhile
+//!    ([`PendingFederation`]).
+//! 2. The browser comes back with a [`CallbackResponse`], decoded but untrusted.
+//! 3. [`FederatedProof::complete`] has the provider verify it, and keeps the identity together with the right to call it
+//!    proved. Whose account that is, is the service's to find.
+
+mod callback;
+mod error;
+mod identity;
+mod logout;
+mod pending;
+mod proof;
+mod redirection;
+
+pub use callback::{CallbackMethod, CallbackResponse, MAX_CALLBACK_BYTES, MAX_CALLBACK_PARAMETERS};
+pub use error::{FederationCause, FederationError, FederationFault};
+pub use identity::{
+    Assurance, FederatedIdentity, FederatedTokens, MAX_FEDERATED_ISSUER_BYTES, MAX_FEDERATED_SID_BYTES,
+    MAX_FEDERATED_SUBJECT_BYTES,
+};
+pub use logout::{LogoutHint, LogoutNotice};
+pub use pending::{
+    BegunFederation, FederationContext, FederationOptions, MAX_FEDERATION_OPTIONS, MAX_PENDING_BYTES,
+    PendingFederation,
+};
+pub use proof::FederatedProof;
+pub use redirection::Redirection;
+
+use axess_identity::{FactorKind, FederatedProvider, ProviderName};
+use std::{future::Future, pin::Pin};
+
+/// A boxed future, as the verbs of [`FederationProvider`] return it.
+///
+/// ```
+/// use axess_factors::federated::BoxFuture;
+/// let answer: BoxFuture<'static, u8> = Box::pin(async { 42 });
+/// # let _ = answer;
+/// ```
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The protocol a provider speaks.
+///
+/// ```
+/// use axess_factors::federated::FederationProtocol;
+/// assert_eq!(FederationProtocol::Saml.as_str(), "saml");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FederationProtocol {
+    /// OpenID Connect.
+    Oidc,
+    /// OAuth 2.0 without an ID token: weaker.
+    OAuth2,
+    /// SAML 2.0.
+    Saml,
+}
+
+impl FederationProtocol {
+    /// Returns the protocol's stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::OAuth2 => "oauth2",
+            Self::Saml => "saml",
+        }
+    }
+}
+
+/// An identity provider, as far as the service is concerned.
+///
+/// An implementation verifies everything its protocol lets it verify before it answers `Ok`: signatures, issuer, audience,
+/// times, and that the answer belongs to the login in `pending`. It keeps no session and finds no account. Cancelling a
+/// future is safe: nothing is half done that could not be begun again.
+///
+/// ```
+/// use axess_factors::federated::{
+///     BegunFederation, BoxFuture, CallbackResponse, FederatedIdentity, FederationContext, FederationError,
+///     FederationOptions, FederationProtocol, FederationProvider, LogoutHint, LogoutNotice, PendingFederation,
+///     Redirection,
+/// };
+///
+/// /// A provider that is always away.
+/// struct Away;
+///
+/// fn away<'a, T: 'a>() -> BoxFuture<'a, Result<T, FederationError>> {
+///     Box::pin(async { Err(FederationError::unavailable("the provider", "closed for the season")) })
+/// }
+///
+/// impl FederationProvider for Away {
+///     fn protocol(&self) -> FederationProtocol {
+///         FederationProtocol::Oidc
+///     }
+///     fn issuer(&self) -> &str {
+///         "https://login.example.com"
+///     }
+///     fn begin<'a>(
+///         &'a self,
+///         _: &'a FederationOptions,
+///         _: FederationContext<'a>,
+///     ) -> BoxFuture<'a, Result<BegunFederation, FederationError>> {
+///         away()
+///     }
+///     fn complete<'a>(
+///         &'a self,
+///         _: &'a PendingFederation,
+///         _: &'a CallbackResponse,
+///         _: FederationContext<'a>,
+///     ) -> BoxFuture<'a, Result<FederatedIdentity, FederationError>> {
+///         away()
+///     }
+///     fn verify_logout<'a>(
+///         &'a self,
+///         _: &'a CallbackResponse,
+///         _: FederationContext<'a>,
+///     ) -> BoxFuture<'a, Result<LogoutNotice, FederationError>> {
+///         away()
+///     }
+///     fn begin_logout<'a>(
+///         &'a self,
+///         _: &'a LogoutHint,
+///         _: FederationContext<'a>,
+///     ) -> BoxFuture<'a, Result<Option<Redirection>, FederationError>> {
+///         away()
+///     }
+/// }
+/// let provider: std::sync::Arc<dyn FederationProvider> = std::sync::Arc::new(Away);
+/// assert_eq!(provider.issuer(), "https://login.example.com");
+/// ```
+pub trait FederationProvider: Send + Sync {
+    /// Returns the protocol it speaks.
+    fn protocol(&self) -> FederationProtocol;
+
+    /// Returns its issuer identifier or entity id: every identity it answers with has this issuer.
+    fn issuer(&self) -> &str;
+
+    /// Begins a login: where the browser goes, and what to keep until it comes back.
+    ///
+    /// # Errors
+    ///
+    /// [`FederationError::Unavailable`] when the provider must be asked first and cannot be;
+    /// [`FederationError::Configuration`]; [`FederationError::WeakerThanConfigured`] when `options` ask for less than the
+    /// provider is set to demand.
+    fn begin<'a>(
+        &'a self,
+        options: &'a FederationOptions,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<BegunFederation, FederationError>>;
+
+    /// Verifies what came back and returns whom the provider says it is.
+    ///
+    /// Call it through [`FederatedProof::complete`], which checks that `pending` is this provider's and still good.
+    ///
+    /// # Errors
+    ///
+    /// Any [`FederationError`].
+    fn complete<'a>(
+        &'a self,
+        pending: &'a PendingFederation,
+        response: &'a CallbackResponse,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<FederatedIdentity, FederationError>>;
+
+    /// Verifies a logout the provider asks for: a logout token (OpenID Connect Back-Channel Logout 1.0) or a SAML
+    /// `LogoutRequest`.
+    ///
+    /// It does not remember messages: the caller claims [`LogoutNotice::replay`] before it ends anything.
+    ///
+    /// # Errors
+    ///
+    /// Any [`FederationError`].
+    fn verify_logout<'a>(
+        &'a self,
+        message: &'a CallbackResponse,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<LogoutNotice, FederationError>>;
+
+    /// Says where the browser goes to be logged out at the provider too; `None` when the provider has no such thing.
+    ///
+    /// # Errors
+    ///
+    /// [`FederationError::Configuration`] when `hint` asks to come back to an address that is not allowed;
+    /// [`FederationError::Unavailable`].
+    fn begin_logout<'a>(
+        &'a self,
+        hint: &'a LogoutHint,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<Option<Redirection>, FederationError>>;
+}
+
+/// Returns the factor that a login at the provider of this name proves: `github`, `google` and `microsoft` have kinds of
+/// their own.
+///
+/// ```
+/// use axess_factors::federated::federated_kind;
+/// assert_eq!(federated_kind(&"google".parse().unwrap()).to_string(), "federated:google");
+/// assert_eq!(federated_kind(&"okta".parse().unwrap()).to_string(), "federated:custom:okta");
+/// ```
+#[must_use]
+pub fn federated_kind(provider: &ProviderName) -> FactorKind {
+    FactorKind::Federated(match provider.as_str() {
+        "github" => FederatedProvider::Github,
+        "google" => FederatedProvider::Google,
+        "microsoft" => FederatedProvider::Microsoft,
+        _ => FederatedProvider::Custom(provider.clone()),
+    })
+}
+
+#[cfg(test)]
+mod tests;

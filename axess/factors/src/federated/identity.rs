@@ -1,0 +1,166 @@
+use super::FederationError;
+use axess_identity::{EmailAddress, TokenSecret};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// The longest issuer identifier, in bytes.
+pub const MAX_FEDERATED_ISSUER_BYTES: usize = 512;
+/// The longest subject, in bytes (OpenID Connect Core 1.0 §2).
+pub const MAX_FEDERATED_SUBJECT_BYTES: usize = 255;
+/// The longest name of a provider's session, in bytes.
+pub const MAX_FEDERATED_SID_BYTES: usize = 255;
+
+/// What the identity rests on.
+///
+/// ```
+/// use axess_factors::federated::Assurance;
+/// assert!(Assurance::IdToken.is_signed());
+/// assert!(!Assurance::OAuth2Only.is_signed());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assurance {
+    /// A verified ID token.
+    IdToken,
+    /// A verified SAML assertion.
+    SamlAssertion,
+    /// Only an answer to an access token: nobody signed a statement about the login. Weaker.
+    OAuth2Only,
+}
+
+/// Whom a provider says it is.
+///
+/// ```
+/// use axess_factors::federated::{Assurance, FederatedIdentity};
+/// let identity = FederatedIdentity::new("https://login.example.com", "248289761001", Assurance::IdToken);
+/// assert!(identity.check().is_ok());
+/// assert!(!identity.email_verified);
+/// ```
+#[derive(Clone)]
+pub struct FederatedIdentity {
+    /// The provider; at most [`MAX_FEDERATED_ISSUER_BYTES`].
+    pub issuer: String,
+    /// The user, as the provider names them for ever; at most [`MAX_FEDERATED_SUBJECT_BYTES`].
+    pub subject: String,
+    /// The session at the provider, if it named one; at most [`MAX_FEDERATED_SID_BYTES`].
+    pub session_id: Option<String>,
+    /// The user's address.
+    pub email: Option<EmailAddress>,
+    /// Whether the provider says the user reads mail there.
+    pub email_verified: bool,
+    /// A name for people.
+    pub display_name: Option<String>,
+    /// A short name, which the provider may give to somebody else one day: never a key.
+    pub username: Option<String>,
+    /// The groups the user is in.
+    pub groups: Vec<String>,
+    /// The authentication context class.
+    pub acr: Option<String>,
+    /// How the user authenticated (RFC 8176).
+    pub amr: Vec<String>,
+    /// When the user authenticated.
+    pub auth_time: Option<DateTime<Utc>>,
+    /// When a session that rests on this must end (`SessionNotOnOrAfter`).
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Everything else the provider says.
+    pub attributes: Map<String, Value>,
+    /// What all this rests on.
+    pub assurance: Assurance,
+    /// The tokens the provider gave, for protocols that have them.
+    pub tokens: Option<FederatedTokens>,
+}
+
+/// The tokens that came with an identity.
+///
+/// ```
+/// use axess_factors::federated::FederatedTokens;
+/// let tokens = FederatedTokens {
+///     access_token: "SlAV32hkKG".into(),
+///     refresh_token: None,
+///     id_token: None,
+///     token_type: "Bearer".into(),
+///     scope: None,
+///     expires_at: None,
+/// };
+/// assert!(!format!("{tokens:?}").contains("SlAV32hkKG"));
+/// ```
+#[derive(Debug, Clone)]
+pub struct FederatedTokens {
+    /// What opens the provider's APIs.
+    pub access_token: TokenSecret,
+    /// What gets the next access token.
+    pub refresh_token: Option<TokenSecret>,
+    /// The ID token, for logging out at the provider.
+    pub id_token: Option<TokenSecret>,
+    /// How the access token is used: `Bearer` or `DPoP`.
+    pub token_type: String,
+    /// What the access token is good for.
+    pub scope: Option<String>,
+    /// When the access token ends.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Assurance {
+    /// Tells whether the provider signed a statement about this login.
+    #[must_use]
+    pub fn is_signed(self) -> bool {
+        !matches!(self, Self::OAuth2Only)
+    }
+}
+
+impl FederatedIdentity {
+    /// Makes an identity of which nothing but its name is known.
+    #[must_use]
+    pub fn new(issuer: impl Into<String>, subject: impl Into<String>, assurance: Assurance) -> Self {
+        Self {
+            issuer: issuer.into(),
+            subject: subject.into(),
+            session_id: None,
+            email: None,
+            email_verified: false,
+            display_name: None,
+            username: None,
+            groups: Vec::new(),
+            acr: None,
+            amr: Vec::new(),
+            auth_time: None,
+            expires_at: None,
+            attributes: Map::new(),
+            assurance,
+            tokens: None,
+        }
+    }
+
+    /// Checks that issuer, subject and session have a name of a length that can be stored, and no control character.
+    ///
+    /// # Errors
+    ///
+    /// [`FederationError::Malformed`] names what is wrong.
+    pub fn check(&self) -> Result<(), FederationError> {
+        let fits = |text: &str, max| (1..=max).contains(&text.len()) && !text.chars().any(char::is_control);
+        if !fits(&self.issuer, MAX_FEDERATED_ISSUER_BYTES) {
+            return Err(FederationError::Malformed { what: "the issuer is empty or too long" });
+        }
+        if !fits(&self.subject, MAX_FEDERATED_SUBJECT_BYTES) {
+            return Err(FederationError::Malformed { what: "the subject is empty or too long" });
+        }
+        if self.session_id.as_deref().is_some_and(|sid| !fits(sid, MAX_FEDERATED_SID_BYTES)) {
+            return Err(FederationError::Malformed { what: "the session's name is empty or too long" });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for FederatedIdentity {
+    /// Leaves out personal data and tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FederatedIdentity")
+            .field("issuer", &self.issuer)
+            .field("acr", &self.acr)
+            .field("amr", &self.amr)
+            .field("assurance", &self.assurance)
+            .finish_non_exhaustive()
+    }
+}

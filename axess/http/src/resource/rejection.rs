@@ -1,0 +1,83 @@
+use crate::problem;
+use axess_oauth::{TokenRefusal, TokenScheme};
+use axum::response::{IntoResponse, Response};
+use http::header;
+
+/// What a caller whose access token does not do is told: a problem document with `WWW-Authenticate`.
+///
+/// ```
+/// use axess_http::{Accepted, AccessToken, TokenRejection};
+/// async fn pay(token: Accepted<AccessToken>) -> Result<String, TokenRejection> {
+///     // RFC 9470: a login of the last five minutes.
+///     token.require_authentication(&[], Some(300), chrono::DateTime::UNIX_EPOCH)?;
+///     Ok("paid".to_owned())
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/pay", axum::routing::post(pay));
+/// ```
+#[derive(Debug)]
+pub struct TokenRejection {
+    pub(super) refusal: TokenRefusal,
+    pub(super) scheme: TokenScheme,
+    /// Where the metadata of the resource is.
+    pub(super) metadata: Option<String>,
+    /// The nonce that the next proof may have.
+    pub(super) nonce: Option<String>,
+}
+
+impl TokenRejection {
+    /// Makes a refusal of what a handler asked of a token.
+    #[must_use]
+    pub fn new(refusal: TokenRefusal, scheme: TokenScheme) -> Self {
+        Self { refusal, scheme, metadata: None, nonce: None }
+    }
+
+    /// Returns why.
+    #[must_use]
+    pub fn refusal(&self) -> &TokenRefusal {
+        &self.refusal
+    }
+
+    /// Callers can bring most of them about at will, and those must not fill the error log.
+    fn log(&self) {
+        let cause = &self.refusal as &dyn std::error::Error;
+        match self.refusal {
+            TokenRefusal::Unavailable(_) => {
+                tracing::error!(error = cause, "an access token cannot be checked")
+            }
+            _ => tracing::debug!(error = cause, "an access token was refused"),
+        }
+    }
+}
+
+impl From<TokenRefusal> for TokenRejection {
+    fn from(refusal: TokenRefusal) -> Self {
+        Self::new(refusal, TokenScheme::Bearer)
+    }
+}
+
+impl IntoResponse for TokenRejection {
+    fn into_response(self) -> Response {
+        let status = http::StatusCode::from_u16(self.refusal.status());
+        let Ok(status) = status else { return problem::internal() };
+        self.log();
+        let code = self.refusal.code().unwrap_or(match status.as_u16() {
+            503 => "unavailable",
+            _ => "authentication_required",
+        });
+        let mut response = problem::problem(status, code);
+        let mut challenge = self.refusal.challenge(self.scheme);
+        if let Some(metadata) = &self.metadata {
+            challenge = challenge.with_resource_metadata(metadata);
+        }
+        let headers = response.headers_mut();
+        if status.as_u16() != 503
+            && let Ok(challenge) = challenge.to_string().try_into()
+        {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(nonce) = self.nonce.as_deref().and_then(|nonce| nonce.try_into().ok()) {
+            headers.insert("dpop-nonce", nonce);
+        }
+        response
+    }
+}

@@ -1,0 +1,217 @@
+use super::*;
+use crate::{Accepted, AuthenticatorLayer, Guard, GuardedRouter};
+use axess_clock::{Clock, MockClock};
+use axess_core::memory::MemoryJtiReplayStore;
+use axess_jose::{
+    Algorithm, BoxFuture, FetchDocument, FetchError, FetchedDocument, JwksCache, JwksPolicy, SigningKey,
+    dpop::proof, s256,
+};
+use axess_oauth::{AccessTokenRules, AccessTokenValidator, ResourceMetadata, TokenSource};
+use axum::{Router, body::Body};
+use chrono::{DateTime, TimeDelta, Utc};
+use http::{HeaderMap, Request};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tower::ServiceExt;
+
+const ISSUER: &str = "https://login.example.com";
+const RESOURCE: &str = "https://api.example.com";
+
+/// The keys of the issuer.
+struct Keys(Value);
+
+impl FetchDocument for Keys {
+    fn fetch<'a>(&'a self, _: &'a str, _: usize) -> BoxFuture<'a, Result<FetchedDocument, FetchError>> {
+        let bytes = self.0.to_string().into_bytes();
+        Box::pin(async move { Ok(FetchedDocument { bytes: bytes.into(), max_age: None }) })
+    }
+}
+
+struct Site {
+    app: Router,
+    issuer: SigningKey,
+    holder: SigningKey,
+    clock: Arc<MockClock>,
+}
+
+impl Site {
+    fn new(change: impl FnOnce(&mut AccessTokenRules), nonces: Option<DpopNonces>) -> Self {
+        let now = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+        let clock = Arc::new(MockClock::new(now));
+        let issuer = SigningKey::generate(Algorithm::Es256).unwrap().with_kid("k1");
+        let set = json!({ "keys": [issuer.public_jwk()] });
+        let url = format!("{ISSUER}/jwks");
+        let cache = JwksCache::new(Arc::new(Keys(set)), url, JwksPolicy::default(), clock.clone());
+        let mut rules = AccessTokenRules::new(ISSUER, RESOURCE);
+        change(&mut rules);
+        let replay = Arc::new(JtiReplayGuard(MemoryJtiReplayStore::new()));
+        let validator = AccessTokenValidator::new(rules, TokenSource::keys(Arc::new(cache)), replay);
+        let metadata = ResourceMetadata::new(RESOURCE, [ISSUER]);
+        let mut tokens = AccessTokens::new(validator, metadata, clock.clone());
+        if let Some(nonces) = nonces {
+            tokens = tokens.with_nonces(nonces);
+        }
+        let read = async |token: Accepted<AccessToken>| token.subject.clone().unwrap_or_default();
+        let app = GuardedRouter::new()
+            .merge(tokens.metadata())
+            .get("/orders", Guard::Accepted("orders:read"), read)
+            .into_router()
+            .layer(AuthenticatorLayer::new(tokens));
+        let holder = SigningKey::generate(Algorithm::Es256).unwrap();
+        Self { app, issuer, holder, clock }
+    }
+
+    fn token(&self, more: Value) -> String {
+        let now = self.clock.now().timestamp();
+        let mut claims = json!({ "iss": ISSUER, "aud": RESOURCE, "sub": "alice", "client_id": "shop", "jti": "1",
+            "iat": now, "exp": now + 300, "scope": "orders:read" });
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.issuer.sign("at+jwt", &claims).unwrap()
+    }
+
+    fn bound(&self) -> String {
+        self.token(json!({ "cnf": { "jkt": self.holder.thumbprint() } }))
+    }
+
+    fn proof(&self, token: &str, url: &str, nonce: Option<&str>, jti: &str) -> String {
+        proof(&self.holder, "GET", url, nonce, Some(token), jti, self.clock.now()).unwrap()
+    }
+
+    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, HeaderMap, String) {
+        self.send(Request::get(path), headers).await
+    }
+
+    async fn send(
+        &self,
+        mut request: http::request::Builder,
+        headers: &[(&str, &str)],
+    ) -> (u16, HeaderMap, String) {
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 100_000).await.unwrap();
+        (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
+    }
+}
+
+fn challenge(headers: &HeaderMap) -> &str {
+    headers["www-authenticate"].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn whoever_shows_nothing_is_told_where_to_ask() {
+    let site = Site::new(|_| {}, None);
+    let (status, headers, body) = site.get("/orders", &[]).await;
+    assert_eq!(status, 401);
+    let metadata = "https://api.example.com/.well-known/oauth-protected-resource";
+    assert_eq!(challenge(&headers), format!("Bearer resource_metadata=\"{metadata}\""));
+    assert!(body.contains("authentication_required"), "{body}");
+    let (status, _, document) = site.get("/.well-known/oauth-protected-resource", &[]).await;
+    let document: Value = serde_json::from_str(&document).unwrap();
+    assert_eq!((status, &document["authorization_servers"]), (200, &json!([ISSUER])));
+}
+
+#[tokio::test]
+async fn a_good_token_opens_what_its_scopes_say() {
+    let site = Site::new(|_| {}, None);
+    let bearer = format!("Bearer {}", site.token(json!({})));
+    assert_eq!(site.get("/orders", &[("authorization", &bearer)]).await.2, "alice");
+    let less = format!("Bearer {}", site.token(json!({ "scope": "orders:list" })));
+    let (status, headers, _) = site.get("/orders", &[("authorization", &less)]).await;
+    assert_eq!(status, 403);
+    assert!(challenge(&headers).starts_with(r#"Bearer error="insufficient_scope", scope="orders:read""#));
+    site.clock.advance(std::time::Duration::from_secs(311));
+    let (status, headers, _) = site.get("/orders", &[("authorization", &bearer)]).await;
+    assert_eq!(status, 401);
+    assert!(challenge(&headers).contains(r#"error="invalid_token""#));
+}
+
+#[tokio::test]
+async fn a_token_comes_in_one_header_and_nowhere_else() {
+    let site = Site::new(|_| {}, None);
+    let token = site.token(json!({}));
+    let bearer = format!("Bearer {token}");
+    let twice = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
+    assert_eq!(site.get("/orders", &twice).await.0, 400);
+    assert_eq!(site.get(&format!("/orders?access_token={token}"), &[]).await.0, 401);
+    assert_eq!(site.get("/orders", &[("authorization", "Basic YTpi")]).await.0, 401);
+    assert_eq!(site.get("/orders", &[("authorization", "Bearer")]).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_bound_token_opens_nothing_without_its_key() {
+    let site = Site::new(|rules| rules.must_be_bound = true, None);
+    let token = site.bound();
+    let (bearer, dpop) = (format!("Bearer {token}"), format!("DPoP {token}"));
+    let url = "https://api.example.com/orders";
+    assert_eq!(site.get("/orders", &[("authorization", &bearer)]).await.0, 401, "stolen");
+    assert_eq!(site.get("/orders", &[("authorization", &dpop)]).await.0, 400, "no proof");
+    let good = site.proof(&token, url, None, "a");
+    let shown = [("authorization", dpop.as_str()), ("dpop", good.as_str())];
+    assert_eq!(site.get("/orders", &shown).await.2, "alice");
+    let (status, headers, _) = site.get("/orders", &shown).await;
+    assert_eq!(status, 401, "a proof is used once");
+    assert!(challenge(&headers).contains(r#"error="invalid_dpop_proof""#), "{headers:?}");
+    // The host of a request is what the configuration says, whatever the request says.
+    let elsewhere = site.proof(&token, "https://evil.example/orders", None, "b");
+    let shown = [("host", "evil.example"), ("authorization", dpop.as_str()), ("dpop", elsewhere.as_str())];
+    assert_eq!(site.get("/orders", &shown).await.0, 401);
+    // With a query, which is no part of what a proof names.
+    let query = site.proof(&token, url, None, "c");
+    let shown = [("authorization", dpop.as_str()), ("dpop", query.as_str())];
+    assert_eq!(site.get("/orders?page=2", &shown).await.0, 200);
+    let other = proof(&site.issuer, "GET", url, None, Some(&token), "d", site.clock.now()).unwrap();
+    let shown = [("authorization", dpop.as_str()), ("dpop", other.as_str())];
+    assert_eq!(site.get("/orders", &shown).await.0, 401, "another key");
+    let unbound = format!("Bearer {}", site.token(json!({})));
+    assert_eq!(site.get("/orders", &[("authorization", &unbound)]).await.0, 401, "bound to nothing");
+}
+
+#[tokio::test]
+async fn a_proof_has_the_nonce_that_was_given_out() {
+    let site = Site::new(|_| {}, Some(DpopNonces::new([7u8; 32]).unwrap()));
+    let token = site.bound();
+    let dpop = format!("DPoP {token}");
+    let url = "https://api.example.com/orders";
+    let ask = async |nonce: Option<&str>, jti: &str| {
+        let proof = site.proof(&token, url, nonce, jti);
+        site.get("/orders", &[("authorization", &dpop), ("dpop", &proof)]).await
+    };
+    let (status, headers, _) = ask(None, "a").await;
+    assert_eq!(status, 401);
+    assert!(challenge(&headers).contains(r#"error="use_dpop_nonce""#), "{headers:?}");
+    let nonce = headers["dpop-nonce"].to_str().unwrap().to_owned();
+    assert_eq!(ask(Some(&nonce), "b").await.0, 200);
+    assert_eq!(ask(Some("made-up"), "c").await.0, 401);
+    site.clock.advance(std::time::Duration::from_secs(200));
+    assert_eq!(ask(Some(&nonce), "d").await.0, 200);
+    site.clock.advance(std::time::Duration::from_secs(99));
+    assert_eq!(ask(Some(&nonce), "e").await.0, 200, "also after the next one is given out");
+}
+
+#[tokio::test]
+async fn a_token_bound_to_a_certificate_needs_its_connection() {
+    let site = Site::new(|_| {}, None);
+    let der: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x07];
+    let token = site.token(json!({ "cnf": { "x5t#S256": s256(der) } }));
+    let bearer = format!("Bearer {token}");
+    let shown = [("authorization", bearer.as_str())];
+    assert_eq!(site.get("/orders", &shown).await.0, 401);
+    let with = |der: &[u8]| Request::get("/orders").extension(PeerCertificate(der.to_vec().into()));
+    assert_eq!(site.send(with(der), &shown).await.0, 200);
+    assert_eq!(site.send(with(&[0x30, 0x00]), &shown).await.0, 401);
+}
+
+#[test]
+fn a_nonce_works_for_five_to_ten_minutes() {
+    let nonces = DpopNonces::new([7u8; 32]).unwrap();
+    let now: DateTime<Utc> = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+    let nonce = nonces.current(now);
+    for (after, works) in [(0, true), (299, true), (300, true), (599, true), (600, false), (-1, false)] {
+        assert_eq!(nonces.accepted(&nonce, now + TimeDelta::seconds(after)).is_some(), works, "{after}");
+    }
+    assert!(DpopNonces::new([8u8; 32]).unwrap().accepted(&nonce, now).is_none());
+    assert!(DpopNonces::new([0u8; 31]).is_err());
+}

@@ -1,0 +1,131 @@
+//! The FAPI 2.0 Security Profile, client side: what it demands beyond OpenID Connect.
+
+use crate::{
+    client_auth::ClientAuth,
+    metadata::{Endpoint, ProviderMetadata},
+};
+use axess_factors::federated::FederationError;
+use axess_jose::Algorithm;
+
+/// The longest life of an ID token under the profile by default, in seconds.
+pub const DEFAULT_MAX_ID_TOKEN_LIFETIME_SECS: u32 = 300;
+/// The longest life of an ID token that the profile can be set to, in seconds.
+pub const MAX_ID_TOKEN_LIFETIME_SECS: u32 = 3600;
+
+/// What access tokens are bound to.
+///
+/// ```
+/// assert_ne!(axess_oauth::SenderConstraint::DPoP, axess_oauth::SenderConstraint::Mtls);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SenderConstraint {
+    /// A key that signs a proof for each request (RFC 9449).
+    DPoP,
+    /// The client certificate of the connection (RFC 8705).
+    Mtls,
+}
+
+/// How long a DPoP key lives.
+///
+/// ```
+/// assert_eq!(axess_oauth::DpopKeyScope::default(), axess_oauth::DpopKeyScope::Session);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum DpopKeyScope {
+    /// One key for each login: a stolen session exposes one key.
+    #[default]
+    Session,
+    /// One key for all logins of this process.
+    Instance,
+}
+
+/// Switches the FAPI 2.0 Security Profile on, which refuses whatever is weaker.
+///
+/// The refusal is [`FederationError::WeakerThanConfigured`].
+/// Requests are pushed, tokens are bound, the client authenticates with a key or a certificate, the provider names itself
+/// in its answer, signatures are PS256, ES256 or EdDSA, and ID tokens live shortly.
+///
+/// ```
+/// use axess_oauth::{FapiConfig, SenderConstraint};
+/// let fapi = FapiConfig::new(SenderConstraint::DPoP);
+/// assert_eq!(fapi.max_id_token_lifetime_secs, 300);
+/// assert!(!fapi.require_jarm);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FapiConfig {
+    /// What access tokens are bound to.
+    pub sender_constraint: SenderConstraint,
+    /// Whether what the browser brings back must be signed (JARM).
+    pub require_jarm: bool,
+    /// The longest life of an ID token in seconds, 1 to [`MAX_ID_TOKEN_LIFETIME_SECS`].
+    pub max_id_token_lifetime_secs: u32,
+}
+
+impl FapiConfig {
+    /// Makes the profile with its defaults: no JARM, ID tokens of five minutes.
+    #[must_use]
+    pub fn new(sender_constraint: SenderConstraint) -> Self {
+        Self {
+            sender_constraint,
+            require_jarm: false,
+            max_id_token_lifetime_secs: DEFAULT_MAX_ID_TOKEN_LIFETIME_SECS,
+        }
+    }
+
+    /// Says what of a configuration the profile does not allow, and what to write instead.
+    pub(crate) fn faults(&self, auth: &ClientAuth) -> Vec<String> {
+        let mut faults = Vec::new();
+        match auth {
+            ClientAuth::TlsClientAuth | ClientAuth::SelfSignedTls => {}
+            ClientAuth::PrivateKeyJwt(key) if Algorithm::FAPI.contains(&key.algorithm()) => {}
+            ClientAuth::PrivateKeyJwt(_) => {
+                faults.push("fapi: the client's key must be of PS256, ES256 or EdDSA".to_owned());
+            }
+            ClientAuth::None | ClientAuth::SecretBasic(_) | ClientAuth::SecretPost(_) => faults.push(
+                "fapi: a secret does not authenticate a client: use ClientAuth::PrivateKeyJwt or ::TlsClientAuth"
+                    .to_owned(),
+            ),
+        }
+        if !(1..=MAX_ID_TOKEN_LIFETIME_SECS).contains(&self.max_id_token_lifetime_secs) {
+            faults.push(format!(
+                "fapi.max_id_token_lifetime_secs: write 1 to {MAX_ID_TOKEN_LIFETIME_SECS} (the default is 300)"
+            ));
+        }
+        faults
+    }
+
+    /// Refuses a provider that cannot do what the profile demands.
+    pub(crate) fn check_metadata(&self, metadata: &ProviderMetadata) -> Result<(), FederationError> {
+        let demand = |holds: bool, what| {
+            if holds { Ok(()) } else { Err(FederationError::WeakerThanConfigured { what }) }
+        };
+        demand(
+            metadata.endpoint(Endpoint::Par, false).is_some(),
+            "the provider takes no pushed authorization requests",
+        )?;
+        demand(
+            metadata.authorization_response_iss_parameter_supported || self.require_jarm,
+            "the provider does not name itself in its answer",
+        )?;
+        if self.require_jarm {
+            let modes = metadata.response_modes_supported.as_deref().unwrap_or_default();
+            demand(
+                modes.iter().any(|mode| matches!(mode.as_str(), "jwt" | "query.jwt")),
+                "the provider signs no answers",
+            )?;
+        }
+        match self.sender_constraint {
+            SenderConstraint::Mtls => demand(
+                metadata.tls_client_certificate_bound_access_tokens,
+                "the provider binds no tokens to certificates",
+            ),
+            SenderConstraint::DPoP => {
+                let algorithms = metadata.dpop_signing_alg_values_supported.as_deref().unwrap_or_default();
+                demand(
+                    algorithms.iter().any(|name| name == crate::dpop::ALGORITHM.name()),
+                    "the provider takes no proofs of possession with ES256",
+                )
+            }
+        }
+    }
+}

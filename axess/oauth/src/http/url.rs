@@ -1,0 +1,53 @@
+use reqwest::Url;
+use std::net::IpAddr;
+
+/// The longest URL that is looked at.
+const MAX_URL_BYTES: usize = 2048;
+
+/// Parses an absolute URL that may be asked: https, or http on loopback; no user, no fragment.
+pub(crate) fn checked_url(text: &str) -> Option<Url> {
+    if text.len() > MAX_URL_BYTES || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return None;
+    }
+    let url = Url::parse(text).ok()?;
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    (is_safe && is_plain && url.has_host()).then_some(url)
+}
+
+/// Tells whether a URL names this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tls_and_loopback_are_asked() {
+        for good in
+            ["https://a.example/x?y=z", "http://127.0.0.1:80/x", "http://[::1]/", "http://localhost:8080"]
+        {
+            assert!(checked_url(good).is_some(), "{good}");
+        }
+        let bad = [
+            "http://a.example/",
+            "http://localhost.a.example/",
+            "http://127.0.0.1.a.example/",
+            "ftp://localhost/",
+            "file:///etc/passwd",
+            "https://user@a.example/",
+            "https://:pass@a.example/",
+            "https://a.example/#f",
+            "https://a.example/a b",
+            "/relative",
+            "",
+        ];
+        for url in bad {
+            assert!(checked_url(url).is_none(), "{url}");
+        }
+        assert!(checked_url(&format!("https://a.example/{}", "x".repeat(MAX_URL_BYTES))).is_none());
+    }
+}

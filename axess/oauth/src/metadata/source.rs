@@ -1,0 +1,118 @@
+use super::{ProviderMetadata, document_url};
+use crate::{
+    fault,
+    http::{HttpClient, MAX_ANSWER_BYTES, Request},
+};
+use axess_clock::Clock;
+use axess_factors::federated::FederationError;
+use axess_jose::{JwksCache, JwksPolicy};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Mutex;
+
+/// How long metadata is used before it is asked for again.
+const TTL: TimeDelta = TimeDelta::hours(1);
+/// How long it is used while the provider does not answer.
+const KEEP_STALE: TimeDelta = TimeDelta::hours(24);
+/// How long we wait after a try that failed.
+const BETWEEN_TRIES: TimeDelta = TimeDelta::seconds(5);
+
+/// A provider's metadata and the cache of its keys.
+pub(crate) struct Known {
+    pub(crate) metadata: ProviderMetadata,
+    pub(crate) keys: Arc<JwksCache>,
+}
+
+/// Where a provider's metadata comes from: asked for when first needed, kept, and asked for again by one caller at a time.
+pub(crate) struct MetadataSource {
+    http: HttpClient,
+    issuer: String,
+    clock: Arc<dyn Clock>,
+    state: RwLock<State>,
+    turn: Mutex<()>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    known: Option<(Arc<Known>, DateTime<Utc>)>,
+    failed_at: Option<DateTime<Utc>>,
+}
+
+impl MetadataSource {
+    pub(crate) fn new(http: HttpClient, issuer: String, clock: Arc<dyn Clock>) -> Self {
+        Self { http, issuer, clock, state: RwLock::default(), turn: Mutex::new(()) }
+    }
+
+    /// Returns what is known of the provider, and asks it first where that is nothing or old.
+    pub(crate) async fn known(&self) -> Result<Arc<Known>, FederationError> {
+        let state = self.state();
+        match state.known {
+            Some((known, since)) if is_within(since, self.clock.now(), TTL) => Ok(known),
+            Some((known, since)) if is_within(since, self.clock.now(), KEEP_STALE) => {
+                // One asks; the others go on with what there is.
+                match self.turn.try_lock() {
+                    Ok(_turn) => Ok(self.refreshed().await.unwrap_or(known)),
+                    Err(_) => Ok(known),
+                }
+            }
+            _ => {
+                let _turn = self.turn.lock().await;
+                self.refreshed().await
+            }
+        }
+    }
+
+    /// Asks the provider unless somebody else just did. Needs the turn.
+    async fn refreshed(&self) -> Result<Arc<Known>, FederationError> {
+        let (state, now) = (self.state(), self.clock.now());
+        if let Some((known, since)) = &state.known
+            && is_within(*since, now, TTL)
+        {
+            return Ok(known.clone());
+        }
+        if state.failed_at.is_some_and(|at| is_within(at, now, BETWEEN_TRIES)) {
+            return Err(FederationError::unavailable(
+                "its metadata",
+                "asked for a moment ago, and not there",
+            ));
+        }
+        let asked = self.ask(state.known.as_ref().map(|(known, _)| known.as_ref())).await;
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        match &asked {
+            Ok(known) => *state = State { known: Some((known.clone(), now)), failed_at: None },
+            Err(error) => {
+                state.failed_at = Some(now);
+                tracing::warn!(issuer = self.issuer, %error, "a provider's metadata cannot be had");
+            }
+        }
+        asked
+    }
+
+    async fn ask(&self, before: Option<&Known>) -> Result<Arc<Known>, FederationError> {
+        let url = document_url(&self.issuer);
+        let request = Request { url: &url, form: None, headers: Vec::new(), limit: MAX_ANSWER_BYTES };
+        let answer = self.http.send(request).await.and_then(|answer| answer.ok());
+        let answer = answer.map_err(|error| fault::http("its metadata", error))?;
+        let metadata = ProviderMetadata::parse(&answer.body, &self.issuer)?;
+        let keys = match before {
+            // The keys in use stay while their address does.
+            Some(known) if known.metadata.jwks_uri == metadata.jwks_uri => known.keys.clone(),
+            _ => Arc::new(JwksCache::new(
+                Arc::new(self.http.clone()),
+                metadata.jwks_uri.clone(),
+                JwksPolicy::default(),
+                self.clock.clone(),
+            )),
+        };
+        Ok(Arc::new(Known { metadata, keys }))
+    }
+
+    fn state(&self) -> State {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A clock that was set back does not prolong anything.
+fn is_within(since: DateTime<Utc>, now: DateTime<Utc>, limit: TimeDelta) -> bool {
+    (now - since).abs() < limit
+}

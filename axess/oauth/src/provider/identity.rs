@@ -1,0 +1,132 @@
+use axess_factors::federated::{Assurance, FederatedIdentity, FederationError};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+/// The most groups, and ways to have authenticated, that are kept.
+const MAX_ENTRIES: usize = 1000;
+/// Claims about the token rather than the user.
+const PROTOCOL: [&str; 14] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "azp",
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "sid",
+    "auth_time",
+];
+
+/// Sorts verified claims into an identity; the rest become its attributes.
+pub(super) fn from_claims(
+    issuer: &str,
+    mut claims: Map<String, Value>,
+    groups_claim: &str,
+) -> Result<FederatedIdentity, FederationError> {
+    let subject = text(&claims, "sub").ok_or(FederationError::Malformed { what: "there is no subject" })?;
+    let mut identity = FederatedIdentity::new(issuer, subject, Assurance::IdToken);
+    identity.session_id = text(&claims, "sid");
+    identity.auth_time = moment(claims.get("auth_time"));
+    // Some providers write it as text.
+    let is_verified = |value: &Value| value.as_bool().unwrap_or_else(|| value.as_str() == Some("true"));
+    identity.email_verified = claims.remove("email_verified").is_some_and(|value| is_verified(&value));
+    identity.email = take(&mut claims, "email").and_then(|address| address.parse().ok());
+    identity.email_verified &= identity.email.is_some();
+    identity.display_name = take(&mut claims, "name");
+    identity.username = take(&mut claims, "preferred_username");
+    identity.acr = take(&mut claims, "acr");
+    identity.amr = claims.remove("amr").map(texts).unwrap_or_default();
+    identity.groups = claims.remove(groups_claim).map(texts).unwrap_or_default();
+    claims.retain(|name, _| !PROTOCOL.contains(&name.as_str()));
+    identity.attributes = claims;
+    identity.check()?;
+    Ok(identity)
+}
+
+fn text(claims: &Map<String, Value>, name: &str) -> Option<String> {
+    claims.get(name)?.as_str().map(str::to_owned)
+}
+
+fn take(claims: &mut Map<String, Value>, name: &str) -> Option<String> {
+    match claims.remove(name) {
+        Some(Value::String(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// Returns a list of texts; one alone counts as a list of it.
+fn texts(value: Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => {
+            let texts = values.into_iter().filter_map(|value| match value {
+                Value::String(text) => Some(text),
+                _ => None,
+            });
+            texts.take(MAX_ENTRIES).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn moment(value: Option<&Value>) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(value?.as_i64()?, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn identity(claims: Value) -> FederatedIdentity {
+        let Value::Object(claims) = claims else { panic!("no object") };
+        from_claims("https://a.example", claims, "groups").unwrap()
+    }
+
+    #[test]
+    fn claims_find_their_places() {
+        let identity = identity(json!({
+            "iss": "https://a.example", "sub": "1", "aud": "c", "exp": 2, "iat": 1, "nonce": "n", "sid": "s", "auth_time": 7,
+            "email": "a@example.com", "email_verified": true, "name": "A", "preferred_username": "a", "acr": "x", "amr": ["pwd"],
+            "groups": ["g", 1, "h"], "locale": "de",
+        }));
+        assert_eq!((identity.subject.as_str(), identity.session_id.as_deref()), ("1", Some("s")));
+        assert_eq!(identity.email.unwrap().as_str(), "a@example.com");
+        assert!(identity.email_verified);
+        assert_eq!(identity.groups, ["g", "h"]);
+        assert_eq!((identity.acr.as_deref(), identity.amr), (Some("x"), vec!["pwd".to_owned()]));
+        assert_eq!(identity.auth_time.unwrap().timestamp(), 7);
+        assert_eq!(Value::Object(identity.attributes), json!({ "locale": "de" }));
+    }
+
+    #[test]
+    fn an_address_is_verified_only_when_it_is_said_and_can_be_one() {
+        let cases = [
+            (json!({ "email": "a@example.com", "email_verified": "true" }), true),
+            (json!({ "email": "a@example.com", "email_verified": "false" }), false),
+            (json!({ "email": "a@example.com", "email_verified": 1 }), false),
+            (json!({ "email": "a@example.com" }), false),
+            (json!({ "email": "nobody", "email_verified": true }), false),
+            (json!({ "email_verified": true }), false),
+        ];
+        for (mut claims, is_verified) in cases {
+            claims["sub"] = json!("1");
+            assert_eq!(identity(claims.clone()).email_verified, is_verified, "{claims}");
+        }
+    }
+
+    #[test]
+    fn there_is_no_identity_without_a_subject() {
+        for claims in
+            [json!({}), json!({ "sub": "" }), json!({ "sub": 1 }), json!({ "sub": "x".repeat(256) })]
+        {
+            let Value::Object(claims) = claims else { panic!("no object") };
+            assert!(from_claims("https://a.example", claims, "groups").is_err());
+        }
+    }
+}

@@ -1,0 +1,55 @@
+use super::OidcProvider;
+use crate::{
+    caller::refusal,
+    dpop::DpopKey,
+    fault,
+    metadata::{Endpoint, Known},
+};
+use axess_factors::federated::FederationError;
+use axess_jose::{Expectations, Limits, TypRule, json, verify_with};
+use axess_rng::SecureRng;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
+
+const USERINFO_ENDPOINT: &str = "its userinfo endpoint";
+
+impl OidcProvider {
+    /// Asks what else the provider says of the user (OpenID Connect Core 1.0 §5.3); nothing where it is not to be asked.
+    ///
+    /// The answer counts only when it is about the same user as the ID token (§5.3.2).
+    pub(super) async fn userinfo(
+        &self,
+        known: &Known,
+        access_token: &str,
+        key: Option<&DpopKey>,
+        subject: &str,
+        (now, rng): (DateTime<Utc>, &dyn SecureRng),
+    ) -> Result<Option<Map<String, Value>>, FederationError> {
+        let url = known.metadata.endpoint(Endpoint::Userinfo, self.config.shows_certificate());
+        let Some(url) = url.filter(|_| self.config.uses_userinfo) else { return Ok(None) };
+        let answer = self.caller(now, rng).get(USERINFO_ENDPOINT, url, access_token, key).await?;
+        if let Some(error) = refusal(USERINFO_ENDPOINT, &answer) {
+            return Err(error);
+        }
+        let nonsense = || FederationError::Malformed { what: "the userinfo cannot be read" };
+        let claims = match answer.media_type().as_str() {
+            "application/json" => json::object(&answer.body, Limits::default()).map_err(|_| nonsense())?,
+            "application/jwt" => {
+                let token = std::str::from_utf8(&answer.body).map_err(|_| nonsense())?;
+                let config = &self.config;
+                let expected = Expectations {
+                    typ: TypRule::Any,
+                    ahead: TimeDelta::from_std(config.clock_skew).unwrap_or_default(),
+                    required: vec!["iss", "aud", "sub"],
+                    ..Expectations::new(&config.issuer, &config.client_id, &config.algorithms)
+                };
+                verify_with(token, &known.keys, &expected, now).await.map_err(fault::jose)?.into_map()
+            }
+            _ => return Err(nonsense()),
+        };
+        if claims.get("sub").and_then(Value::as_str) != Some(subject) {
+            return Err(FederationError::Malformed { what: "the userinfo is about somebody else" });
+        }
+        Ok(Some(claims))
+    }
+}

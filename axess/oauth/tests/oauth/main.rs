@@ -1,0 +1,24 @@
+//! Logins against a real OpenID Provider, and against one of ours that attacks.
+
+#[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod baseline;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod fapi;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod logout;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod resource;
+#[cfg(test)]
+mod social;
+#[cfg(test)]
+mod verbs;

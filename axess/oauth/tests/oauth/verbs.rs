@@ -1,0 +1,100 @@
+//! What a client does without a browser, at a real provider.
+
+use axess_clock::{Clock, MockClock, SystemClock};
+use axess_factors::federated::FederationError;
+use axess_oauth::{ClientAuth, DeviceOutcome, OidcProvider, TokenTypeHint};
+use axess_peers::OpenIdProvider;
+use axess_rng::SystemRng;
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    browser::{Browser, hidden},
+    peer::{self, App, client_key, config, with_auth},
+};
+
+#[tokio::test]
+async fn an_application_gets_tokens_of_its_own() {
+    let Some(peer) = peer::provider("an_application_gets_tokens_of_its_own") else { return };
+    let app = App::new(&peer, with_auth(&peer, "keyed", client_key(&peer)));
+    let tokens = app.provider.client_credentials(&["api:read"], &["urn:api"], None).await.unwrap();
+    assert_eq!(tokens.scope.as_deref(), Some("api:read"));
+    assert!(tokens.id_token.is_none() && tokens.expires_at.unwrap() > SystemClock.now());
+
+    let public = App::new(&peer, with_auth(&peer, "public", ClientAuth::None));
+    let refused = public.provider.client_credentials(&[], &[], None).await.unwrap_err();
+    assert!(matches!(refused, FederationError::Configuration { .. }), "{refused}");
+    let wrong = app.provider.client_credentials(&["a b"], &[], None).await.unwrap_err();
+    assert!(matches!(wrong, FederationError::Configuration { .. }), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_token_is_looked_up_and_revoked() {
+    let Some(peer) = peer::provider("a_token_is_looked_up_and_revoked") else { return };
+    let app = App::new(&peer, config(&peer, "basic").with_scopes(["openid", "offline_access"]));
+    let tokens = app.log_in("alice").await.unwrap().tokens.unwrap();
+    let (access, refresh) = (tokens.access_token, tokens.refresh_token.unwrap());
+    let found = app.provider.introspect(&access, Some(TokenTypeHint::AccessToken)).await.unwrap();
+    assert!(found.is_active);
+    assert_eq!(found.claims["sub"], "alice");
+
+    app.provider.revoke_token(&refresh, Some(TokenTypeHint::RefreshToken)).await.unwrap();
+    let found = app.provider.introspect(&refresh, None).await.unwrap();
+    assert!(!found.is_active && found.claims.is_empty());
+    let refused = app.provider.refresh(&refresh, "alice", None).await.unwrap_err();
+    assert!(matches!(refused, FederationError::Denied { .. }), "{refused}");
+    // A token that nobody knows is revoked as well.
+    app.provider.revoke_token(&"unknown".into(), None).await.unwrap();
+    assert!(!app.provider.introspect(&"unknown".into(), None).await.unwrap().is_active);
+}
+
+/// A client whose clock the test sets, beginning with the real time.
+fn client(peer: &OpenIdProvider) -> (OidcProvider, MockClock) {
+    let clock = MockClock::new(SystemClock.now());
+    let config = config(peer, "basic");
+    let http = peer::http(peer, None);
+    (OidcProvider::new(config, http, Arc::new(clock.clone()), Arc::new(SystemRng)).unwrap(), clock)
+}
+
+/// Types the code in, as a user does, and agrees or not.
+async fn answer(peer: &OpenIdProvider, uri: &str, code: &str, agrees: bool) {
+    let browser = Browser::new(&peer.authority().unwrap());
+    let (here, page) = browser.read(uri).await;
+    let xsrf = hidden(&page, "xsrf");
+    let decision = if agrees { ("confirm", "yes") } else { ("abort", "yes") };
+    browser.submit(here.as_str(), &[("xsrf", &xsrf), ("user_code", code), decision], "nowhere:").await;
+}
+
+#[tokio::test]
+async fn a_user_logs_a_device_in() {
+    let Some(peer) = peer::provider("a_user_logs_a_device_in") else { return };
+    let (provider, clock) = client(&peer);
+    let mut login = provider.begin_device(&[]).await.unwrap();
+    assert!(login.verification_uri.starts_with(peer.issuer()) && !login.user_code.is_empty());
+    let wait = (login.next_poll_at - clock.now()).to_std().unwrap();
+    assert_eq!(wait, Duration::from_secs(5));
+
+    clock.advance(wait);
+    assert!(!provider.poll_device(&mut login, None).await.unwrap().is_over());
+    assert_eq!(login.next_poll_at, clock.now() + wait);
+    answer(&peer, &login.verification_uri, &login.user_code, true).await;
+    // Too early: the provider is not asked.
+    assert!(!provider.poll_device(&mut login, None).await.unwrap().is_over());
+    clock.advance(wait);
+    let outcome = provider.poll_device(&mut login, None).await.unwrap();
+    let DeviceOutcome::Granted(alice) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((alice.subject.as_str(), alice.tokens.is_some()), ("alice", true));
+}
+
+#[tokio::test]
+async fn a_user_refuses_a_device_or_is_too_late() {
+    let Some(peer) = peer::provider("a_user_refuses_a_device_or_is_too_late") else { return };
+    let (provider, clock) = client(&peer);
+    let mut login = provider.begin_device(&[]).await.unwrap();
+    answer(&peer, &login.verification_uri, &login.user_code, false).await;
+    clock.advance(Duration::from_secs(5));
+    assert!(matches!(provider.poll_device(&mut login, None).await.unwrap(), DeviceOutcome::Denied));
+
+    let mut login = provider.begin_device(&[]).await.unwrap();
+    clock.advance((login.expires_at - clock.now()).to_std().unwrap());
+    assert!(matches!(provider.poll_device(&mut login, None).await.unwrap(), DeviceOutcome::Expired));
+}

@@ -1,0 +1,78 @@
+use crate::{
+    SamlConfig,
+    xml::{Element, Node, ns},
+};
+use axess_factors::federated::{FederatedIdentity, FederationError};
+use serde_json::Value;
+
+/// What an assertion says about its subject, in order.
+pub(super) struct Attributes(Vec<Attribute>);
+
+struct Attribute {
+    name: String,
+    friendly_name: Option<String>,
+    values: Vec<String>,
+}
+
+impl Attributes {
+    pub(super) fn read(assertion: &Element) -> Result<Self, FederationError> {
+        let statements = assertion.named(ns::ASSERTION, "AttributeStatement");
+        let all = statements.flat_map(|statement| statement.elements()).map(Attribute::read);
+        Ok(Self(all.collect::<Result<_, _>>()?))
+    }
+
+    /// Returns the first value of the first of these names that has one.
+    pub(super) fn first(&self, names: &[String]) -> Option<String> {
+        self.values(names).first().map(|value| (*value).to_owned())
+    }
+
+    /// Returns the values of the first of these names that has any.
+    fn values(&self, names: &[String]) -> Vec<&str> {
+        let of = |name: &String| {
+            let called = self.0.iter().filter(move |one| one.is_called(name));
+            called.flat_map(|one| &one.values).map(String::as_str).collect::<Vec<_>>()
+        };
+        names.iter().map(of).find(|values| !values.is_empty()).unwrap_or_default()
+    }
+
+    /// Puts them into the identity: by their meaning, and all of them by their `Name`, as lists.
+    pub(super) fn tell(&self, identity: &mut FederatedIdentity, config: &SamlConfig) {
+        let mapping = &config.attributes;
+        identity.email = self.first(&mapping.email).and_then(|address| address.parse().ok());
+        identity.email_verified = identity.email.is_some() && config.trust_email;
+        identity.display_name = self.first(&mapping.display_name);
+        identity.username = self.first(&mapping.username);
+        identity.groups = self.values(&mapping.groups).into_iter().map(str::to_owned).collect();
+        for Attribute { name, values, .. } in &self.0 {
+            let entry = identity.attributes.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(all) = entry {
+                all.extend(values.iter().cloned().map(Value::String));
+            }
+        }
+    }
+}
+
+impl Attribute {
+    fn read(element: &Element) -> Result<Self, FederationError> {
+        let name = element.attribute("Name").filter(|name| !name.is_empty());
+        let (Some(name), true) = (name, element.is(ns::ASSERTION, "Attribute")) else {
+            return Err(FederationError::Malformed { what: "an attribute is not understood" });
+        };
+        let values = element.named(ns::ASSERTION, "AttributeValue").filter_map(value);
+        let friendly_name = element.attribute("FriendlyName").map(str::to_owned);
+        Ok(Self { name: name.to_owned(), friendly_name, values: values.collect() })
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.friendly_name.as_deref() == Some(name)
+    }
+}
+
+/// Returns a value that is text, or a name (`eduPersonTargetedID`). Others are structures that nothing here asks for.
+fn value(element: &Element) -> Option<String> {
+    let text = match element.children.as_slice() {
+        [Node::Element(name)] if name.is(ns::ASSERTION, "NameID") => name.text(),
+        _ => element.text(),
+    };
+    text.ok().filter(|text| !text.is_empty()).map(str::to_owned)
+}

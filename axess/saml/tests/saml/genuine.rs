@@ -1,0 +1,186 @@
+//! What pysaml2 signed is accepted, and says what it says.
+
+use crate::parties::{
+    NOW, REQUEST, certificate, config, form, judge, judge_with, pending, provider, run, vector,
+};
+use axess_factors::federated::{
+    Assurance, FederationError, FederationOptions, FederationProvider, PendingFederation,
+};
+use axess_saml::{AttributeMapping, IdpSource, ReplayGuard, SamlConfig, SamlProvider};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
+#[test]
+fn a_signed_response_says_who_it_is() {
+    let identity = judge(&provider(), vector("genuine/both.xml")).unwrap();
+    assert_eq!(identity.issuer, "https://idp.example.test/metadata");
+    assert_eq!(identity.subject, "alice-id");
+    assert_eq!(identity.email.unwrap().as_str(), "alice@example.test");
+    assert!(!identity.email_verified, "nobody said that the provider proves addresses");
+    assert_eq!(identity.display_name.as_deref(), Some("Alice A."));
+    assert_eq!(identity.groups, ["admins", "dev"]);
+    assert_eq!(
+        identity.acr.as_deref(),
+        Some("urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport")
+    );
+    assert!(identity.session_id.is_some());
+    assert!(identity.auth_time.unwrap() <= *NOW);
+    assert!(identity.expires_at.unwrap() > *NOW + TimeDelta::minutes(50));
+    assert_eq!(identity.assurance, Assurance::SamlAssertion);
+    assert_eq!(
+        identity.attributes["urn:oid:0.9.2342.19200300.100.1.3"],
+        serde_json::json!(["alice@example.test"])
+    );
+}
+
+#[test]
+fn which_signatures_are_needed_is_configured() {
+    let with = |response, assertions| {
+        let config =
+            SamlConfig { want_signed_response: response, want_signed_assertions: assertions, ..config() };
+        SamlProvider::new(config).unwrap()
+    };
+    for (name, response, assertion) in [
+        ("both", true, true),
+        ("response", true, false),
+        ("assertion", false, true),
+        ("unsigned", false, false),
+    ] {
+        let text = vector(&format!("genuine/{name}.xml"));
+        for (want_response, want_assertion) in [(true, true), (true, false), (false, true), (false, false)] {
+            let is_enough =
+                (response || !want_response) && (assertion || !want_assertion) && (response || assertion);
+            let judged = judge(&with(want_response, want_assertion), &text);
+            match judged {
+                Ok(_) => assert!(is_enough, "{name} {want_response} {want_assertion}"),
+                Err(error) => {
+                    assert!(!is_enough, "{name} {want_response} {want_assertion}: {error}");
+                    assert!(matches!(error, FederationError::SignatureInvalid), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refusal_is_told_by_its_code() {
+    let error = judge(&provider(), vector("genuine/denied.xml")).unwrap_err();
+    assert!(matches!(&error, FederationError::Denied { code } if code == "AuthnFailed"), "{error}");
+}
+
+#[test]
+fn what_was_asked_for_must_have_been_done() {
+    let asking = |change: serde_json::Value| {
+        let mut asked = pending(REQUEST);
+        let request = asked.private["Request"].as_object_mut().unwrap();
+        request.extend(change.as_object().unwrap().clone());
+        let response = form("SAMLResponse", vector("genuine/both.xml").as_bytes(), "a-relay-state");
+        judge_with(&provider(), &asked, &response, *NOW)
+    };
+    let mfa = "https://refeds.org/profile/mfa";
+    let password = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
+    let not_met = asking(serde_json::json!({ "contexts": [mfa] })).unwrap_err();
+    assert!(matches!(not_met, FederationError::AcrNotMet), "{not_met}");
+    asking(serde_json::json!({ "contexts": [mfa, password] })).unwrap();
+    asking(serde_json::json!({ "force": true })).unwrap();
+    asking(serde_json::json!({ "max_age": 60 })).unwrap();
+    let later = *NOW + TimeDelta::minutes(3);
+    let stale = asking(serde_json::json!({ "force": true, "begun_at": later })).unwrap_err();
+    assert!(matches!(stale, FederationError::AuthenticationTooOld), "{stale}");
+}
+
+#[test]
+fn nothing_weaker_than_configured_is_asked_for() {
+    let provider =
+        SamlProvider::new(SamlConfig { authn_contexts: vec!["urn:mfa".into()], ..config() }).unwrap();
+    let begin = |acr: &[&str]| {
+        let rng = axess_rng::MockRng::new(1);
+        let acr_values = acr.iter().map(|one| (*one).to_owned()).collect();
+        let options = FederationOptions { acr_values, ..FederationOptions::default() };
+        run(provider.begin(&options, crate::parties::context(&rng, *NOW))).map(|begun| begun.pending)
+    };
+    assert!(begin(&[]).unwrap().private.to_string().contains("urn:mfa"));
+    begin(&["urn:mfa"]).unwrap();
+    let error = begin(&["urn:mfa", "urn:password"]).unwrap_err();
+    assert!(matches!(error, FederationError::WeakerThanConfigured { .. }), "{error}");
+}
+
+#[test]
+fn a_subject_can_be_an_attribute() {
+    let named = |name: &str| {
+        let attributes = AttributeMapping { subject: Some(name.into()), ..AttributeMapping::default() };
+        judge(&SamlProvider::new(SamlConfig { attributes, ..config() }).unwrap(), vector("genuine/both.xml"))
+    };
+    assert_eq!(named("mail").unwrap().subject, "alice@example.test");
+    assert!(matches!(named("pairwise-id"), Err(FederationError::Malformed { .. })));
+}
+
+#[derive(Default)]
+struct InMemory(Mutex<HashSet<String>>);
+
+impl ReplayGuard for InMemory {
+    fn claim<'a>(
+        &'a self,
+        issuer: &'a str,
+        id: &'a str,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> axess_factors::federated::BoxFuture<'a, Result<bool, FederationError>> {
+        assert!(until > now, "it would be forgotten at once");
+        let is_new = self.0.lock().unwrap().insert(format!("{issuer} {id}"));
+        Box::pin(async move { Ok(is_new) })
+    }
+}
+
+#[test]
+fn a_response_that_nobody_asked_for_needs_leave_and_is_good_once() {
+    let unsolicited = vector("genuine/unsolicited.xml");
+    let error = judge(&provider(), &unsolicited).unwrap_err();
+    assert!(matches!(error, FederationError::NonceMismatch), "{error}");
+    let rng = axess_rng::MockRng::new(1);
+    let context = crate::parties::context(&rng, *NOW);
+    assert!(matches!(provider().unsolicited(context), Err(FederationError::StateMismatch)));
+
+    let allowing = SamlConfig {
+        allow_unsolicited: true,
+        relay_states: vec!["/reports".into()],
+        replay: Some(Arc::new(InMemory::default())),
+        ..config()
+    };
+    let provider = SamlProvider::new(allowing).unwrap();
+    let pending: PendingFederation = provider.unsolicited(context).unwrap();
+    let judge = |text: &str, relay: &str| {
+        judge_with(&provider, &pending, &form("SAMLResponse", text.as_bytes(), relay), *NOW)
+    };
+    for elsewhere in ["https://evil.example/", "//evil.example", "/admin", "/reports/../admin"] {
+        let error = judge(&unsolicited, elsewhere).unwrap_err();
+        assert!(matches!(error, FederationError::StateMismatch), "{elsewhere}: {error}");
+    }
+    // An answer to somebody's request is not one that nobody asked for.
+    let error = judge(&vector("genuine/both.xml"), "/reports").unwrap_err();
+    assert!(matches!(error, FederationError::NonceMismatch), "{error}");
+    assert_eq!(judge(&unsolicited, "/reports").unwrap().subject, "alice-id");
+    let error = judge(&unsolicited, "/reports").unwrap_err();
+    assert!(matches!(error, FederationError::Replayed), "{error}");
+}
+
+#[test]
+fn a_response_is_good_from_any_of_the_certificates_and_no_other() {
+    let trusting = |names: &[&str]| {
+        let idp = IdpSource::Explicit {
+            entity_id: "https://idp.example.test/metadata".into(),
+            sso_url: "https://idp.example.test/sso".into(),
+            slo_url: None,
+            certificates: names.iter().map(|name| certificate(name)).collect(),
+        };
+        judge(&SamlProvider::new(SamlConfig { idp, ..config() }).unwrap(), vector("genuine/both.xml"))
+    };
+    trusting(&["idp-next", "p256", "idp"]).unwrap();
+    for others in [&["other"][..], &["idp-next", "p256", "p384"], &["weak"]] {
+        let error = trusting(others).unwrap_err();
+        assert!(matches!(error, FederationError::SignatureInvalid), "{others:?}: {error}");
+    }
+}

@@ -1,0 +1,237 @@
+//! xmlsec1 verifies what we sign, and signs what we verify.
+
+use crate::{
+    keys::pair,
+    parties::{NOW, config, config_with_keys, judge, run, vector},
+};
+use axess_factors::federated::{
+    FederationError, FederationOptions, FederationProvider, LogoutHint, Redirection,
+};
+use axess_peers::{find_program, skip};
+use axess_rng::MockRng;
+use axess_saml::{IdpSource, SamlBinding, SamlConfig, SamlProvider};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use std::{fs, path::Path, process::Command};
+
+/// Runs xmlsec1; what it printed, or what it complained about.
+fn xmlsec(args: &[&str], file: &Path) -> Result<Vec<u8>, String> {
+    let output = Command::new(find_program("xmlsec1").unwrap()).args(args).arg(file).output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(output.stdout) } else { Err(complaint) }
+}
+
+fn is_missing(test: &str) -> bool {
+    let is_missing = find_program("xmlsec1").is_none() || find_program("openssl").is_none();
+    if is_missing {
+        skip(test, "no xmlsec1, or no openssl");
+    }
+    is_missing
+}
+
+#[test]
+fn xmlsec1_verifies_what_we_sign() {
+    if is_missing("saml: what we sign") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["sp", "p256", "p384"] {
+        let changed = SamlConfig {
+            signing_key: Some(pair(name).key()),
+            request_binding: SamlBinding::Post,
+            authn_contexts: vec!["urn:a & <b>\t\"c\"".into()],
+            ..config_with_keys()
+        };
+        let provider = SamlProvider::new(changed).unwrap();
+        let rng = MockRng::new(5);
+        let context = crate::parties::context(&rng, *NOW);
+        let request = run(provider.begin(&FederationOptions::default(), context)).unwrap();
+        let Redirection::Post { fields, .. } = request.redirection else { panic!("no form") };
+        let request = STANDARD.decode(&fields[0].1).unwrap();
+        let hint = LogoutHint {
+            subject: "\u{e4} & <b>".into(),
+            session_id: Some("1".into()),
+            id_token: None,
+            post_logout_redirect_uri: None,
+            state: None,
+        };
+        // The explicit configuration logs out by redirect, so the form comes from metadata.
+        let idp = IdpSource::metadata(vector("genuine/metadata.xml"));
+        let by_form = SamlConfig {
+            idp,
+            signing_key: Some(pair(name).key()),
+            request_binding: SamlBinding::Post,
+            ..config()
+        };
+        let logout = run(SamlProvider::new(by_form).unwrap().begin_logout(&hint, context)).unwrap().unwrap();
+        let Redirection::Post { fields, .. } = logout else { panic!("no form") };
+        let logout = STANDARD.decode(&fields[0].1).unwrap();
+        let metadata = provider.metadata(*NOW, &rng).unwrap();
+        for (element, bytes) in [
+            ("urn:oasis:names:tc:SAML:2.0:protocol:AuthnRequest", request),
+            ("urn:oasis:names:tc:SAML:2.0:protocol:LogoutRequest", logout),
+            ("urn:oasis:names:tc:SAML:2.0:metadata:EntityDescriptor", metadata),
+        ] {
+            let file = folder.path().join("signed.xml");
+            let pem = pair(name).certificate_file;
+            let args = ["--verify", "--pubkey-cert-pem", pem.to_str().unwrap(), "--id-attr:ID", element];
+            fs::write(&file, &bytes).unwrap();
+            xmlsec(&args, &file).unwrap_or_else(|error| panic!("{name} {element}: {error}"));
+            let text = String::from_utf8(bytes).unwrap();
+            fs::write(
+                &file,
+                text.replace("Version=\"2.0\"", "Version=\"2.1\"").replace("isDefault=\"true\"", ""),
+            )
+            .unwrap();
+            assert!(xmlsec(&args, &file).is_err(), "xmlsec1 verifies anything");
+        }
+    }
+}
+
+/// How a response is to be signed.
+struct Signing<'a> {
+    key: &'a str,
+    algorithm: &'a str,
+    digest: &'a str,
+    canonicalisation: &'a str,
+    inside: &'a str,
+}
+
+const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
+
+const USUAL: Signing<'static> =
+    Signing { key: "idp", algorithm: RSA_SHA256, digest: SHA256, canonicalisation: EXCLUSIVE, inside: "" };
+
+/// Signs the assertion of an unsigned response, by a template for xmlsec1.
+fn signed(text: &str, signing: &Signing<'_>) -> String {
+    let Signing { key, algorithm, digest, canonicalisation, inside } = signing;
+    let (_, after) = text.split_once("<ns1:Assertion ").unwrap();
+    let id = after.split_once(" ID=\"").unwrap().1.split_once('"').unwrap().0;
+    let method = |name: &str| format!("<ds:{name} Algorithm=\"{canonicalisation}\">{inside}</ds:{name}>");
+    let template = format!(
+        "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:SignedInfo>{}<ds:SignatureMethod \
+         Algorithm=\"{algorithm}\"/><ds:Reference URI=\"#{id}\"><ds:Transforms><ds:Transform \
+         Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"/>{}</ds:Transforms><ds:DigestMethod \
+         Algorithm=\"{digest}\"/><ds:DigestValue/></ds:Reference></ds:SignedInfo><ds:SignatureValue/></ds:Signature>",
+        method("CanonicalizationMethod"),
+        method("Transform"),
+    );
+    let at = text.rfind("</ns1:Issuer>").unwrap() + "</ns1:Issuer>".len();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("response.xml");
+    fs::write(&file, format!("{}{template}{}", &text[..at], &text[at..])).unwrap();
+    let key = pair(key).key_file;
+    let element = "urn:oasis:names:tc:SAML:2.0:assertion:Assertion";
+    let args = ["--sign", "--privkey-pem", key.to_str().unwrap(), "--id-attr:ID", element];
+    String::from_utf8(xmlsec(&args, &file).unwrap()).unwrap()
+}
+
+/// A service provider that trusts one certificate.
+fn trusting(name: &str) -> SamlProvider {
+    let IdpSource::Explicit { entity_id, sso_url, slo_url, .. } = config().idp else {
+        panic!("no explicit one")
+    };
+    let idp =
+        IdpSource::Explicit { entity_id, sso_url, slo_url, certificates: vec![pair(name).certificate()] };
+    SamlProvider::new(SamlConfig { idp, ..config() }).unwrap()
+}
+
+#[test]
+fn we_verify_what_xmlsec1_signs() {
+    if is_missing("saml: what xmlsec1 signs") {
+        return;
+    }
+    let more = |name: &str| format!("http://www.w3.org/2001/04/xmldsig-more#{name}");
+    let (sha384, sha512) = (more("sha384"), "http://www.w3.org/2001/04/xmlenc#sha512".to_owned());
+    let unsigned = vector("genuine/unsigned.xml");
+    for (key, algorithm, digest) in [
+        ("idp", more("rsa-sha256"), SHA256),
+        ("idp", more("rsa-sha384"), &sha384),
+        ("idp", more("rsa-sha512"), &sha512),
+        ("p256", more("ecdsa-sha256"), SHA256),
+        ("p384", more("ecdsa-sha384"), &sha384),
+    ] {
+        let text = signed(&unsigned, &Signing { key, algorithm: &algorithm, digest, ..USUAL });
+        let identity =
+            judge(&trusting(key), &text).unwrap_or_else(|error| panic!("{key} {algorithm}: {error}"));
+        assert_eq!(identity.subject, "alice-id");
+        let evil = text.replace("alice-id", "admin-id");
+        assert!(matches!(judge(&trusting(key), evil), Err(FederationError::SignatureInvalid)));
+        let error = judge(&trusting("other"), &text).unwrap_err();
+        assert!(matches!(error, FederationError::SignatureInvalid), "{error}");
+    }
+}
+
+#[test]
+fn canonicalisation_agrees_on_what_is_awkward() {
+    if is_missing("saml: canonicalisation") {
+        return;
+    }
+    let unsigned = vector("genuine/unsigned.xml");
+    let xsi = "<ec:InclusiveNamespaces xmlns:ec=\"http://www.w3.org/2001/10/xml-exc-c14n#\" PrefixList=\"xs xsi #default\"/>";
+    let values = [
+        ("plain", "Alice A."),
+        ("entities", "a &amp; b &lt;c&gt; &quot;d&quot; &apos;e&apos; &#x41;&#66; &#xD;&#10;&#9;"),
+        ("other scripts", "\u{e4}\u{4e2d}\u{1f600}"),
+        ("lines", " a\n\tb\r\n c "),
+    ];
+    for (name, value) in values {
+        for inside in ["", xsi] {
+            let text = unsigned
+                .replace("Alice A.", value)
+                .replace("<ns0:Response ", "<ns0:Response xmlns=\"urn:default\" xmlns:unused=\"urn:u\" ")
+                .replace("<ns1:Assertion ", "<ns1:Assertion xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" ")
+                .replace("<ns1:Attribute ", "<ns1:Attribute  z:b=\"1&#10;&#9;\n&amp;&lt;&quot;>\" a:z='2\"' xmlns:a=\"urn:y\"\n xmlns:z=\"urn:x\" ")
+                .replace("<ns1:Subject>", "<ns1:Subject><x xmlns=\"\"/><y xmlns=\"urn:other\"><z xmlns=\"\"/></y>");
+            let text = signed(&text, &Signing { inside, ..USUAL });
+            let judged = judge(&trusting("idp"), &text);
+            assert!(judged.is_ok(), "{name} {inside}: {:?}", judged.map(|identity| identity.subject));
+        }
+    }
+}
+
+#[test]
+fn what_is_signed_well_but_weakly_is_refused() {
+    if is_missing("saml: weak signatures") {
+        return;
+    }
+    let unsigned = vector("genuine/unsigned.xml");
+    assert!(judge(&trusting("idp"), signed(&unsigned, &USUAL)).is_ok());
+    let sha1 = "http://www.w3.org/2000/09/xmldsig#sha1";
+    let rsa_sha1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1";
+    for weak in [
+        Signing { algorithm: rsa_sha1, ..USUAL },
+        Signing { digest: sha1, ..USUAL },
+        Signing { canonicalisation: "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", ..USUAL },
+        Signing { canonicalisation: "http://www.w3.org/2001/10/xml-exc-c14n#WithComments", ..USUAL },
+    ] {
+        let judged = judge(&trusting("idp"), signed(&unsigned, &weak));
+        assert!(matches!(judged, Err(FederationError::AlgorithmRefused)));
+    }
+    // 1024 bits.
+    let judged = judge(&trusting("weak"), signed(&unsigned, &Signing { key: "weak", ..USUAL }));
+    assert!(matches!(judged, Err(FederationError::SignatureInvalid)));
+}
+
+#[test]
+fn a_certificate_that_comes_along_is_not_trusted() {
+    if is_missing("saml: an embedded certificate") {
+        return;
+    }
+    // Signed by somebody else, with their certificate beside it.
+    let text = signed(&vector("genuine/unsigned.xml"), &Signing { key: "other", ..USUAL });
+    let lines = pair("other").certificate();
+    let bare: String = lines
+        .lines()
+        .skip_while(|line| !line.contains("BEGIN CERT"))
+        .filter(|line| !line.starts_with('-'))
+        .collect();
+    let info = format!(
+        "</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{bare}</ds:X509Certificate></ds:X509Data>\
+         </ds:KeyInfo>"
+    );
+    let text = text.replace("</ds:SignatureValue>", &info);
+    assert!(judge(&trusting("other"), &text).is_ok(), "it is signed");
+    assert!(matches!(judge(&trusting("idp"), &text), Err(FederationError::SignatureInvalid)));
+}

@@ -1,0 +1,180 @@
+use axess_core::store::StoreError;
+use axess_factors::federated::{
+    Assurance, BegunFederation, BoxFuture, CallbackMethod, CallbackResponse, FederatedIdentity,
+    FederationContext, FederationError, FederationOptions, FederationProtocol, FederationProvider,
+    LogoutHint, LogoutNotice, PendingFederation, Redirection,
+};
+use axess_testing::schedule::pause;
+use chrono::TimeDelta;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+/// A provider that vouches for whom it is told to, once for each code.
+#[derive(Clone)]
+pub(crate) struct Scripted(Arc<Inner>);
+
+struct Inner {
+    issuer: String,
+    played: Mutex<Played>,
+}
+
+#[derive(Default)]
+struct Played {
+    begun: u64,
+    codes: BTreeMap<String, FederatedIdentity>,
+    asked: Vec<String>,
+    down: bool,
+}
+
+impl Scripted {
+    pub(crate) fn new(issuer: &str) -> Self {
+        Self(Arc::new(Inner { issuer: issuer.to_owned(), played: Mutex::default() }))
+    }
+
+    pub(crate) fn issuer_name(&self) -> &str {
+        &self.0.issuer
+    }
+
+    pub(crate) fn word(&self, subject: &str) -> FederatedIdentity {
+        FederatedIdentity::new(&self.0.issuer, subject, Assurance::IdToken)
+    }
+
+    /// Issues a code for an identity: what the browser comes back with.
+    pub(crate) fn answer(&self, state: &str, identity: FederatedIdentity) -> CallbackResponse {
+        let mut played = self.0.played.lock().unwrap();
+        let code = format!("code-{}", played.codes.len());
+        played.codes.insert(code.clone(), identity);
+        CallbackResponse::new(CallbackMethod::Get, [("code", code.as_str()), ("state", state)]).unwrap()
+    }
+
+    /// The codes that were exchanged, in order.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.0.played.lock().unwrap().asked.clone()
+    }
+
+    pub(crate) fn set_down(&self, down: bool) {
+        self.0.played.lock().unwrap().down = down;
+    }
+
+    fn is_down(&self) -> bool {
+        self.0.played.lock().unwrap().down
+    }
+}
+
+/// The state a browser was sent to the provider with.
+pub(crate) fn state_of(there: &Redirection) -> String {
+    there.url().rsplit_once("state=").unwrap().1.to_owned()
+}
+
+/// A logout message that names this session, this user, or both.
+pub(crate) fn message(sid: Option<&str>, subject: Option<&str>, id: Option<&str>) -> CallbackResponse {
+    let given = [("sid", sid), ("sub", subject), ("jti", id)];
+    let given = given.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)));
+    CallbackResponse::new(CallbackMethod::Post, given).unwrap()
+}
+
+impl FederationProvider for Scripted {
+    fn protocol(&self) -> FederationProtocol {
+        FederationProtocol::Oidc
+    }
+
+    fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    fn begin<'a>(
+        &'a self,
+        _: &'a FederationOptions,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<BegunFederation, FederationError>> {
+        Box::pin(async move {
+            pause().await;
+            let mut played = self.0.played.lock().unwrap();
+            if played.down {
+                return Err(FederationError::unavailable("discovery", "refused"));
+            }
+            played.begun += 1;
+            let state = format!("state-{}", played.begun);
+            let redirection = Redirection::Get(format!("{}/authorize?state={state}", self.0.issuer));
+            let pending = PendingFederation {
+                provider: context.provider.clone(),
+                issuer: self.0.issuer.clone(),
+                expires_at: context.now + TimeDelta::minutes(10),
+                private: serde_json::json!({ "state": state }),
+            };
+            Ok(BegunFederation { redirection, pending })
+        })
+    }
+
+    fn complete<'a>(
+        &'a self,
+        pending: &'a PendingFederation,
+        response: &'a CallbackResponse,
+        _: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<FederatedIdentity, FederationError>> {
+        Box::pin(async move {
+            if response.get("state")? != pending.private.get("state").and_then(|state| state.as_str()) {
+                return Err(FederationError::StateMismatch);
+            }
+            if let Some(code) = response.get("error")? {
+                return Err(FederationError::denied(code));
+            }
+            pause().await;
+            if self.is_down() {
+                let cause = StoreError::bare(axess_core::store::StoreErrorKind::Timeout);
+                return Err(FederationError::unavailable("the token endpoint", cause));
+            }
+            let code = response.get("code")?.unwrap_or_default().to_owned();
+            let found = {
+                let mut played = self.0.played.lock().unwrap();
+                let again = played.asked.contains(&code);
+                played.asked.push(code.clone());
+                played.codes.get(&code).cloned().filter(|_| !again)
+            };
+            pause().await;
+            found.ok_or(FederationError::Replayed)
+        })
+    }
+
+    fn verify_logout<'a>(
+        &'a self,
+        message: &'a CallbackResponse,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<LogoutNotice, FederationError>> {
+        Box::pin(async move {
+            if message.get("forged")?.is_some() {
+                return Err(FederationError::SignatureInvalid);
+            }
+            if self.is_down() {
+                return Err(FederationError::unavailable("the keys", "timed out"));
+            }
+            let until = context.now + TimeDelta::minutes(2);
+            Ok(LogoutNotice {
+                issuer: message.get("iss")?.unwrap_or(&self.0.issuer).to_owned(),
+                subject: message.get("sub")?.map(str::to_owned),
+                session_id: message.get("sid")?.map(str::to_owned),
+                replay: message.get("jti")?.map(|id| (id.to_owned(), until)),
+                answer: None,
+            })
+        })
+    }
+
+    fn begin_logout<'a>(
+        &'a self,
+        hint: &'a LogoutHint,
+        _: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<Option<Redirection>, FederationError>> {
+        Box::pin(async move {
+            if self.is_down() {
+                return Err(FederationError::unavailable("discovery", "refused"));
+            }
+            let token = hint.id_token.as_ref().map_or("", |token| token.expose());
+            let to = hint.post_logout_redirect_uri.as_deref().unwrap_or_default();
+            let (sid, issuer) = (hint.session_id.as_deref().unwrap_or_default(), &self.0.issuer);
+            let subject = &hint.subject;
+            Ok(Some(Redirection::Get(format!("{issuer}/bye?token={token}&sid={sid}&sub={subject}&to={to}"))))
+        })
+    }
+}

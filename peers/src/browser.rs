@@ -20,8 +20,9 @@ use pipe::Pipe;
 
 /// What it is started with: nothing of its own on the network, no questions, no screen.
 ///
-/// Its sandbox needs a user that is not root; the pages are ours.
-const FLAGS: [&str; 12] = [
+/// Its sandbox needs a user that is not root; the pages are ours. The certificates of servers on loopback are made for a test, and
+/// no browser knows who signed them.
+const FLAGS: [&str; 13] = [
     "--headless=new",
     "--remote-debugging-pipe",
     "--no-sandbox",
@@ -34,6 +35,7 @@ const FLAGS: [&str; 12] = [
     "--mute-audio",
     "--no-first-run",
     "--password-store=basic",
+    "--ignore-certificate-errors",
 ];
 
 /// A Chromium of its own for one test.

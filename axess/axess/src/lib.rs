@@ -80,7 +80,7 @@ pub mod factors {
 pub mod federation {
     pub use axess_core::federation::*;
     pub use axess_factors::federated::*;
-    pub use axess_http::{FederationCallback, FederationCallbackRejection, FederationRedirect};
+    pub use axess_http::{FederationCallback, FederationCallbackRejection, FederationNotice, FederationRedirect};
 }
 
 /// Access tokens that callers present: validation, the guard, challenges, metadata.

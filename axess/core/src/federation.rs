@@ -53,8 +53,9 @@ impl Federation {
         Self { providers, links, logout: None, provisioner: None }
     }
 
-    /// Lets providers end our sessions: remembers in `sids` which of ours belongs to which of theirs, and in `replay` which
-    /// of their messages were obeyed.
+    /// Lets providers end our sessions.
+    ///
+    /// `sids` remembers which of ours belongs to which of theirs, and `replay` which of their messages were obeyed.
     #[must_use]
     pub fn with_provider_logout(
         mut self,

@@ -164,10 +164,9 @@ pub trait FederationProvider: Send + Sync {
         context: FederationContext<'a>,
     ) -> BoxFuture<'a, Result<FederatedIdentity, FederationError>>;
 
-    /// Verifies a logout the provider asks for: a logout token (OpenID Connect Back-Channel Logout 1.0) or a SAML
-    /// `LogoutRequest`.
+    /// Verifies a logout that the provider asks for.
     ///
-    /// It does not remember messages: the caller claims [`LogoutNotice::replay`] before it ends anything.
+    /// The message is a logout token (OpenID Connect Back-Channel Logout 1.0) or a SAML `LogoutRequest`. It does not remember messages: the caller claims [`LogoutNotice::replay`] before it ends anything.
     ///
     /// # Errors
     ///
@@ -191,8 +190,9 @@ pub trait FederationProvider: Send + Sync {
     ) -> BoxFuture<'a, Result<Option<Redirection>, FederationError>>;
 }
 
-/// Returns the factor that a login at the provider of this name proves: `github`, `google` and `microsoft` have kinds of
-/// their own.
+/// Returns the factor that a login at the provider of this name proves.
+///
+/// `github`, `google` and `microsoft` have kinds of their own.
 ///
 /// ```
 /// use axess_factors::federated::federated_kind;

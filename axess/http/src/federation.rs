@@ -14,5 +14,5 @@ mod callback;
 mod page;
 mod redirect;
 
-pub use callback::{FederationCallback, FederationCallbackRejection};
+pub use callback::{FederationCallback, FederationCallbackRejection, FederationNotice};
 pub use redirect::FederationRedirect;

@@ -22,6 +22,16 @@ const MAX_CODE_CHARS: usize = 64;
 
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 
+/// What a response is made of, in this order.
+const PARTS: [(&str, &str); 6] = [
+    (ns::ASSERTION, "Issuer"),
+    (ns::SIGNATURE, "Signature"),
+    (ns::PROTOCOL, "Extensions"),
+    (ns::PROTOCOL, "Status"),
+    (ns::ASSERTION, "Assertion"),
+    (ns::ASSERTION, "EncryptedAssertion"),
+];
+
 /// What a response is held against.
 pub(crate) struct Expected<'a> {
     pub(crate) own: &'a Compiled,
@@ -72,15 +82,11 @@ pub(crate) fn verify(response: &Element, expected: &Expected<'_>) -> Result<Logi
 /// Checks that whatever counts is where it belongs and nowhere else: an assertion below the response, and a signature
 /// below what it signs. Every way of wrapping puts one of them somewhere else.
 fn check_places(response: &Element) -> Result<(), FederationError> {
-    let names = ["Issuer", "Signature", "Extensions", "Status", "Assertion", "EncryptedAssertion"];
     let mut last = 0;
     for child in response.elements() {
-        let at = names
-            .iter()
-            .position(|name| child.local == *name)
-            .filter(|at| *at >= last && child.namespace == namespace_of(names, *at));
-        last =
-            at.ok_or(FederationError::Malformed { what: "a response is not made of what it should be" })?;
+        let at = PARTS.iter().position(|(namespace, name)| child.is(namespace, name));
+        let at = at.filter(|at| *at >= last);
+        last = at.ok_or(FederationError::Malformed { what: "a response is not made of what it should be" })?;
     }
     response.holds_only_elements()?;
     let below = |name| response.named(ns::ASSERTION, name).count();
@@ -100,14 +106,6 @@ fn check_places(response: &Element) -> Result<(), FederationError> {
         return Err(FederationError::Malformed { what: "a signature is where none belongs" });
     }
     Ok(())
-}
-
-fn namespace_of(names: [&str; 6], at: usize) -> &'static str {
-    match names.get(at).copied() {
-        Some("Signature") => ns::SIGNATURE,
-        Some("Extensions" | "Status") => ns::PROTOCOL,
-        _ => ns::ASSERTION,
-    }
 }
 
 fn check_envelope(

@@ -3,7 +3,7 @@
 use crate::routes::{PROVIDER, Site, TENANT};
 use axess::{
     AuthSession, AuthnRejection, FederatedLogoutOptions, FederatedOutcome, ProviderLogoutOutcome,
-    federation::{FederationCallback, FederationOptions, FederationRedirect},
+    federation::{FederationCallback, FederationNotice, FederationOptions, FederationRedirect},
 };
 use axum::{
     extract::State,
@@ -83,7 +83,7 @@ pub(crate) async fn logout(
 pub(crate) async fn backchannel(
     session: AuthSession,
     State(site): State<Arc<Site>>,
-    FederationCallback(message): FederationCallback,
+    FederationNotice(message): FederationNotice,
 ) -> Result<StatusCode, AuthnRejection> {
     let done = site.service.complete_backchannel_logout(&session, TENANT, PROVIDER, message).await?;
     Ok(match done {

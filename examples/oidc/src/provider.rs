@@ -1,7 +1,10 @@
 //! Which provider there is, and who we are there.
 
-use axess::factors::oauth::{HttpClient, HttpSettings, OAuthProviderConfig, OidcProvider};
-use axess::clock::SystemClock;
+use axess::{
+    clock::SystemClock,
+    factors::oauth::{HttpClient, HttpSettings, OAuthProviderConfig, OidcProvider},
+    rng::SystemRng,
+};
 use axess_peers::{Kind, Server};
 use std::{env, error::Error, sync::Arc};
 
@@ -38,11 +41,12 @@ impl Provider {
         let (redirect, after, backchannel) =
             (format!("{base}/callback"), format!("{base}/"), format!("{base}/logout/backchannel"));
         let variables = [
-            ("REDIRECT_URIS", redirect.as_str()),
-            ("POST_LOGOUT_REDIRECT_URIS", after.as_str()),
-            ("BACKCHANNEL_LOGOUT_URI", backchannel.as_str()),
+            ("REDIRECT_URIS", redirect),
+            ("POST_LOGOUT_REDIRECT_URIS", after),
+            ("BACKCHANNEL_LOGOUT_URI", backchannel),
         ];
-        let server = Server::start_with_variables(Kind::OpenIdProvider, &variables)?;
+        let variables = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        let server = Server::start_with_variables(Kind::OpenIdProvider, variables)?;
         let peer = server.openid_provider().ok_or("the server is no provider")?;
         Ok(Self {
             issuer: peer.issuer().to_owned(),
@@ -63,6 +67,7 @@ impl Provider {
         )
         .with_post_logout_redirect_uris([format!("{base}/")]);
         let settings = HttpSettings { extra_roots: self.authority.clone(), ..HttpSettings::default() };
-        Ok(OidcProvider::new(config, HttpClient::new(&settings)?, Arc::new(SystemClock))?)
+        let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+        Ok(OidcProvider::new(config, HttpClient::new(&settings)?, clock, rng)?)
     }
 }

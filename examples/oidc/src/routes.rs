@@ -2,7 +2,7 @@
 
 use crate::{handlers, provider::Provider};
 use axess::{
-    AuthnScope, AuthnService, CsrfConfig, CsrfLayer, Federation, FederationProviders, Guard, GuardedRouter,
+    AuthnService, CsrfConfig, CsrfLayer, Federation, FederationProviders, Guard, GuardedRouter,
     InMemoryBackend, InMemorySessionStore, Method, ProviderPolicy, RequestIdLayer, SessionLayer,
     TraceContextLayer,
     backends::memory::{FederatedLinkStore, JtiReplayStore, SidStore},
@@ -53,7 +53,7 @@ pub(crate) fn app(base: &str, provider: &Provider) -> Result<Router, Box<dyn Err
     let federation = Federation::new(providers, Arc::new(FederatedLinkStore::new()))
         .with_provider_logout(Arc::new(SidStore::new()), Arc::new(JtiReplayStore::new()))
         .with_provisioner(Arc::new(Everybody));
-    let backend = InMemoryBackend::new().with_tenant(TENANT).with_methods(AuthnScope::Global, vec![method]);
+    let backend = InMemoryBackend::new().with_tenant(TENANT).with_methods(vec![method]);
     let service = AuthnService::new(backend.clone(), backend).with_federation(federation);
 
     let key: [u8; 32] = random_array(&SystemRng);

@@ -15,9 +15,11 @@ const list = (name, otherwise) => (process.env[name] ? process.env[name].split('
 
 // Other keys, with other names, at each start.
 const generation = crypto.randomBytes(4).toString('hex');
-const key = (type, options, more) => ({
-  ...crypto.generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), use: 'sig', ...more, kid: `${more.kid}-${generation}`,
-});
+const key = (type, options, more) => {
+  // By way of PEM: a generated key that is exported as a JWK while its generator is collected can lock itself up.
+  const { privateKey } = crypto.generateKeyPairSync(type, { ...options, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } });
+  return { ...crypto.createPrivateKey(privateKey).export({ format: 'jwk' }), use: 'sig', ...more, kid: `${more.kid}-${generation}` };
+};
 const jwks = { keys: [
   key('rsa', { modulusLength: 2048 }, { kid: 'rs' }),
   key('ec', { namedCurve: 'P-256' }, { kid: 'es', alg: 'ES256' }),

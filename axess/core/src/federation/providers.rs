@@ -84,7 +84,9 @@ pub struct TenantProvider {
 /// }
 /// ```
 pub trait TenantIdpBuilder: Send + Sync + 'static {
-    /// Makes one provider. What comes of it is used until its configuration changes.
+    /// Makes one provider.
+    ///
+    /// What comes of it is used until its configuration changes.
     ///
     /// # Errors
     ///
@@ -165,7 +167,9 @@ impl FederationProviders {
         self
     }
 
-    /// Adds the providers that tenants have in `store`. A built one is kept until its configuration changes, at most a day.
+    /// Adds the providers that tenants have in `store`.
+    ///
+    /// A built one is kept until its configuration changes, at most a day.
     #[must_use]
     pub fn with_tenants(
         mut self,

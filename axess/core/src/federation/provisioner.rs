@@ -3,7 +3,9 @@ use axess_factors::federated::FederatedIdentity;
 use axess_identity::{EmailAddress, Identifier, ProviderName, TenantId};
 use std::{error::Error, future::Future, pin::Pin};
 
-/// What the verbs of a [`Provisioner`] return. An error is a backend's failure: the login fails and may be tried again.
+/// What the verbs of a [`Provisioner`] return.
+///
+/// An error is a backend's failure: the login fails and may be tried again.
 ///
 /// ```
 /// use axess_core::federation::{Provision, ProvisionFuture};

@@ -92,27 +92,16 @@ impl Change {
                 return data.bind_family(owner, family, replaces);
             }
             Self::Retire => return data.retire(),
-            Self::Prepare(kind) => {
-                data.change_ceremony(|ceremony| ceremony.prepared = Some(kind));
-                return true;
-            }
+            Self::Prepare(kind) => return data.remember(|ceremony| ceremony.prepared = Some(kind)),
             Self::SetEmailCode(challenge) => {
-                data.change_ceremony(|ceremony| ceremony.email_code = challenge);
-                return true;
+                return data.remember(|ceremony| ceremony.email_code = challenge);
             }
             Self::TakeEmailTry { binding, at } => return data.take_email_try(binding, at),
             Self::TakeTotpTry { at } => return data.take_totp_try(at),
-            Self::SetTotp(pending) => {
-                data.change_ceremony(|ceremony| ceremony.totp = pending);
-                return true;
-            }
-            Self::SetSignup(pending) => {
-                data.change_ceremony(|ceremony| ceremony.signup = pending);
-                return true;
-            }
+            Self::SetTotp(pending) => return data.remember(|ceremony| ceremony.totp = pending),
+            Self::SetSignup(pending) => return data.remember(|ceremony| ceremony.signup = pending),
             Self::SetFederation(login) => {
-                data.change_ceremony(|ceremony| ceremony.federation = Some(login));
-                return true;
+                return data.remember(|ceremony| ceremony.federation = Some(login));
             }
             Self::TakeFederation(login) => return data.take_federation(&login),
             Self::Identify { tenant_id, user_id } => Input::Identify { tenant_id, user_id },

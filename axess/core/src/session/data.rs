@@ -126,6 +126,12 @@ impl SessionData {
         changed
     }
 
+    /// Changes what the ceremony remembers, which always applies.
+    pub(crate) fn remember(&mut self, change: impl FnOnce(&mut Ceremony)) -> bool {
+        self.change_ceremony(change);
+        true
+    }
+
     /// Moves to another state; what was bound to an authenticated user stays only with one. What a provider said also
     /// stays with a login that goes on.
     pub(crate) fn enter(&mut self, state: AuthState) {

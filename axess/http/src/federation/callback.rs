@@ -31,6 +31,20 @@ const AGAIN: &str = "again";
 #[derive(Debug, Clone)]
 pub struct FederationCallback(pub CallbackResponse);
 
+/// What an identity provider posted itself, from server to server: a logout it asks for (OpenID Connect Back-Channel Logout 1.0).
+///
+/// The same limits as for [`FederationCallback`]. There is no browser, so nothing is posted twice.
+///
+/// ```
+/// use axess_http::FederationNotice;
+/// async fn logout(FederationNotice(message): FederationNotice) -> String {
+///     format!("{} parameters came", message.parameters.len())
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/logout/backchannel", axum::routing::post(logout));
+/// ```
+#[derive(Debug, Clone)]
+pub struct FederationNotice(pub CallbackResponse);
+
 /// Says why a callback is not read: or not yet.
 ///
 /// ```
@@ -78,6 +92,16 @@ impl<S: Send + Sync> FromRequest<S> for FederationCallback {
     }
 }
 
+impl<S: Send + Sync> FromRequest<S> for FederationNotice {
+    type Rejection = FederationCallbackRejection;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        let parameters = read(&form(&parts.headers, body).await?)?;
+        Ok(Self(CallbackResponse { parameters, method: CallbackMethod::Post }))
+    }
+}
+
 impl IntoResponse for FederationCallbackRejection {
     fn into_response(self) -> Response {
         match self {
@@ -117,7 +141,10 @@ fn read(text: &[u8]) -> Result<Vec<(String, String)>, FederationCallbackRejectio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::{Router, routing::get};
+    use axum::{
+        Router,
+        routing::{get, post},
+    };
     use tower::ServiceExt;
 
     fn site() -> Router {
@@ -126,7 +153,9 @@ mod tests {
                 response.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
             format!("{:?} {}", response.method, all.join(","))
         };
-        Router::new().nest("/sso", Router::new().route("/acs", get(answer).post(answer)))
+        let notice = async |FederationNotice(message): FederationNotice| message.parameters.len().to_string();
+        let routes = Router::new().route("/acs", get(answer).post(answer)).route("/notice", post(notice));
+        Router::new().nest("/sso", routes)
     }
 
     async fn ask(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
@@ -160,6 +189,12 @@ mod tests {
         let here = [FORM, ("sec-fetch-site", "same-origin")];
         assert_eq!(ask("POST", "/sso/acs?again", &here, "a=b").await.1, "Post a=b");
         assert_eq!(ask("POST", "/sso/acs?again", &[FORM], "a=b").await.1, "Post a=b", "not for ever");
+    }
+
+    #[tokio::test]
+    async fn what_a_server_posts_is_taken_as_it_is() {
+        assert_eq!(ask("POST", "/sso/notice", &[FORM], "logout_token=a.b.c").await, (200, "1".to_owned()));
+        assert_eq!(ask("POST", "/sso/notice", &[], "logout_token=a.b.c").await.0, 400);
     }
 
     #[tokio::test]

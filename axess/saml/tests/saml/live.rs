@@ -20,7 +20,6 @@ use std::sync::{
 
 /// A service provider that a running identity provider knows.
 pub(crate) struct Site {
-    pub(crate) idp: String,
     pub(crate) provider: SamlProvider,
     pub(crate) browser: Browser,
     pub(crate) entity_id: String,
@@ -69,7 +68,7 @@ impl Site {
         let provider = SamlProvider::new(change(config)).unwrap();
         let own = provider.metadata(now(), &SystemRng).unwrap();
         browser.post(&format!("{idp}/sp?{options}"), own).await;
-        Self { idp: idp.to_owned(), provider, browser, entity_id: format!("{name}/metadata") }
+        Self { provider, browser, entity_id: format!("{name}/metadata") }
     }
 
     pub(crate) async fn begin(&self) -> (Redirection, PendingFederation) {

@@ -121,22 +121,20 @@ fn a_request_is_signed_for_us_and_new() {
     assert!(answer.url().starts_with("https://idp.example.test/slo"), "{answer:?}");
 
     let signature = crate::attacks::element(&request(), "ns2:Signature");
-    let cases: [(&str, String, fn(&FederationError) -> bool); 5] = [
-        ("unsigned", request().replace(&signature, ""), |e| matches!(e, FederationError::SignatureInvalid)),
-        ("changed", request().replace("alice-id", "bob-id"), |e| {
-            matches!(e, FederationError::SignatureInvalid)
-        }),
-        ("split", request().replace("alice-id", "alice<!---->-id"), |e| {
-            matches!(e, FederationError::Malformed { .. })
-        }),
-        ("wrapped", request().replace("<ns1:NameID", &format!("{signature}<ns1:NameID")), |e| {
-            matches!(e, FederationError::Malformed { .. } | FederationError::SignatureInvalid)
-        }),
-        ("a response", vector("genuine/both.xml"), |e| matches!(e, FederationError::Malformed { .. })),
-    ];
-    for (name, text, expected) in cases {
+    for (name, text) in [
+        ("unsigned", request().replace(&signature, "")),
+        ("changed", request().replace("alice-id", "bob-id")),
+    ] {
         let error = judged(&text, TimeDelta::zero()).map(drop).unwrap_err();
-        assert!(expected(&error), "{name}: {error}");
+        assert!(matches!(error, FederationError::SignatureInvalid), "{name}: {error}");
+    }
+    for (name, text) in [
+        ("split", request().replace("alice-id", "alice<!---->-id")),
+        ("wrapped", request().replace("<ns1:NameID", &format!("{signature}<ns1:NameID"))),
+        ("a response", vector("genuine/both.xml")),
+    ] {
+        let error = judged(&text, TimeDelta::zero()).map(drop).unwrap_err();
+        assert!(matches!(error, FederationError::Malformed { .. }), "{name}: {error}");
     }
     // Good for as long as a login may take, and a clock that is off.
     assert!(judged(&request(), TimeDelta::minutes(9)).is_ok());

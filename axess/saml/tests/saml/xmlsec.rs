@@ -60,7 +60,7 @@ fn xmlsec1_verifies_what_we_sign() {
             idp,
             signing_key: Some(pair(name).key()),
             request_binding: SamlBinding::Post,
-            ..config()
+            ..config_with_keys()
         };
         let logout = run(SamlProvider::new(by_form).unwrap().begin_logout(&hint, context)).unwrap().unwrap();
         let Redirection::Post { fields, .. } = logout else { panic!("no form") };

@@ -49,8 +49,9 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
         Ok(self.federation()?.links().find_links(owner).await?)
     }
 
-    /// Unlinks an identity from the logged-in user, ends their other sessions, revokes their refresh tokens and gives this
-    /// session a new id. Tells whether there was such a link.
+    /// Unlinks an identity from the logged-in user; tells whether there was such a link.
+    ///
+    /// It also ends the user's other sessions, revokes their refresh tokens and gives this session a new id.
     ///
     /// Take care that the user can still log in.
     ///

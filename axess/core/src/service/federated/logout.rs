@@ -66,8 +66,9 @@ pub struct FederatedLogoutOptions {
 }
 
 impl<I, F> AuthnService<I, F> {
-    /// Ends the session, and says where the browser goes to be logged out at the provider too: `None` when the session rests
-    /// on no login there, or the provider has no such thing.
+    /// Ends the session, and says where the browser goes to be logged out at the provider too.
+    ///
+    /// `None` when the session rests on no login at a provider, or that has no such place.
     ///
     /// # Errors
     ///
@@ -121,8 +122,10 @@ pub(in crate::service) fn binding_of(session: &SessionHandle) -> Option<SidBindi
 }
 
 impl<I: IdentityLookup, F> AuthnService<I, F> {
-    /// Obeys a logout message of a provider: a logout token (OpenID Connect Back-Channel Logout 1.0), or a SAML
-    /// `LogoutRequest`. `session` is that of the request, usually a guest's.
+    /// Obeys a logout message of a provider.
+    ///
+    /// It is a logout token (OpenID Connect Back-Channel Logout 1.0), or a SAML `LogoutRequest`. `session` is that of the
+    /// request, usually a guest's.
     ///
     /// All sessions that belong to the one it names end, with their refresh tokens; when it names a user only, all that
     /// this user began at the provider.
@@ -163,8 +166,9 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         }
     }
 
-    /// Ends the sessions that belong to a session at a provider, at the request of its page in the browser (OpenID Connect
-    /// Front-Channel Logout 1.0): `issuer` and `sid` are the parameters of that request.
+    /// Ends the sessions that belong to a session at a provider, at the request of its page in the browser.
+    ///
+    /// `issuer` and `sid` are the parameters of that request (OpenID Connect Front-Channel Logout 1.0).
     ///
     /// Nobody has signed it: that the session's name cannot be guessed is all it stands on.
     ///

@@ -2,7 +2,8 @@
 //!
 //! 1. A request with `Authorization: Bearer` is a machine's: an API token (`audx_...`) or the JWT of a workload. Cookies beside
 //!    it are not looked at.
-//! 2. Any other is a browser's: a session of axess in which password and second factor were proved.
+//! 2. Any other is a browser's: a session of axess in which password and second factor were proved, or that begins at the
+//!    identity provider of [`sso`].
 //! 3. Either way the result is a [`Caller`], and a handler that takes one cannot be reached without: every route is declared
 //!    with a guard, and the manifest of all of them is kept in `routes.txt`.
 //! 4. What a caller may do is for the Cedar policies to say ([`Access::may`]); any doubt is a denial.
@@ -21,6 +22,7 @@ mod open;
 pub mod people;
 mod policy;
 mod reload;
+pub mod sso;
 mod sweep;
 pub mod tokens;
 mod wire;

@@ -11,4 +11,5 @@ mod handle;
 pub mod text;
 pub mod view;
 
+pub(crate) use handle::signed_out;
 pub use handle::{routes, with_pages};

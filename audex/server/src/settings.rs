@@ -1,5 +1,9 @@
 //! What the server goes by, resolved and typed. Configuration files are read elsewhere.
 
+mod sso;
+
+pub use sso::{OidcSettings, SamlSettings, SsoGroup, SsoProtocol, SsoSettings};
+
 use audex_core::{IssueRules, approval::ApprovalRules};
 use ipnet::IpNet;
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
@@ -40,6 +44,8 @@ pub struct ServerSettings {
     pub policies: Option<PathBuf>,
     /// Whose workload tokens are believed (`[[workload.issuers]]`).
     pub workload_issuers: Vec<WorkloadIssuer>,
+    /// At which identity provider people sign in (`[sso]`, `--enable-sso`); nowhere unless it is said.
+    pub sso: Option<SsoSettings>,
     /// Where traces go (`[telemetry]`).
     pub telemetry: TelemetrySettings,
     /// How much is taken from strangers.
@@ -211,6 +217,7 @@ impl ServerSettings {
             audit: AuditSettings { auto_migrate: true, ..AuditSettings::default() },
             policies: None,
             workload_issuers: Vec::new(),
+            sso: None,
             telemetry: TelemetrySettings::default(),
             limits: ServeLimits::default(),
             is_dev: false,

@@ -55,7 +55,9 @@ impl Federation {
 
     /// Lets providers end our sessions.
     ///
-    /// `sids` remembers which of ours belongs to which of theirs, and `replay` which of their messages were obeyed.
+    /// `sids` remembers which of ours belongs to which of theirs, and `replay` which of their messages were obeyed. What is
+    /// remembered of a session is kept until its absolute lifetime is over; set one
+    /// ([`Sessions::with_absolute_ttl`](crate::session::Sessions::with_absolute_ttl)), or it is kept for a year.
     #[must_use]
     pub fn with_provider_logout(
         mut self,

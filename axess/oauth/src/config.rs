@@ -123,6 +123,8 @@ impl OAuthProviderConfig {
     }
 
     /// Asks for tokens that are good at these resources (RFC 8707).
+    ///
+    /// Such a token may be no good at the userinfo endpoint any more: then see [`OAuthProviderConfig::with_userinfo`].
     #[must_use]
     pub fn with_resources<S: Into<String>>(mut self, resources: impl IntoIterator<Item = S>) -> Self {
         self.resources = resources.into_iter().map(Into::into).collect();

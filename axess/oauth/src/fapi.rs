@@ -33,6 +33,9 @@ pub enum SenderConstraint {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum DpopKeyScope {
     /// One key for each login: a stolen session exposes one key.
+    ///
+    /// [`crate::OidcProvider::complete_login`] hands it over with the tokens. A login through `FederationProvider` forgets
+    /// it, and its tokens open nothing but the login: to use tokens after such a login, take [`DpopKeyScope::Instance`].
     #[default]
     Session,
     /// One key for all logins of this process.
@@ -127,5 +130,37 @@ impl FapiConfig {
                 )
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn metadata(change: impl FnOnce(&mut Value)) -> ProviderMetadata {
+        let mut document = json!({
+            "issuer": "https://a.example", "authorization_endpoint": "https://a.example/a",
+            "token_endpoint": "https://a.example/t", "jwks_uri": "https://a.example/k",
+            "pushed_authorization_request_endpoint": "https://a.example/p",
+            "authorization_response_iss_parameter_supported": true,
+            "tls_client_certificate_bound_access_tokens": true,
+        });
+        change(&mut document);
+        ProviderMetadata::parse(document.to_string().as_bytes(), "https://a.example").unwrap()
+    }
+
+    #[test]
+    fn what_a_provider_must_offer_depends_on_the_constraint() {
+        let (mtls, dpop) = (FapiConfig::new(SenderConstraint::Mtls), FapiConfig::new(SenderConstraint::DPoP));
+        assert!(mtls.check_metadata(&metadata(|_| {})).is_ok());
+        let unbound = metadata(|it| it["tls_client_certificate_bound_access_tokens"] = json!(false));
+        assert!(mtls.check_metadata(&unbound).is_err());
+        assert!(dpop.check_metadata(&metadata(|_| {})).is_err());
+        let proofs = |it: &mut Value| it["dpop_signing_alg_values_supported"] = json!(["ES256"]);
+        assert!(dpop.check_metadata(&metadata(proofs)).is_ok());
+        let jarm = FapiConfig { require_jarm: true, ..mtls };
+        assert!(jarm.check_metadata(&metadata(|_| {})).is_err());
+        assert!(jarm.check_metadata(&metadata(|it| it["response_modes_supported"] = json!(["jwt"]))).is_ok());
     }
 }

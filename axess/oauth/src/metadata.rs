@@ -4,14 +4,16 @@ mod source;
 
 pub(crate) use source::{Known, MetadataSource};
 
-use crate::http::checked_url;
+use crate::http::{checked_url, is_loopback};
 use axess_factors::federated::FederationError;
 use serde::Deserialize;
 
 /// What is appended to an issuer to find its document.
 pub(crate) const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
-/// A provider's metadata, checked: the issuer is the one asked, and every address is https or on loopback.
+/// A provider's metadata, checked: the issuer is the one asked, and every address is https.
+///
+/// An issuer on loopback may name addresses there, also without TLS; no other may.
 ///
 /// ```
 /// use axess_oauth::ProviderMetadata;
@@ -115,8 +117,11 @@ impl ProviderMetadata {
         if metadata.issuer != issuer {
             return Err(FederationError::IssuerMismatch);
         }
-        if !metadata.urls().all(|url| checked_url(url).is_some()) {
-            return Err(malformed("an address in the provider's metadata is neither https nor on loopback"));
+        // Somebody far away must not send us to what listens on this machine.
+        let is_near = checked_url(issuer).is_some_and(|url| is_loopback(&url));
+        let is_safe = |url| checked_url(url).is_some_and(|url| is_near || !is_loopback(&url));
+        if !metadata.urls().all(is_safe) {
+            return Err(malformed("an address in the provider's metadata is not safe"));
         }
         // A provider that knows of PKCE and not of S256 would take a weaker one, or none (RFC 9700 §2.1.1).
         let methods = metadata.code_challenge_methods_supported.as_deref();

@@ -45,7 +45,7 @@ pub(crate) const SIMPLE_SAML_PHP: Recipe = Recipe {
         package.or_else(programs).or_else(|| (!has_extensions()).then_some("php-xml or php-mbstring"))
     },
     prepare: |place| {
-        for folder in ["config", "metadata", "sp", "sessions", "log", "data", "tmp"] {
+        for folder in ["config", "metadata", "sp", "sessions", "logs", "data", "tmp"] {
             let folder = place.folder().join(folder);
             std::fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }

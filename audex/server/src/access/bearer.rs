@@ -3,7 +3,7 @@
 use super::{
     Access, Caller, Proof,
     front::{Demand, FRESH_FOR, step_up},
-    tokens,
+    login, tokens,
     workload::WorkloadFault,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 use audex_core::Requester;
 use axess::{
-    guard::{Authenticator, AuthnInfo, GuardRejection},
+    guard::{Authenticator, GuardRejection},
     middleware::{Admission, ClientIp},
     session::SessionHandle,
 };
@@ -139,10 +139,12 @@ impl Access {
             tracing::error!("{}", GuardRejection::NoSessionLayer);
             return Err(Problem::internal());
         };
-        let info = AuthnInfo::of(session).map_err(|_| Problem::unauthenticated())?;
-        if info.require_mfa().is_err() {
-            return Err(step_up("second_factor_required", "a second factor is needed: finish the login"));
-        }
+        let info = login::proved(self, session).map_err(|refused| match refused {
+            GuardRejection::SecondFactorRequired => {
+                step_up("second_factor_required", "a second factor is needed: finish the login")
+            }
+            _ => Problem::unauthenticated(),
+        })?;
         let person = self.store.person(info.user_id).await?;
         let person = person.filter(|person| !person.is_disabled && person.kind == PersonKind::Human);
         let person = person.ok_or_else(Problem::unauthenticated)?;

@@ -5,10 +5,10 @@
 //!
 //! Of every account the last link is known, also when it is used up: whoever used an earlier one holds nothing any more.
 
-use super::{Access, fault::problem, login, open::TENANT, people::LONGEST_LINK};
+use super::{Access, fault::problem, login, open::TENANT, people::LONGEST_LINK, sso};
 use crate::{model::PersonKind, problem::Problem};
 use axess::{
-    AuthSession, AuthnScope, EnrolmentOutcome, FactorOutcome, Method, Operator, Password,
+    AuthSession, AuthnScope, EnrolmentOutcome, FactorOutcome, Operator, Password,
     PasswordResetOutcome, UserId,
     store::{IdentityAdmin, Owner, Store},
 };
@@ -99,13 +99,14 @@ pub async fn look(access: &Access, session: &AuthSession, token: &str) -> Result
 ///
 /// # Errors
 ///
-/// 410 `link_used` for a link that does not work, or whose account has an authenticator; 503.
+/// 403 `local_login_off`; 410 `link_used` for a link that does not work, or whose account has an authenticator; 503.
 pub async fn password(
     access: &Access,
     session: &AuthSession,
     token: &str,
     password: Password,
 ) -> Result<EnrolStep, Problem> {
+    access.require_local_login()?;
     let digest = digest(token).ok_or_else(gone)?;
     if session.is_authenticated() {
         login::logout(access, session).await?;
@@ -141,7 +142,8 @@ pub async fn password(
     let_go(access, user_id).await?;
     // Nobody can log in with two factors who has one. What this session may do with one is set up the other.
     let scope = AuthnScope::User { tenant_id: owner.tenant_id, user_id };
-    access.service.identity().save_methods(scope, vec![Method::password()]).await.map_err(problem)?;
+    let methods = sso::methods_of_enrolment(access.settings.sso.as_ref());
+    access.service.identity().save_methods(scope, methods).await.map_err(problem)?;
     let outcome = access.service.login_with_password(session, &person.email, TENANT, password).await;
     match outcome.map_err(problem)? {
         FactorOutcome::Authenticated => Ok(EnrolStep::Totp),

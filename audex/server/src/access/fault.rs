@@ -1,5 +1,5 @@
 use crate::problem::Problem;
-use axess::AuthnError;
+use axess::{AuthnError, federation::FederationFault};
 use http::StatusCode;
 
 /// Tells the caller what the login's failure means for them; the cause goes to the log.
@@ -21,6 +21,14 @@ pub(super) fn problem(error: impl Into<AuthnError>) -> Problem {
         }
         AuthnError::NoSuchRecord => Problem::not_found(),
         AuthnError::Taken => Problem::new(StatusCode::CONFLICT, "conflict"),
+        AuthnError::Federation(fault) => {
+            tracing::error!(error = cause, "the identity provider cannot be used");
+            let detail = match fault.fault() {
+                FederationFault::Configuration => "single sign-on is set up wrongly: tell an administrator of this server",
+                _ => "the identity provider does not answer: try again in a moment, or tell an administrator of this server",
+            };
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "sso_unavailable").with_detail(detail).with_retry_after(10)
+        }
         AuthnError::Overloaded { retry_after } => {
             let seconds = retry_after.as_secs().max(1);
             tracing::warn!(error = cause, "too many passwords wait to be checked");

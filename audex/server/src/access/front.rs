@@ -1,6 +1,6 @@
 //! What stands between the network and the handlers: ids, addresses, limits, sessions, CSRF, headers.
 
-use super::{Access, Caller, Proof, bearer, wire};
+use super::{Access, Caller, Proof, bearer, sso::Paths, wire};
 use crate::{api, app::App, console, problem::Problem};
 use axess::{
     CsrfLayer, Guard, GuardedRouter, RateLimitConfig, RateLimitLayer, RequestIdLayer, TraceContextLayer,
@@ -48,6 +48,9 @@ const GUESSABLE: [&str; 8] = [
 /// Where a program asks over and over, with a code of 256 bits that nobody guesses: it is told itself to slow down, and takes
 /// nothing from the people behind the same address.
 const POLLED: &str = "/login/device/token";
+/// How many requests of logins and logouts at the identity provider an address may make: offices share one, and so does the
+/// provider.
+const MAX_BY_SSO: u32 = 600;
 /// How long browsers are to come by HTTPS alone.
 const HSTS: &str = "max-age=31536000";
 /// Nothing inline, nothing from elsewhere, nothing around it.
@@ -85,31 +88,53 @@ pub(super) fn is_guessable(method: &Method, path: &str) -> bool {
     !method.is_safe() && GUESSABLE.into_iter().any(begins)
 }
 
+/// Those of which the settings say where they are.
+fn routes_with(paths: &Paths) -> GuardedRouter<Arc<App>> {
+    let mut routes = routes();
+    if let Some(path) = &paths.callback {
+        routes = routes.get(path, Guard::Public, wire::sso::callback);
+    }
+    if let Some(path) = &paths.acs {
+        routes = routes.post(path, Guard::Public, wire::sso::callback);
+    }
+    routes
+}
+
+/// What refuses by address.
+#[derive(Clone)]
+struct Limits {
+    guesses: RateLimitLayer,
+    by_sso: RateLimitLayer,
+    paths: Paths,
+}
+
 impl Access {
     /// Puts everything that protects them around the routes of the server.
     ///
     /// The last layer is the outermost: ids and addresses come first, then the limit, which spares the database what it
     /// refuses, then the session, then what needs to know it.
     pub fn front(self: &Arc<Self>, app: Arc<App>) -> Router {
-        let limit = RateLimitConfig::builder()
-            .name("audex login")
-            .max_requests(MAX_GUESSES)
-            .window(WINDOW)
-            .clock(Arc::clone(&self.clock))
-            .audit(self.refusals.clone())
-            .build();
+        let limit = |name: &'static str, most| {
+            let limit = RateLimitConfig::builder().name(name).max_requests(most).window(WINDOW);
+            RateLimitLayer::new(limit.clock(Arc::clone(&self.clock)).audit(self.refusals.clone()).build())
+        };
+        let limits = Limits {
+            guesses: limit("audex login", MAX_GUESSES),
+            by_sso: limit("audex single sign-on", MAX_BY_SSO),
+            paths: self.paths.clone(),
+        };
         let client_ip = ClientIpConfig {
             trusted: TrustedProxies::new(self.settings.trusted_proxies.iter().copied()),
             ..ClientIpConfig::default()
         };
-        let router = api::with_fallbacks(routes().into_router())
+        let router = api::with_fallbacks(routes_with(&self.paths).into_router())
             .with_state(app)
             .layer(AuthenticatorLayer::new(Arc::clone(self)))
             .layer(CsrfLayer::new(self.csrf.clone()))
             .layer(self.sessions.clone())
-            .layer(middleware::from_fn(strangers))
+            .layer(middleware::from_fn_with_state(self.paths.clone(), strangers))
             .layer(middleware::from_fn(leave_cookies))
-            .layer(middleware::from_fn_with_state(RateLimitLayer::new(limit), limited))
+            .layer(middleware::from_fn_with_state(limits, limited))
             .layer(ClientIpLayer::new(client_ip))
             .layer(middleware::from_fn(problems));
         console::with_pages(router)
@@ -161,12 +186,12 @@ async fn leave_cookies(mut request: Request, next: Next) -> Response {
 
 /// Tells who shows nothing to say who they are, before any form's token is asked for: without a cookie, no other site can
 /// have them act for anybody.
-async fn strangers(request: Request, next: Next) -> Response {
+async fn strangers(State(paths): State<Paths>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let shows_nothing = !headers.contains_key(header::COOKIE) && !bearer::is_bearers(headers);
-    // Logging out asks for nobody.
+    // Logging out asks for nobody, and what the provider sends comes without our cookies.
     let path = request.uri().path();
-    let is_door = is_guessable(request.method(), path) || path == "/logout";
+    let is_door = is_guessable(request.method(), path) || path == "/logout" || paths.are(path);
     if shows_nothing && !request.method().is_safe() && !is_door {
         return Problem::unauthenticated().into_response();
     }
@@ -174,11 +199,15 @@ async fn strangers(request: Request, next: Next) -> Response {
 }
 
 /// Limits how often an address may try what could be guessed.
-async fn limited(State(limit): State<RateLimitLayer>, request: Request, next: Next) -> Response {
+async fn limited(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if path == POLLED || !is_guessable(request.method(), path) {
+    let limit = if limits.paths.are(path) {
+        limits.by_sso
+    } else if path == POLLED || !is_guessable(request.method(), path) {
         return next.run(request).await;
-    }
+    } else {
+        limits.guesses
+    };
     match limit.layer(next).oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
@@ -201,7 +230,6 @@ async fn protect(State(is_secure): State<bool>, request: Request, next: Next) ->
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CSP),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -214,6 +242,8 @@ async fn protect(State(is_secure): State<bool>, request: Request, next: Next) ->
     if is_secure {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
     }
+    // A page that leads elsewhere by a form says where itself.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(CSP));
     // What may be kept says so itself; everything else is somebody's.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response

@@ -1,10 +1,12 @@
 //! Logging in: a password, then a code of the authenticator app or a recovery code. The same verbs prove the second factor
 //! again when that was too long ago.
 
-use super::{Access, fault::problem, open::TENANT};
+use super::{Access, fault::problem, open::TENANT, sso};
 use crate::problem::Problem;
 use axess::{
     AuthSession, AuthnError, AuthnScope, FactorCredential, FactorKind, FactorOutcome, FactorStep, Password,
+    SessionHandle,
+    guard::{AuthnInfo, GuardRejection},
     store::{FactorStore, IdentityAdmin},
 };
 use http::StatusCode;
@@ -43,13 +45,15 @@ impl LoginStep {
 ///
 /// # Errors
 ///
-/// 401 `login_failed`, which does not tell an unknown address from a wrong password from a locked account; 503.
+/// 401 `login_failed`, which does not tell an unknown address from a wrong password from a locked account; 403
+/// `local_login_off`; 503.
 pub async fn begin(
     access: &Access,
     session: &AuthSession,
     email: &str,
     password: Password,
 ) -> Result<LoginStep, Problem> {
+    access.require_local_login()?;
     if session.is_authenticated() {
         access.service.logout(session).await.map_err(problem)?;
     }
@@ -96,8 +100,30 @@ pub async fn logout(access: &Access, session: &AuthSession) -> Result<(), Proble
 ///
 /// [`PERSON`]: super::PERSON
 pub fn is_fresh(access: &Access, session: &AuthSession) -> bool {
-    let Ok(info) = axess::guard::AuthnInfo::of(session) else { return false };
-    info.require_mfa().is_ok() && info.require_fresh(super::front::FRESH_FOR, access.clock.now()).is_ok()
+    let fresh = |info: AuthnInfo| info.require_fresh(super::front::FRESH_FOR, access.clock.now());
+    proved(access, session).and_then(fresh).is_ok()
+}
+
+/// Tells whether somebody is logged in with both factors, or at the identity provider, which answers for its own.
+pub fn is_signed_in(access: &Access, session: &AuthSession) -> bool {
+    proved(access, session).is_ok()
+}
+
+/// Returns what was proved in a session in which both factors were, or a login at the identity provider.
+///
+/// What was proved there was proved when the provider says so, which may be before the browser came back.
+pub(super) fn proved(access: &Access, session: &SessionHandle) -> Result<AuthnInfo, GuardRejection> {
+    let mut info = AuthnInfo::of(session)?;
+    let by_sso = access.sso.as_ref().is_some_and(|sso| info.factors_completed.contains(sso.kind()));
+    if !by_sso {
+        info.require_mfa()?;
+        return Ok(info);
+    }
+    let login = session.federated_login().filter(|login| login.provider.as_str() == sso::NAME);
+    if let Some(at) = login.and_then(|login| login.auth_time) {
+        info.authn_time = info.authn_time.min(at);
+    }
+    Ok(info)
 }
 
 /// Returns where a login leads: a path of this server, or its first page where the text is none.
@@ -129,7 +155,7 @@ async fn second(
 
 /// Asks somebody who is logged in for a second factor; their session keeps its level until it is proved.
 async fn ask_again(access: &Access, session: &AuthSession) -> Result<(), Problem> {
-    if session.expected_step().is_some() {
+    if session.expected_step().is_some_and(|step| step.admits(&FactorKind::Totp)) {
         return Ok(());
     }
     let either = FactorStep::AnyOf(vec![FactorKind::Totp, FactorKind::RecoveryCode]);

@@ -1,16 +1,22 @@
-use super::{policy, reload, sweep, workload::Workloads};
+use super::{
+    policy, reload,
+    sso::{self, Joining, Parts, Paths, Sso, SsoFault},
+    sweep,
+    workload::Workloads,
+};
 use crate::{
     evidence::Evidence,
-    settings::ServerSettings,
+    settings::{ServerSettings, SsoSettings},
     store::{Store, StoreFault},
 };
 use aws_lc_rs::hkdf;
 use axess::{
-    AuthnError, AuthnScope, AuthnService, AuthzStore, Method, SessionCrypto, SessionLayer, Sessions,
-    TenantId,
+    AuthnError, AuthnScope, AuthnService, AuthzStore, SessionCrypto, SessionLayer, Sessions, TenantId,
     audit::AuditSink,
     authz::PolicyLoadError,
-    backends::sqlite::{Backend, SessionStore, Store as KeyValues},
+    backends::sqlite::{
+        Backend, FederatedLinkStore, JtiReplayStore, SessionStore, SidStore, Store as KeyValues,
+    },
     clock::Clock,
     envelope::Envelope,
     identity::{BackoffPolicy, LockoutPolicy, LockoutScale},
@@ -19,7 +25,7 @@ use axess::{
     store::{IdentityAdmin, IdentityLookup, StoreError, TenantBootstrap},
 };
 use http::Uri;
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, net::IpAddr, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
 /// The one tenant.
@@ -53,6 +59,12 @@ pub struct Access {
     pub(super) waiting: KeyValues,
     pub(super) policies: AuthzStore,
     pub(super) workloads: Workloads,
+    /// Where people may sign in beside, and whose identities there are whose.
+    pub(super) sso: Option<Sso>,
+    pub(super) links: FederatedLinkStore,
+    /// What the provider may end, and what it ended.
+    pub(super) provider_logouts: Option<(SidStore, JtiReplayStore)>,
+    pub(super) paths: Paths,
     /// Bearers that did not work, by address.
     pub(super) failures: MemoryBuckets,
     /// Serialises changes of people: who is the last administrator is looked at before.
@@ -96,6 +108,9 @@ pub enum OpenAccessError {
         /// Which issuer.
         issuer: String,
     },
+    /// Single sign-on is set up wrongly.
+    #[error("single sign-on cannot be set up: {}", listed(.0))]
+    Sso(Vec<SsoFault>),
     /// The database failed.
     #[error("the accounts cannot be read")]
     Store(#[from] StoreFault),
@@ -127,13 +142,25 @@ impl Access {
         let db = store.db();
         let sealing = derive(secret, "accounts at rest");
         let backend = Backend::new(db.clone(), Envelope::new(sealing).map_err(login)?);
-        let service = AuthnService::new(backend.clone(), backend.clone())
+        let tenant_id = prepare(&backend, settings.sso.as_ref(), &*clock, &*rng).await.map_err(login)?;
+        let parts = settings.sso.as_ref().map(|sso| {
+            let joining = Joining::new(sso.clone(), store.clone(), db, tenant_id, Arc::clone(&clock));
+            Sso::open(sso, &origin, db, joining, (Arc::clone(&clock), Arc::clone(&rng)))
+        });
+        let parts = parts.transpose()?;
+        let mut service = AuthnService::new(backend.clone(), backend.clone())
             .with_clock(Arc::clone(&clock))
             .with_rng(Arc::clone(&rng))
             .with_issuer(ISSUER)
             .with_lockout_policy(lockout())
             .with_stand_in_key(derive(secret, "stand-ins"))
             .with_audit_sink(Arc::clone(&sink));
+        let (mut sso, mut joining, mut provider_logouts) = (None, None, None);
+        if let Some(Parts { sso: made, federation, joining: joins, sids, replays }) = parts {
+            service = service.with_federation(federation);
+            (sso, joining, provider_logouts) = (Some(made), Some(joins), Some((sids, replays)));
+        }
+        let paths = Paths::of(settings.sso.as_ref(), origin.as_str());
         let signing = derive(secret, "cookies");
         let crypto = SessionCrypto::new(derive(secret, "sessions at rest")).map_err(login)?;
         let sessions = SessionLayer::new(SessionStore::new(db.clone()), signing)
@@ -154,7 +181,7 @@ impl Access {
             .with_rng(Arc::clone(&rng))
             .with_audit(refusals.clone())
             .exempt_bearer();
-        let tenant_id = prepare(&backend, &*clock, &*rng).await.map_err(login)?;
+        let csrf = paths.posted().try_fold(csrf, CsrfConfig::exempt_path).map_err(login)?;
         let access = Arc::new(Self {
             service,
             sessions,
@@ -165,6 +192,10 @@ impl Access {
             waiting: KeyValues::new(db.clone()),
             policies,
             workloads,
+            sso,
+            links: FederatedLinkStore::new(db.clone()),
+            provider_logouts,
+            paths,
             failures: MemoryBuckets::default(),
             people: Mutex::new(()),
             settings: settings.clone(),
@@ -172,6 +203,9 @@ impl Access {
             clock,
             rng,
         });
+        if let Some(joining) = joining {
+            joining.belongs_to(&access);
+        }
         reload::keep_up_to_date(&access);
         sweep::keep_clean(&access);
         Ok(access)
@@ -189,7 +223,7 @@ impl Access {
 }
 
 impl Origin {
-    fn of(url: &str) -> Result<Self, OpenAccessError> {
+    pub(super) fn of(url: &str) -> Result<Self, OpenAccessError> {
         let refuse = || OpenAccessError::PublicUrl { url: url.to_owned() };
         let parsed: Uri = url.parse().map_err(|_| refuse())?;
         let (Some(scheme), Some(authority)) = (parsed.scheme_str(), parsed.authority()) else {
@@ -208,12 +242,23 @@ impl Origin {
     pub(super) fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Tells whether it is on this machine alone.
+    pub(super) fn is_loopback(&self) -> bool {
+        let host = self.text.parse::<Uri>().ok().and_then(|url| url.host().map(str::to_owned)).unwrap_or_default();
+        let is_ip = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        is_ip || host == "localhost"
+    }
 }
 
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access").field("origin", &self.origin).finish_non_exhaustive()
     }
+}
+
+fn listed(faults: &[SsoFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn login(error: impl Error + Send + Sync + 'static) -> OpenAccessError {
@@ -259,8 +304,13 @@ pub(super) fn lockout() -> LockoutPolicy {
 }
 
 /// Sets how everybody logs in, and creates the tenant where there is none.
-async fn prepare(backend: &Backend, clock: &dyn Clock, rng: &dyn SecureRng) -> Result<TenantId, AuthnError> {
-    backend.save_methods(AuthnScope::Global, vec![Method::password_then_totp()]).await?;
+async fn prepare(
+    backend: &Backend,
+    sso: Option<&SsoSettings>,
+    clock: &dyn Clock,
+    rng: &dyn SecureRng,
+) -> Result<TenantId, AuthnError> {
+    backend.save_methods(AuthnScope::Global, sso::methods(sso)).await?;
     let slug = || TENANT.parse().map_err(|_| AuthnError::NoSuchRecord);
     if let Some(tenant) = backend.find_tenant(slug()?).await? {
         return Ok(tenant.tenant_id);

@@ -13,12 +13,13 @@ use axess::{
     FactorKind, User, UserId,
     identity::{EmailAddress, Identifier, UserStatus},
     rng::random_array,
-    store::{FactorStore, IdentityAdmin, IdentityLookup, Owner, SaveOutcome},
+    store::{FactorStore, FederatedLinkStore as _, IdentityAdmin, IdentityLookup, Owner, SaveOutcome},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use http::StatusCode;
-use words::{address, administered, changed, is_admin, names, operator};
+use words::operator;
+pub(super) use words::{address, administered, changed, is_admin, names};
 
 /// How long a one-time link works: for whoever is invited, for the first administrator, and for the one of `--dev`, whose link
 /// stands in a terminal.
@@ -31,7 +32,7 @@ pub const MAX_NAMES: usize = 50;
 /// The longest name of a role or group, in bytes.
 pub const MAX_NAME: usize = 128;
 /// The role of those who administer.
-const ADMIN: &str = "admin";
+pub(super) const ADMIN: &str = "admin";
 
 /// Somebody who is to have an account.
 ///
@@ -168,7 +169,8 @@ pub async fn change(
     Ok(person)
 }
 
-/// Gives somebody a new link, and takes what they log in with: password, authenticator app, recovery codes, sessions.
+/// Gives somebody a new link, and takes what they log in with: password, authenticator app, recovery codes, their identity at
+/// the identity provider, sessions.
 ///
 /// # Errors
 ///
@@ -218,6 +220,7 @@ impl Access {
         for kind in [FactorKind::Totp, FactorKind::RecoveryCode] {
             self.service.reset_factor(self.sessions(), owner, kind, &operator).await.map_err(problem)?;
         }
+        self.links.delete_for_user(owner).await.map_err(problem)?;
         // An enrolment that was broken off left the password alone to be asked for.
         super::login::ask_for_both(self, owner).await?;
         self.link_for(who, person, "person.invited_anew", lasts).await
@@ -301,6 +304,10 @@ impl Access {
         action: &str,
         lasts: TimeDelta,
     ) -> Result<Link, Problem> {
+        if !self.offer().local {
+            // There is nothing to enrol: whoever has the address signs in at the provider.
+            return Ok(Link { url: self.link("/login"), expires_at: self.clock.now() + lasts });
+        }
         let token = URL_SAFE_NO_PAD.encode(random_array::<32>(&*self.rng));
         let digest = enrol::digest(&token).ok_or_else(Problem::internal)?;
         let expires_at = self.clock.now() + lasts;

@@ -1,7 +1,7 @@
 //! Deletes what is over: sessions of logins, logins of programs, old attempts.
 
 use super::Access;
-use axess::store::{IdentityAdmin, StoreError};
+use axess::store::{IdentityAdmin, JtiReplayStore as _, SidStore as _, StoreError};
 use chrono::TimeDelta;
 use std::{
     sync::{Arc, Weak},
@@ -35,6 +35,10 @@ impl Access {
         let now = self.clock.now();
         while self.sessions().store().cleanup_expired(now, BATCH).await? > 0 {}
         while self.waiting.cleanup_expired(now, BATCH).await? > 0 {}
+        if let Some((sids, replays)) = &self.provider_logouts {
+            while sids.cleanup_expired(now, BATCH).await? > 0 {}
+            while replays.cleanup_expired(now, BATCH).await? > 0 {}
+        }
         while self.service.identity().purge_attempts(now - ATTEMPTS_KEPT, BATCH).await? > 0 {}
         Ok(())
     }

@@ -7,9 +7,13 @@ mod keys;
 mod login;
 mod me;
 mod people;
+pub(super) mod sso;
 mod tokens;
 
-use super::{CALLER, PERSON};
+use super::{
+    CALLER, PERSON,
+    sso::{ACS, BACKCHANNEL, BEGIN, CALLBACK, METADATA, SLO},
+};
 use crate::app::App;
 use axess::{Guard, GuardedRouter};
 use axum::response::{IntoResponse, Response};
@@ -24,6 +28,13 @@ pub(super) fn routes() -> GuardedRouter<Arc<App>> {
         .post("/login/totp", Guard::Public, login::totp)
         .post("/login/recovery", Guard::Public, login::recovery)
         .post("/logout", Guard::Public, login::logout)
+        .get(BEGIN, Guard::Public, sso::begin)
+        .get(CALLBACK, Guard::Public, sso::callback)
+        .post(ACS, Guard::Public, sso::callback)
+        .get(METADATA, Guard::Public, sso::metadata)
+        .get(SLO, Guard::Public, sso::single_logout)
+        .post(SLO, Guard::Public, sso::single_logout)
+        .post(BACKCHANNEL, Guard::Public, sso::backchannel)
         .post("/login/device", Guard::Public, device::begin)
         .post("/login/device/token", Guard::Public, device::token)
         .post("/login/device/look", PERSON, device::look)

@@ -17,6 +17,7 @@ mod sign_in;
 mod visit;
 
 pub use faults::with_pages;
+pub(crate) use sign_in::signed_out;
 
 use super::{
     assets,

@@ -17,3 +17,4 @@ pub mod policies;
 pub mod request;
 pub mod sessions;
 pub mod sign_in;
+pub mod signed_out;

@@ -2,7 +2,7 @@
 
 mod bearers;
 mod devices;
-mod door;
+pub(crate) mod door;
 mod enrolment;
 mod guards;
 mod half_way;

@@ -17,6 +17,8 @@ mod serve;
 #[cfg(test)]
 mod site;
 #[cfg(test)]
+mod sso;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod telemetry;

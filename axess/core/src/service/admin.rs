@@ -139,6 +139,9 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
             gone.devices = devices.store().delete_for_user(owner).await?;
         }
         if let Some(federation) = &self.federation {
+            for link in federation.links().find_links(owner).await? {
+                self.forget_provider_sessions(owner, (&link.issuer, &link.subject), None).await?;
+            }
             gone.factors += federation.links().delete_for_user(owner).await?;
         }
         if let Some(delegated) = &self.delegated {

@@ -43,8 +43,14 @@ fn every_address_must_be_safe() {
         let mut document = document();
         document[name] = json!("http://login.example.com/x");
         assert!(matches!(parse(&document), Err(FederationError::Malformed { .. })), "{name}");
-        document[name] = json!("http://127.0.0.1:8080/x");
-        assert!(parse(&document).is_ok(), "{name}");
+        // What listens on this machine is for an issuer that is on it, too.
+        for near in ["http://127.0.0.1:8080/x", "https://localhost/x"] {
+            document[name] = json!(near);
+            assert!(matches!(parse(&document), Err(FederationError::Malformed { .. })), "{name} {near}");
+        }
+        let issuer = "http://127.0.0.1:8080";
+        (document["issuer"], document[name]) = (json!(issuer), json!("http://127.0.0.1:8081/x"));
+        assert!(ProviderMetadata::parse(document.to_string().as_bytes(), issuer).is_ok(), "{name}");
     }
     let mut document = document();
     document["mtls_endpoint_aliases"]["token_endpoint"] = json!("http://login.example.com/x");

@@ -3,6 +3,7 @@
 mod fapi;
 mod front;
 mod id_token;
+mod logout_token;
 mod tokens;
 
 use axess_factors::federated::FederationError;

@@ -1,6 +1,7 @@
 //! xmlsec1 verifies what we sign, and signs what we verify.
 
 use crate::{
+    attacks::{Refusal, element, refusal},
     keys::pair,
     parties::{NOW, config, config_with_keys, judge, run, vector},
 };
@@ -234,4 +235,50 @@ fn a_certificate_that_comes_along_is_not_trusted() {
     let text = text.replace("</ds:SignatureValue>", &info);
     assert!(judge(&trusting("other"), &text).is_ok(), "it is signed");
     assert!(matches!(judge(&trusting("idp"), &text), Err(FederationError::SignatureInvalid)));
+}
+
+/// The text with another value for an attribute of the last start tag that begins like that.
+fn with(text: &str, tag: &str, attribute: &str, value: &str) -> String {
+    let at = text.rfind(tag).unwrap();
+    let start = at + text[at..].find(&format!(" {attribute}=\"")).unwrap() + attribute.len() + 3;
+    let end = start + text[start..].find('"').unwrap();
+    format!("{}{value}{}", &text[..start], &text[end..])
+}
+
+#[test]
+fn what_is_signed_well_but_says_something_wrong_is_refused() {
+    if is_missing("saml: wrong statements") {
+        return;
+    }
+    let unsigned = vector("genuine/unsigned.xml");
+    assert!(judge(&trusting("idp"), signed(&unsigned, &USUAL)).is_ok());
+    let (past, future) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
+    let assertion = element(&unsigned, "ns1:Assertion");
+    let of_another = assertion.replace(">https://idp.example.test/metadata<", ">https://other.example.test<");
+    let without = |part: &str| unsigned.replace(&element(&unsigned, part), "");
+    let before = |place: &str, what: &str| unsigned.replace(place, &format!("{what}{place}"));
+    for (name, text, expected) in [
+        ("no audience", without("ns1:AudienceRestriction"), Refusal::Audience),
+        ("conditions are over", with(&unsigned, "<ns1:Conditions", "NotOnOrAfter", past), Refusal::Expired),
+        ("conditions begin", with(&unsigned, "<ns1:Conditions", "NotBefore", future), Refusal::NotYetValid),
+        ("a condition", before("<ns1:AudienceRestriction>", "<ns1:Condition/>"), Refusal::Malformed),
+        ("no conditions", without("ns1:Conditions"), Refusal::Malformed),
+        ("another part", before("<ns1:AuthnStatement", "<ns1:Advice/>"), Refusal::Malformed),
+        ("another issuer", unsigned.replace(&assertion, &of_another), Refusal::Issuer),
+        ("no session", with(&unsigned, "<ns1:AuthnStatement", "SessionNotOnOrAfter", past), Refusal::Expired),
+        (
+            "a later login",
+            with(&unsigned, "<ns1:AuthnStatement", "AuthnInstant", future),
+            Refusal::NotYetValid,
+        ),
+        ("no login", without("ns1:AuthnStatement"), Refusal::Malformed),
+        ("issued later", with(&unsigned, "<ns1:Assertion ", "IssueInstant", future), Refusal::NotYetValid),
+        ("no bearer", unsigned.replace("cm:bearer", "cm:sender-vouches"), Refusal::Malformed),
+        ("over", with(&unsigned, "<ns1:SubjectConfirmationData", "NotOnOrAfter", past), Refusal::Expired),
+        ("version", with(&unsigned, "<ns1:Assertion ", "Version", "1.1"), Refusal::Malformed),
+    ] {
+        let error =
+            judge(&trusting("idp"), signed(&text, &USUAL)).map(|identity| identity.subject).unwrap_err();
+        assert_eq!(refusal(&error), Some(expected), "{name}: {error}");
+    }
 }

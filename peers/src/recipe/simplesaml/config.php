@@ -8,7 +8,7 @@ $config = [
     'metadata.sources' => [['type' => 'flatfile', 'directory' => $folder . '/metadata']],
     'datadir' => $folder . '/data/',
     'tempdir' => $folder . '/tmp',
-    'loggingdir' => $folder . '/log/',
+    'loggingdir' => $folder . '/logs/',
     'logging.handler' => 'file',
     'secretsalt' => 'a salt of tests',
     'auth.adminpassword' => 'adminpass',

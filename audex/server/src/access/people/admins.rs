@@ -2,7 +2,7 @@
 
 use super::{ADMIN, FIRST, FIRST_OF_DEV, Link, NewPerson, words::is_admin};
 use crate::{
-    access::{Access, fault::problem, open::lockout},
+    access::{Access, fault::problem, open::lockout, sso},
     model::{MAX_PAGE, PageQuery, Person},
     problem::Problem,
 };
@@ -10,7 +10,7 @@ use audex_core::Requester;
 use axess::{
     FactorKind, UserId,
     identity::AttemptId,
-    store::{AttemptOutcome, AttemptRequest, FactorStore, IdentityAuthnLog, Reservation},
+    store::{AttemptOutcome, AttemptRequest, FactorStore, FederatedLinkStore as _, IdentityAuthnLog, Owner, Reservation},
 };
 
 impl Access {
@@ -35,7 +35,10 @@ impl Access {
             self.each_person(|person| admins.extend(is_admin(&person).then_some(person))).await?;
             let mut locked = None;
             for admin in &admins {
-                if !self.is_enrolled(admin.user_id).await? {
+                if self.is_linked(admin.user_id).await? {
+                    return Ok(None);
+                }
+                if !self.offer().local || !self.is_enrolled(admin.user_id).await? {
                     continue;
                 }
                 if !self.is_locked(admin.user_id).await? {
@@ -57,7 +60,7 @@ impl Access {
     }
 
     /// Counts who else could administer now: has the role, and can log in.
-    pub(super) async fn other_admins(&self, than: UserId) -> Result<usize, Problem> {
+    pub(in crate::access) async fn other_admins(&self, than: UserId) -> Result<usize, Problem> {
         let mut admins = Vec::new();
         self.each_person(|person| {
             if person.user_id != than && is_admin(&person) {
@@ -67,7 +70,7 @@ impl Access {
         .await?;
         let mut able = 0;
         for admin in admins {
-            able += usize::from(self.is_enrolled(admin).await?);
+            able += usize::from(self.can_log_in(admin).await?);
         }
         Ok(able)
     }
@@ -75,6 +78,21 @@ impl Access {
     pub(in crate::access) async fn is_enrolled(&self, id: UserId) -> Result<bool, Problem> {
         let factors = self.service.factors().find_factors(self.tenant_id, id).await.map_err(problem)?;
         Ok(factors.contains(&FactorKind::Totp))
+    }
+
+    /// Tells whether somebody could log in, as the settings are.
+    async fn can_log_in(&self, id: UserId) -> Result<bool, Problem> {
+        Ok(self.offer().local && self.is_enrolled(id).await? || self.is_linked(id).await?)
+    }
+
+    /// Tells whether somebody has an identity at the identity provider, and that may be used.
+    async fn is_linked(&self, id: UserId) -> Result<bool, Problem> {
+        let owner = Owner { tenant_id: self.tenant_id, user_id: id };
+        if self.sso.is_none() {
+            return Ok(false);
+        }
+        let links = self.links.find_links(owner).await.map_err(problem)?;
+        Ok(links.iter().any(|link| link.provider.as_str() == sso::NAME))
     }
 
     /// Tells whether an account is locked until it is invited anew: the password, or both that can come after it.

@@ -14,7 +14,7 @@ use axess::{
 /// What names of services end with; no mail goes there.
 const SERVICES: &str = "@services";
 
-pub(super) fn is_admin(person: &Person) -> bool {
+pub(in crate::access) fn is_admin(person: &Person) -> bool {
     let has_role = person.roles.iter().any(|role| role == ADMIN);
     has_role && person.kind == PersonKind::Human && !person.is_disabled
 }
@@ -23,12 +23,12 @@ pub(super) fn operator(who: &Requester, reason: &str) -> Operator {
     Operator::new(who.to_string(), reason)
 }
 
-pub(super) fn administered(action: &str, subject: &str, detail: String) -> BrokerEvent {
+pub(in crate::access) fn administered(action: &str, subject: &str, detail: String) -> BrokerEvent {
     BrokerEvent::Administered { action: action.to_owned(), subject: subject.to_owned(), detail: Some(detail) }
 }
 
 /// Says what changed.
-pub(super) fn changed(before: &Person, after: &Person) -> BrokerEvent {
+pub(in crate::access) fn changed(before: &Person, after: &Person) -> BrokerEvent {
     let mut what = Vec::new();
     let mut note = |name: &str, before: String, after: String| {
         if before != after {
@@ -47,7 +47,7 @@ pub(super) fn changed(before: &Person, after: &Person) -> BrokerEvent {
 }
 
 /// Reads an address in the form it is kept in: what looks alike is one address, and what imitates another is none.
-pub(super) fn address(text: &str, kind: PersonKind) -> Result<String, Problem> {
+pub(in crate::access) fn address(text: &str, kind: PersonKind) -> Result<String, Problem> {
     let refuse = |detail: &str| Problem::invalid("email", detail);
     if kind == PersonKind::Service {
         let name = text.trim().to_ascii_lowercase();
@@ -68,7 +68,7 @@ pub(super) fn address(text: &str, kind: PersonKind) -> Result<String, Problem> {
 }
 
 /// Reads names of roles or groups.
-pub(super) fn names(field: &str, names: Vec<String>) -> Result<Vec<String>, Problem> {
+pub(in crate::access) fn names(field: &str, names: Vec<String>) -> Result<Vec<String>, Problem> {
     let is_name = |name: &String| {
         !name.is_empty()
             && name.len() <= MAX_NAME

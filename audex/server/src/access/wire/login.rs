@@ -1,11 +1,18 @@
 use super::{body::Sent, see_other};
 use crate::{
-    access::login::{self, LoginStep, safe_next},
+    access::{
+        login::{self, LoginStep, safe_next},
+        sso,
+    },
     api::{FromMembers, Members},
     app::App,
+    console,
     problem::Problem,
 };
-use axess::AuthSession;
+use axess::{
+    AuthSession,
+    federation::{FederationRedirect, Redirection},
+};
 use axum::{
     Json,
     extract::State,
@@ -83,12 +90,17 @@ pub(super) async fn logout(
     session: AuthSession,
     headers: http::HeaderMap,
 ) -> Result<Response, Problem> {
-    login::logout(&app.access, &session).await?;
     let accepts = headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if accepts.contains("text/html") {
-        return Ok(see_other("/login", &[]));
+    if !accepts.contains("text/html") {
+        login::logout(&app.access, &session).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(match sso::out(&app.access, &session).await? {
+        // Not a redirect: `form-action` of the page that asked would count for it.
+        Some(Redirection::Get(url)) => console::signed_out(url),
+        Some(posted) => FederationRedirect(posted).into_response(),
+        None => see_other("/login", &[]),
+    })
 }
 
 /// Answers a program with JSON, and a form with the page that is next.
@@ -115,7 +127,7 @@ fn answer(
 }
 
 /// Leads to a path that may have a query of its own.
-fn see_other_path(path: &str) -> Response {
+pub(super) fn see_other_path(path: &str) -> Response {
     match http::HeaderValue::from_str(path) {
         Ok(place) => (StatusCode::SEE_OTHER, [(http::header::LOCATION, place)]).into_response(),
         Err(_) => see_other("/", &[]),

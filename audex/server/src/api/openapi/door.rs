@@ -4,11 +4,11 @@
 
 pub(super) mod shapes;
 
-use super::problems::{BadBody, DoorRefusals, EnrolRefusals, LoginRefusals, PeopleRefusals, Refusals};
+use super::problems::{BadBody, DoorRefusals, EnrolRefusals, LoginRefusals, PeopleRefusals, Refusals, SsoRefusals};
 use crate::api::bodies::PageParams;
 use shapes::{
     Added, Code, DeviceAnswer, DeviceAsk, DeviceBegin, DeviceLogin, DeviceToken, Enrolled, FirstCode,
-    Invited, Key, Keys, Listed, Me, NewAuthenticator, NewKey, NewPassword, NewPerson, NewToken, People,
+    Invited, Key, Keys, Listed, LogoutToken, Me, NewAuthenticator, NewKey, NewPassword, NewPerson, NewToken, People,
     Person, PersonChange, SignIn, Status, TokenMade, Tokens, UserCode, WaitingLogin,
 };
 
@@ -61,6 +61,18 @@ fn device_look() {}
     security(("session" = [])), request_body = DeviceAnswer,
     responses((status = 204, description = "The program is told."), Refusals, DoorRefusals, BadBody))]
 fn device_confirm() {}
+
+/// Ends what belongs to a session at the identity provider (OpenID Connect Back-Channel Logout 1.0)
+#[utoipa::path(post, path = "/oidc/backchannel-logout", operation_id = "sso_logout", tag = "login", security(()),
+    request_body(content = LogoutToken, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "The sessions are over; there may have been none."), SsoRefusals))]
+fn sso_logout() {}
+
+/// Describes the server to an identity provider that speaks SAML 2.0
+#[utoipa::path(get, path = "/saml/metadata", operation_id = "saml_metadata", tag = "login", security(()),
+    responses((status = 200, description = "An `EntityDescriptor`, signed where there is a key.", body = String,
+        content_type = "application/samlmetadata+xml"), SsoRefusals))]
+fn saml_metadata() {}
 
 /// Enrols with a link: the password
 #[utoipa::path(post, path = "/enrol/{token}", operation_id = "enrol", tag = "login", security(()),

@@ -58,6 +58,8 @@ pub(in crate::api) struct DoorRefusals;
 pub(in crate::api) struct EnrolRefusals;
 /// Refusals of changes to accounts, keys and tokens.
 pub(in crate::api) struct PeopleRefusals;
+/// Refusals of what an identity provider sends or asks for.
+pub(in crate::api) struct SsoRefusals;
 /// The refusal of a server that cannot serve.
 pub(in crate::api) struct Unready;
 
@@ -139,7 +141,7 @@ impl IntoResponses for LoginRefusals {
                 "It is not right",
                 &["login_failed", "no_login_in_progress", "session_ended", "unauthenticated"],
             ),
-            (403, "It comes from another site", &["csrf_rejected"]),
+            (403, "It comes from another site, or people sign in elsewhere", &["csrf_rejected", "local_login_off"]),
             (
                 409,
                 "It does not fit where the login stands",
@@ -175,6 +177,18 @@ impl IntoResponses for EnrolRefusals {
 impl IntoResponses for PeopleRefusals {
     fn responses() -> Responses {
         all(&[(409, "It does not fit what is there", &["conflict", "last_admin", "disabled", "too_many"])])
+    }
+}
+
+impl IntoResponses for SsoRefusals {
+    fn responses() -> Responses {
+        all(&[
+            (400, "It cannot be read, or is not of the provider", &["invalid_request", "logout_refused"]),
+            (404, "Single sign-on by this protocol is not set up", &["sso_off"]),
+            (413, "It is too large", &["body_too_large"]),
+            (429, "Too many requests", &["rate_limit_exceeded"]),
+            (503, "Something that is needed does not answer", &["unavailable", "sso_unavailable"]),
+        ])
     }
 }
 

@@ -5,6 +5,7 @@ use crate::console::view::{
     frame::{Frame, Here, answer},
     parts::span,
 };
+use axess::RequestId;
 use axum::{
     Router,
     body::to_bytes,
@@ -31,6 +32,7 @@ async fn page(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let name = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
     let response = next.run(request).await;
     if !is_problem(response.headers()) {
         return response;
@@ -52,7 +54,7 @@ async fn page(request: Request, next: Next) -> Response {
         parts.headers.remove(header::CONTENT_TYPE);
         return with_headers_of(&parts.headers, login);
     }
-    with_headers_of(&parts.headers, show(parts.status, code, &problem))
+    with_headers_of(&parts.headers, show(parts.status, code, &problem, name))
 }
 
 /// Keeps what the answer before said about itself, its protection and its cookies, but not about its body.
@@ -68,7 +70,7 @@ fn with_headers_of(before: &HeaderMap, mut shown: Response) -> Response {
     shown
 }
 
-fn show(status: StatusCode, code: &str, problem: &Value) -> Response {
+fn show(status: StatusCode, code: &str, problem: &Value, request: Option<String>) -> Response {
     let list = |name: &str| -> Vec<String> {
         let entries = problem.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         entries.iter().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -85,6 +87,7 @@ fn show(status: StatusCode, code: &str, problem: &Value) -> Response {
             .or_else(|| default_detail(status)),
         instead: list("instead"),
         retry_after: seconds.map(|seconds| span(TimeDelta::seconds(seconds))),
+        request,
     };
     answer(status, &page)
 }

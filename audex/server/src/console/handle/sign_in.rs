@@ -2,11 +2,12 @@
 
 use super::{faults::form_encoded, visit::Passer};
 use crate::{
-    access::login::safe_next,
+    access::login::{is_signed_in, safe_next},
     app::App,
     console::view::{
-        frame::answer,
+        frame::{Frame, Here, answer},
         sign_in::{SignInPage, SignInStep},
+        signed_out::SignedOutPage,
     },
 };
 use axess::{AuthSession, Guard, GuardedRouter};
@@ -37,10 +38,16 @@ struct Way {
 }
 
 async fn password(passer: Passer, session: AuthSession, Query(way): Query<Way>) -> Response {
-    if session.require_authn().is_ok_and(|info| info.require_mfa().is_ok()) {
+    if is_signed_in(&passer.app.access, &session) {
         return Redirect::to(safe_next(&way.next)).into_response();
     }
     page(&passer, SignInStep::Password, &way)
+}
+
+/// Shows that somebody is signed out here, and leads to where they are at the provider.
+pub(crate) fn signed_out(provider: String) -> Response {
+    let frame = Frame::new("Signed out", Here::Elsewhere);
+    answer(StatusCode::OK, &SignedOutPage { frame, provider })
 }
 
 async fn code(passer: Passer, session: AuthSession, Query(way): Query<Way>) -> Response {
@@ -53,6 +60,10 @@ async fn recovery(passer: Passer, session: AuthSession, Query(way): Query<Way>) 
 
 /// For a login that waits for it, or to prove it again.
 fn second(passer: &Passer, session: &AuthSession, step: SignInStep, way: &Way) -> Response {
+    if passer.app.access.is_by_sso(session) {
+        let again = format!("/login/sso?next={}", form_encoded(safe_next(&way.next)));
+        return Redirect::to(&again).into_response();
+    }
     if session.expected_step().is_none() && !session.is_authenticated() {
         let login = format!("/login?next={}", form_encoded(safe_next(&way.next)));
         return Redirect::to(&login).into_response();
@@ -69,6 +80,7 @@ fn page(passer: &Passer, step: SignInStep, way: &Way) -> Response {
     let next = safe_next(&way.next).to_owned();
     let next_encoded = form_encoded(&next);
     let has_failed = way.failed.is_some();
-    let page = SignInPage { frame: passer.frame(title), step, next, next_encoded, has_failed };
+    let offer = passer.app.access.offer();
+    let page = SignInPage { frame: passer.frame(title), step, next, next_encoded, has_failed, offer };
     answer(StatusCode::OK, &page)
 }

@@ -9,7 +9,7 @@ use askama::Template;
 /// use audex_server::console::view::{fault::FaultPage, frame::{Frame, Here}};
 /// use askama::Template;
 /// let frame = Frame::new("Not found", Here::Elsewhere);
-/// let page = FaultPage { frame, status: 404, code: "not_found".into(), detail: None, instead: vec![], retry_after: None };
+/// let page = FaultPage { frame, status: 404, code: "not_found".into(), detail: None, instead: vec![], retry_after: None, request: None };
 /// assert!(page.render().unwrap().contains("<h1>Not found</h1>"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
@@ -27,4 +27,6 @@ pub struct FaultPage {
     pub instead: Vec<String>,
     /// After how many seconds to try again.
     pub retry_after: Option<String>,
+    /// What the request is called in the logs.
+    pub request: Option<String>,
 }

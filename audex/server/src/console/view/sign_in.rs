@@ -1,12 +1,13 @@
 //! The steps of the login.
 
 use super::frame::Frame;
+use crate::access::sso::Offer;
 use askama::Template;
 
 /// The page of one step of the login.
 ///
 /// ```
-/// use audex_server::console::view::{frame::{Frame, Here}, sign_in::{SignInPage, SignInStep}};
+/// use audex_server::{access::sso::Offer, console::view::{frame::{Frame, Here}, sign_in::{SignInPage, SignInStep}}};
 /// use askama::Template;
 /// let page = SignInPage {
 ///     frame: Frame::new("Sign in", Here::Elsewhere),
@@ -14,6 +15,7 @@ use askama::Template;
 ///     next: "/\"><script>".into(),
 ///     next_encoded: "/".into(),
 ///     has_failed: true,
+///     offer: Offer { sso: true, local: true },
 /// };
 /// assert!(!page.render().unwrap().contains("<script>"));
 /// ```
@@ -30,6 +32,8 @@ pub struct SignInPage {
     pub next_encoded: String,
     /// Whether the try before did not work.
     pub has_failed: bool,
+    /// In which ways people may sign in.
+    pub offer: Offer,
 }
 
 /// What a login asks for.
@@ -49,6 +53,11 @@ pub enum SignInStep {
 }
 
 impl SignInStep {
+    /// Tells whether a login begins with it.
+    pub const fn is_first(self) -> bool {
+        matches!(self, Self::Password)
+    }
+
     /// Returns where the form is posted to.
     pub const fn action(self) -> &'static str {
         match self {

@@ -47,12 +47,6 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
             }
         };
         let return_to = login.return_to.clone();
-        if login.pending.provider != name {
-            return self
-                .not_proved(session, &login, FederationError::MixUp)
-                .await
-                .map(|outcome| FederatedCompletion { outcome, identity: None, return_to });
-        }
         let call = self.resolve(session, login.tenant_id, name).await?;
         let context = self.federation_context(&call.name);
         let provider = &*call.resolved.provider;

@@ -21,9 +21,10 @@ use axess_events::{
 use axess_factors::federated::{
     CallbackResponse, FederationError, FederationFault, LogoutHint, LogoutNotice, Redirection,
 };
+use axess_identity::SessionId;
 use chrono::TimeDelta;
 
-/// How long a message is remembered at most, whatever it says itself.
+/// How long a message may be valid: it is remembered until then.
 const MAX_REMEMBERED: TimeDelta = TimeDelta::days(1);
 
 /// What came of a logout that a provider asked for.
@@ -100,6 +101,23 @@ impl<I, F> AuthnService<I, F> {
         }
     }
 
+    /// Forgets which sessions an identity's user began at the provider, but for the one of `keep`: they are over.
+    pub(in crate::service) async fn forget_provider_sessions(
+        &self,
+        owner: Owner,
+        (issuer, subject): (&str, &str),
+        keep: Option<SessionId>,
+    ) -> Result<(), AuthnError> {
+        let Some(logout) = self.provider_logout() else { return Ok(()) };
+        let (tenant_id, issuer, subject) = (owner.tenant_id, issuer.to_owned(), subject.to_owned());
+        let bound = logout.sids.find_by_subject(tenant_id, issuer.clone(), subject, self.now()).await?;
+        let over = |binding: &SidBinding| binding.owner == owner && Some(binding.lineage) != keep;
+        for binding in bound.into_iter().filter(over) {
+            logout.sids.unbind(tenant_id, issuer.clone(), binding.lineage).await?;
+        }
+        Ok(())
+    }
+
     /// Forgets which session at a provider an ended one belonged to.
     pub(in crate::service) async fn unbind(&self, owner: Owner, bound: Option<SidBindingKey>) {
         let (Some((issuer, lineage)), Some(logout)) = (bound, self.provider_logout()) else { return };
@@ -114,7 +132,7 @@ impl<I, F> AuthnService<I, F> {
 }
 
 /// What names a binding in its tenant.
-pub(in crate::service) type SidBindingKey = (String, axess_identity::SessionId);
+pub(in crate::service) type SidBindingKey = (String, SessionId);
 
 /// Returns what names the binding of a session.
 pub(in crate::service) fn binding_of(session: &SessionHandle) -> Option<SidBindingKey> {
@@ -224,8 +242,11 @@ impl<I, F> AuthnService<I, F> {
         let now = self.now();
         // Tenants that share a provider each take it once.
         let key = ReplayKey::new(&notice.issuer, &format!("logout:{}:{id}", call.tenant_id));
-        let until = (*until).min(now + MAX_REMEMBERED);
-        Ok(match logout.replay.claim(key, until, now).await? {
+        if *until > now + MAX_REMEMBERED {
+            let what = "the message is valid for more than a day";
+            return Ok(Err(FederationError::WeakerThanConfigured { what }));
+        }
+        Ok(match logout.replay.claim(key, *until, now).await? {
             Claim::Fresh => Ok(()),
             Claim::Replayed => Err(FederationError::Replayed),
         })

@@ -1,6 +1,7 @@
 //! What a token endpoint, an API and metadata should not be able to do to us.
 
 use axess_factors::federated::{FederationError, FederationOptions};
+use axess_oauth::HttpError;
 use serde_json::{Value, json};
 
 use super::{Expected, is_malformed};
@@ -13,7 +14,8 @@ async fn a_code_is_not_sent_where_a_redirect_leads() {
         let login = Login::begin(&hostile).await;
         hostile.reply("/token", Reply::redirect(status, format!("{}/thief", hostile.base)));
         let refused = login.complete().await.unwrap_err();
-        assert!(matches!(refused, FederationError::Unavailable { .. }), "{status}: {refused:?}");
+        let FederationError::Unavailable { source, .. } = &refused else { panic!("{status}: {refused:?}") };
+        assert!(matches!(source.downcast_ref(), Some(HttpError::Redirected)), "{status}: {refused:?}");
     }
     assert_eq!(hostile.seen("/thief"), [""; 0], "code and secret went on");
 }

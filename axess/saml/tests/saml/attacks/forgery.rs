@@ -131,6 +131,7 @@ fn transforms_are_the_two() {
         xpath,
     ] {
         refused(other, &genuine, genuine.replace(exclusive, other), ALGORITHM);
+        refused(other, &genuine, genuine.replace(enveloped, other), ALGORITHM);
         let three = format!("{exclusive}{other}");
         refused("three transforms", &genuine, genuine.replace(exclusive, &three), MALFORMED);
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fixtures::logged_in;
+use axess_core::store::SidStore;
 use axess_core::{authn::AuthnError, service::MAX_LINKS_PER_USER, service::Operator};
 use axess_events::federation::{FederationRefusalReason as Reason, LinkCause};
 use axess_factors::federated::Assurance;
@@ -97,6 +98,14 @@ async fn an_identity_is_linked_to_whoever_asked_for_it_or_to_nobody() {
     let done = world.come_back(&session, &state, world.word("1")).await;
     assert_eq!(called(&done.outcome), "refused");
     assert!(world.service.federated_links(&session).await.unwrap().is_empty());
+
+    // The session goes on without its user.
+    let (session, state) = begin_link(&world, &session).await;
+    session.drop_authentication().await.unwrap();
+    let session = world.suite.reopen(&session).await;
+    let done = world.come_back(&session, &state, world.word("1")).await;
+    assert_eq!(called(&done.outcome), "refused");
+    assert!(world.links.find_links(world.suite.owner().await).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -167,8 +176,15 @@ async fn identities_go_with_their_account_and_their_tenant() {
     let world = Wired::new();
     world.link("1").await;
     let (owner, by) = (world.suite.owner().await, Operator::new("ops", "request 7"));
+    world.logged_in(world.word("1")).await;
+    let bound = async || {
+        let (issuer, now) = (world.idp.issuer_name().to_owned(), chrono::DateTime::UNIX_EPOCH);
+        world.sids.find_by_subject(owner.tenant_id, issuer, "1".into(), now).await.unwrap().len()
+    };
+    assert_eq!(bound().await, 1);
     world.service.erase_user(&world.suite.sessions, owner.tenant_id, owner.user_id, &by).await.unwrap();
     assert!(world.links.find_links(owner).await.unwrap().is_empty());
+    assert_eq!(bound().await, 0, "a subject is personal data");
 
     let world = Wired::new();
     world.link("1").await;

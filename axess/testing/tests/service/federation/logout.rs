@@ -108,10 +108,23 @@ async fn a_message_is_obeyed_once_and_only_from_its_provider() {
         refused(obey(&world, message(None, None, Some("x"))).await),
         FederationError::Malformed { .. }
     ));
+    let mut lasting = named("lasting", "yes");
+    lasting.parameters.push(("jti".into(), "jti-2".into()));
+    let lasting = refused(obey(&world, lasting).await);
+    assert!(
+        matches!(lasting, FederationError::WeakerThanConfigured { .. }),
+        "nobody remembers it for so long"
+    );
     assert!(is_live(&world, &sessions[2]).await);
     assert_eq!(
         world.refusals(),
-        [Reason::Replayed, Reason::SignatureInvalid, Reason::IssuerMismatch, Reason::Malformed]
+        [
+            Reason::Replayed,
+            Reason::SignatureInvalid,
+            Reason::IssuerMismatch,
+            Reason::Malformed,
+            Reason::WeakerThanConfigured
+        ]
     );
     world.idp.set_down(true);
     let request = world.suite.session().await;

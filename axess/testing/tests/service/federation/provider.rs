@@ -150,7 +150,8 @@ impl FederationProvider for Scripted {
             if self.is_down() {
                 return Err(FederationError::unavailable("the keys", "timed out"));
             }
-            let until = context.now + TimeDelta::minutes(2);
+            let hours = if message.get("lasting")?.is_some() { 25 } else { 1 };
+            let until = context.now + TimeDelta::hours(hours);
             Ok(LogoutNotice {
                 issuer: message.get("iss")?.unwrap_or(&self.0.issuer).to_owned(),
                 subject: message.get("sub")?.map(str::to_owned),

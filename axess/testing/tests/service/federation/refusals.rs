@@ -1,4 +1,8 @@
-use super::*;
+use super::{
+    provisioning::{Staff, provisioning},
+    *,
+};
+use crate::fixtures::{RIGHT, password};
 use axess_core::{
     authn::AuthnError,
     service::Operator,
@@ -7,6 +11,7 @@ use axess_core::{
 use axess_events::federation::FederationRefusalReason as Reason;
 use axess_factors::federated::{CallbackMethod, CallbackResponse, FederationError};
 use axess_identity::LockoutPolicy;
+use axess_testing::{PASSWORD, USER};
 use std::time::Duration;
 
 fn refused(done: &FederatedCompletion) -> &FederationError {
@@ -222,19 +227,21 @@ async fn what_is_not_there_is_unknown() {
 }
 
 #[tokio::test]
-async fn somebody_who_logged_in_meanwhile_is_not_replaced() {
-    let world = Wired::new();
-    world.link("1").await;
-    let (session, state) = world.begin(&world.suite.session().await).await;
-    let mallory = Scripted::new("https://acme.okta.example");
-    let outcome = world
-        .service
-        .login_with_password(&session, axess_testing::USER, TENANT, axess_testing::PASSWORD)
-        .await
-        .unwrap();
-    assert!(outcome.is_authenticated());
+async fn somebody_who_logged_in_meanwhile_is_not_replaced_and_nobody_is_created() {
+    let suite = TestSuite::builder().methods(vec![Method::password(), federated()]).build();
+    let staff: Arc<dyn Provisioner> = Arc::new(Staff::default());
+    let world = Wired::over(suite, provisioning(), Some(staff));
+    let session = world.suite.session().await;
+    // The password's login goes on while the provider is asked.
+    world.service.begin_login(&session, USER, TENANT).await.unwrap();
+    let (session, state) = world.begin(&session).await;
+    assert_eq!(world.service.verify_factor(&session, password(PASSWORD)).await.unwrap(), RIGHT);
     let session = world.suite.reopen(&session).await;
-    let done = world.come_back(&session, &state, mallory.word("1")).await;
+    let mallory = FederatedIdentity { groups: vec!["staff".into()], ..world.word("mallory") };
+    let done = world.come_back(&session, &state, mallory).await;
     assert!(matches!(refused(&done), FederationError::StateMismatch));
-    assert!(world.suite.reopen(&session).await.is_authenticated(), "the login in between stands");
+    let session = world.suite.reopen(&session).await;
+    assert_eq!(session.owner(), Some(world.suite.owner().await), "the login in between stands");
+    let (tenant, issuer) = (world.suite.owner().await.tenant_id, world.idp.issuer_name());
+    assert!(world.links.find_link(tenant, issuer.into(), "mallory".into()).await.unwrap().is_none());
 }

@@ -16,6 +16,14 @@ pub(super) struct SignIn {
     next: Option<String>,
 }
 
+/// A logout token.
+#[derive(ToSchema)]
+pub(super) struct LogoutToken {
+    /// A JWT that the provider signed.
+    #[schema(max_length = 8192)]
+    logout_token: String,
+}
+
 /// A code.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,265 @@
+//! From the settings to a provider, with every fault named.
+
+use super::{
+    paths::{ACS, BEGIN, CALLBACK, SLO, path_below},
+    unnamed::Unnamed,
+};
+use crate::{
+    access::open::Origin,
+    settings::{OidcSettings, SamlSettings, SsoProtocol, SsoSettings},
+};
+use axess::{
+    clock::{Clock, SystemClock},
+    factors::{
+        oauth::{ClientAuth, HttpClient, HttpSettings, OAuthProviderConfig, OidcProvider},
+        saml::{AttributeMapping, IdpSource, SamlConfig, SamlKey, SamlProvider},
+    },
+    federation::FederationProvider,
+    rng::{SecureRng, SystemRng},
+};
+use std::{fmt, fs, path::Path, sync::Arc};
+
+/// The largest certificate or key file that is read, in bytes.
+const MAX_FILE: u64 = 256 * 1_024;
+
+/// A setting of single sign-on that cannot be used.
+///
+/// ```
+/// use audex_server::access::sso::SsoFault;
+/// let fault = SsoFault { key: "sso.client_id", why: "this is needed".to_owned() };
+/// assert_eq!(fault.to_string(), "sso.client_id: this is needed");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SsoFault {
+    /// Which one, as in the configuration file.
+    pub key: &'static str,
+    /// What is wrong with it, and what to write.
+    pub why: String,
+}
+
+/// A provider, and what describes us to it.
+pub(super) struct Made {
+    pub(super) provider: Arc<dyn FederationProvider>,
+    pub(super) saml: Option<Arc<SamlProvider>>,
+}
+
+impl fmt::Display for SsoFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.why)
+    }
+}
+
+/// Collects faults.
+#[derive(Default)]
+struct Faults(Vec<SsoFault>);
+
+impl Faults {
+    fn add(&mut self, key: &'static str, why: impl Into<String>) {
+        self.0.push(SsoFault { key, why: why.into() });
+    }
+
+    fn keep<T>(&mut self, key: &'static str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|why| self.add(key, why)).ok()
+    }
+}
+
+pub(super) fn faults(settings: &SsoSettings, public_url: &str) -> Vec<SsoFault> {
+    // What is wrong with the address itself is said of that.
+    let Ok(origin) = Origin::of(public_url) else { return Vec::new() };
+    provider(settings, &origin, Arc::new(SystemClock), Arc::new(SystemRng)).err().unwrap_or_default()
+}
+
+pub(super) fn provider(
+    settings: &SsoSettings,
+    origin: &Origin,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn SecureRng>,
+) -> Result<Made, Vec<SsoFault>> {
+    let mut faults = Faults::default();
+    for domain in &settings.email_domains {
+        let is_domain = format!("a@{domain}").parse::<axess::identity::EmailAddress>().is_ok();
+        if !is_domain || domain.contains('@') {
+            faults.add("sso.email_domains", format!("`{domain}` is no domain, as in example.com"));
+        }
+    }
+    let made = match &settings.protocol {
+        SsoProtocol::Oidc(oidc) => self::oidc(settings, oidc, origin, (clock, rng), &mut faults),
+        SsoProtocol::Saml(saml) => self::saml(settings, saml, origin, &mut faults),
+    };
+    match made {
+        Some(made) if faults.0.is_empty() => Ok(made),
+        _ => Err(faults.0),
+    }
+}
+
+fn oidc(
+    settings: &SsoSettings,
+    oidc: &OidcSettings,
+    origin: &Origin,
+    (clock, rng): (Arc<dyn Clock>, Arc<dyn SecureRng>),
+    faults: &mut Faults,
+) -> Option<Made> {
+    own_address("sso.redirect_uri", &oidc.redirect_uri, CALLBACK, origin, faults);
+    let auth = match oidc.client_secret.as_deref() {
+        Some("") | None => ClientAuth::None,
+        Some(secret) => secret.into(),
+    };
+    let mut config = OAuthProviderConfig::discover(&oidc.provider_url, &oidc.client_id, auth, &oidc.redirect_uri)
+        .with_required_acr(settings.required_acr.clone());
+    if !oidc.scopes.is_empty() {
+        config = config.with_scopes(oidc.scopes.clone());
+    }
+    if let Some(claim) = &settings.groups_claim {
+        config = config.with_groups_claim(claim);
+    }
+    let roots = settings.ca_file.as_deref().map(|path| read(path)).transpose();
+    let extra_roots = faults.keep("sso.ca_file", roots)?;
+    let http = HttpClient::new(&HttpSettings { extra_roots, ..HttpSettings::default() });
+    let http = faults.keep("sso.ca_file", http.map_err(|error| causes(&error)));
+    if let Err(error) = config.check() {
+        for fault in error.faults() {
+            let (name, why) = fault.split_once(": ").unwrap_or(("", fault));
+            faults.add(key_of(name), why);
+        }
+        return None;
+    }
+    let provider = OidcProvider::new(config, http?, clock, rng).map_err(|error| causes(&error));
+    let provider = Arc::new(faults.keep("sso.type", provider)?);
+    Some(Made { provider, saml: None })
+}
+
+/// Returns the setting that a setting of the protocol's comes from.
+fn key_of(name: &str) -> &'static str {
+    match name {
+        "issuer" => "sso.provider_url",
+        "client_id" => "sso.client_id",
+        "redirect_uri" => "sso.redirect_uri",
+        "scopes" => "sso.scopes",
+        "groups_claim" => "sso.groups_claim",
+        "required_acr" => "sso.required_acr",
+        "client_auth" | "auth" => "sso.client_secret",
+        "entity_id" => "sso.entity_id",
+        "acs_url" => "sso.assertion_consumer_service_url",
+        "slo_url" => "sso.idp_slo_url",
+        "signing_key" | "decryption_keys" => "sso.sp_key_path",
+        "authn_contexts, name_id_format" => "sso.required_acr",
+        "idp" => "sso.idp_sso_url",
+        _ => "sso.type",
+    }
+}
+
+fn saml(settings: &SsoSettings, saml: &SamlSettings, origin: &Origin, faults: &mut Faults) -> Option<Made> {
+    let acs = &saml.assertion_consumer_service_url;
+    own_address("sso.assertion_consumer_service_url", acs, ACS, origin, faults);
+    if !settings.required_amr.is_empty() {
+        faults.add("sso.required_amr", "SAML does not tell it: write required_acr instead");
+    }
+    if saml.idp_slo_url.is_some() {
+        for (key, is_there) in [
+            ("sso.sp_key_path", saml.sp_key_path.is_some()),
+            ("sso.idp_entity_id", saml.idp_entity_id.is_some()),
+        ] {
+            if !is_there {
+                faults.add(key, "this is needed for logouts at idp_slo_url");
+            }
+        }
+    }
+    if saml.sp_key_path.is_some() != saml.sp_cert_path.is_some() {
+        faults.add("sso.sp_key_path", "a key and its certificate are needed: write sp_key_path and sp_cert_path");
+    }
+    let certificates = faults.keep("sso.idp_cert_path", read(&saml.idp_cert_path));
+    let key = saml.sp_key_path.as_deref().and_then(|path| faults.keep("sso.sp_key_path", read(path)));
+    let certificate = saml.sp_cert_path.as_deref().and_then(|path| faults.keep("sso.sp_cert_path", read(path)));
+    let key = key.zip(certificate).map(|(key, certificate)| SamlKey::new(key, certificate));
+    let own = |claim: &Option<String>, usual: Vec<String>| claim.clone().map_or(usual, |claim| vec![claim]);
+    let usual = AttributeMapping::default();
+    let attributes = AttributeMapping {
+        email: own(&settings.email_claim, usual.email),
+        display_name: own(&settings.name_claim, usual.display_name),
+        groups: own(&settings.groups_claim, usual.groups),
+        ..usual
+    };
+    // The name stands for it where none is known: see `Unnamed`.
+    let entity_id = saml.idp_entity_id.clone().unwrap_or_else(|| saml.idp_sso_url.clone());
+    let idp = IdpSource::Explicit {
+        entity_id,
+        sso_url: saml.idp_sso_url.clone(),
+        slo_url: saml.idp_slo_url.clone(),
+        certificates: vec![certificates?],
+    };
+    let has_logout = key.is_some() && saml.idp_entity_id.is_some();
+    let config = SamlConfig {
+        slo_url: has_logout.then(|| format!("{}{SLO}", origin.as_str())),
+        signing_key: key.clone(),
+        decryption_keys: key.into_iter().collect(),
+        attributes,
+        authn_contexts: settings.required_acr.clone(),
+        name_id_format: saml.name_id_format.clone(),
+        trust_email: true,
+        ..SamlConfig::new(&saml.entity_id, acs, idp)
+    };
+    let provider = Arc::new(made(config.clone(), faults)?);
+    let named = saml.idp_entity_id.is_some();
+    let speaks: Arc<dyn FederationProvider> =
+        if named { provider.clone() } else { Arc::new(Unnamed::new(config, Arc::clone(&provider))) };
+    Some(Made { provider: speaks, saml: Some(provider) })
+}
+
+/// Makes the provider; a key that cannot decrypt only signs.
+fn made(config: SamlConfig, faults: &mut Faults) -> Option<SamlProvider> {
+    let signs_only = SamlConfig { decryption_keys: Vec::new(), ..config.clone() };
+    let error = match SamlProvider::new(config) {
+        Ok(provider) => return Some(provider),
+        Err(error) => error,
+    };
+    if let Ok(provider) = SamlProvider::new(signs_only) {
+        return Some(provider);
+    }
+    for fault in error.faults() {
+        let (name, why) = fault.split_once(": ").unwrap_or(("", fault));
+        let key = if why.contains("certificates") { "sso.idp_cert_path" } else { key_of(name) };
+        faults.add(key, why);
+    }
+    None
+}
+
+/// Checks an address of this server that browsers come back to.
+fn own_address(key: &'static str, url: &str, usual: &str, origin: &Origin, faults: &mut Faults) {
+    let example = format!("{}{usual}", origin.as_str());
+    let is_local = origin.is_loopback();
+    if !origin.is_secure && !is_local {
+        faults.add(key, "single sign-on needs a server.public_url that begins with https");
+    }
+    match path_below(origin.as_str(), url) {
+        None => faults.add(key, format!("an address below server.public_url is needed, as in {example}")),
+        Some(path) if path != usual && is_taken(&path) => {
+            faults.add(key, format!("this path is taken: write another one, as in {example}"));
+        }
+        Some(_) => {}
+    }
+}
+
+/// Tells whether a path is another route's.
+fn is_taken(path: &str) -> bool {
+    path == BEGIN || crate::access::manifest().routes().iter().any(|route| route.path == path)
+}
+
+/// Reads a file of certificates or a key.
+fn read(path: &Path) -> Result<String, String> {
+    let cannot = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let size = fs::metadata(path).map_err(cannot)?.len();
+    if size > MAX_FILE {
+        return Err(format!("{} is larger than {MAX_FILE} bytes", path.display()));
+    }
+    fs::read_to_string(path).map_err(cannot)
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,152 @@
+use super::Joining;
+use crate::settings::SsoSettings;
+use axess::federation::{
+    BegunFederation, BoxFuture, CallbackResponse, FederatedIdentity, FederationContext, FederationError,
+    FederationOptions, FederationProtocol, FederationProvider, LogoutHint, LogoutNotice, PendingFederation,
+    Redirection,
+};
+use std::sync::Arc;
+
+/// The provider, with what it says read as the settings want it.
+///
+/// An identity that belongs to nobody yet finds the account of its verified address here, before anybody is asked whose it is.
+pub(super) struct Vetted {
+    inner: Arc<dyn FederationProvider>,
+    joining: Arc<Joining>,
+}
+
+impl Vetted {
+    pub(super) fn new(inner: Arc<dyn FederationProvider>, joining: Arc<Joining>) -> Self {
+        Self { inner, joining }
+    }
+}
+
+impl FederationProvider for Vetted {
+    fn protocol(&self) -> FederationProtocol {
+        self.inner.protocol()
+    }
+
+    fn issuer(&self) -> &str {
+        self.inner.issuer()
+    }
+
+    fn begin<'a>(
+        &'a self,
+        options: &'a FederationOptions,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<BegunFederation, FederationError>> {
+        self.inner.begin(options, context)
+    }
+
+    fn complete<'a>(
+        &'a self,
+        pending: &'a PendingFederation,
+        response: &'a CallbackResponse,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<FederatedIdentity, FederationError>> {
+        Box::pin(async move {
+            let identity = self.inner.complete(pending, response, context).await?;
+            // Checked here: what is written of it goes into the database.
+            identity.check()?;
+            let identity = read(self.joining.settings(), self.protocol(), identity);
+            let used = |method: &String| identity.amr.contains(method);
+            if !self.joining.settings().required_amr.iter().all(used) {
+                return Err(FederationError::AcrNotMet);
+            }
+            let linked = self.joining.link(&identity).await;
+            linked.map_err(|error| FederationError::unavailable("the accounts", error))?;
+            Ok(identity)
+        })
+    }
+
+    fn verify_logout<'a>(
+        &'a self,
+        message: &'a CallbackResponse,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<LogoutNotice, FederationError>> {
+        self.inner.verify_logout(message, context)
+    }
+
+    fn begin_logout<'a>(
+        &'a self,
+        hint: &'a LogoutHint,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<Option<Redirection>, FederationError>> {
+        self.inner.begin_logout(hint, context)
+    }
+}
+
+/// Finds address and name where the settings say they are. For SAML the attributes are mapped already.
+fn read(
+    settings: &SsoSettings,
+    protocol: FederationProtocol,
+    mut identity: FederatedIdentity,
+) -> FederatedIdentity {
+    if protocol == FederationProtocol::Saml {
+        if identity.email.is_none() && settings.email_claim.is_none() {
+            // Many name their users by address and say nothing more.
+            identity.email = identity.subject.parse().ok();
+            identity.email_verified = identity.email.is_some();
+        }
+        return identity;
+    }
+    let claim = |name: &str| match name {
+        "preferred_username" => identity.username.clone(),
+        name => identity.attributes.get(name).and_then(|value| value.as_str()).map(str::to_owned),
+    };
+    let email = settings.email_claim.as_deref().filter(|name| *name != "email").map(|name| claim(name));
+    let name = settings.name_claim.as_deref().filter(|name| *name != "name").map(|name| claim(name));
+    if let Some(email) = email {
+        identity.email = email.and_then(|email| email.parse().ok());
+    }
+    if let Some(name) = name {
+        identity.display_name = name;
+    }
+    identity
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{OidcSettings, SsoProtocol};
+    use axess::federation::Assurance;
+    use serde_json::json;
+
+    fn settings(email_claim: Option<&str>) -> SsoSettings {
+        let oidc = OidcSettings {
+            provider_url: String::new(),
+            client_id: String::new(),
+            client_secret: None,
+            redirect_uri: String::new(),
+            scopes: Vec::new(),
+        };
+        let email_claim = email_claim.map(str::to_owned);
+        SsoSettings { email_claim, name_claim: Some("nick".into()), ..SsoSettings::new(SsoProtocol::Oidc(oidc)) }
+    }
+
+    #[test]
+    fn address_and_name_are_where_the_settings_say() {
+        let mut said = FederatedIdentity::new("https://a.example", "1", Assurance::IdToken);
+        said.email = "a@example.com".parse().ok();
+        said.email_verified = true;
+        said.attributes = json!({ "nick": "Al", "mail2": "b@example.com" }).as_object().unwrap().clone();
+        let email = |claim| read(&settings(claim), FederationProtocol::Oidc, said.clone()).email.map(String::from);
+        assert_eq!(email(None).as_deref(), Some("a@example.com"));
+        assert_eq!(email(Some("mail2")).as_deref(), Some("b@example.com"));
+        assert_eq!(email(Some("nothing")), None);
+        let read = read(&settings(None), FederationProtocol::Oidc, said);
+        assert_eq!(read.display_name.as_deref(), Some("Al"));
+    }
+
+    #[test]
+    fn the_name_of_saml_may_be_the_address() {
+        let named = |subject: &str| {
+            let said = FederatedIdentity::new("https://a.example", subject, Assurance::SamlAssertion);
+            read(&settings(None), FederationProtocol::Saml, said)
+        };
+        assert!(named("a@example.com").email_verified);
+        assert!(!named("a-persistent-name").email_verified);
+        let said = FederatedIdentity::new("https://a.example", "a@example.com", Assurance::SamlAssertion);
+        assert!(read(&settings(Some("mail")), FederationProtocol::Saml, said).email.is_none());
+    }
+}

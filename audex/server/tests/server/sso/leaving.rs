@@ -1,0 +1,59 @@
+//! Logging out here and there.
+
+use super::company::Company;
+use reqwest::Method;
+use serde_json::json;
+use std::time::Duration;
+
+/// Finds the value of a hidden field.
+fn hidden(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("{page}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_logout_at_the_provider_ends_the_session_here() {
+    let Some(company) = Company::new("a_logout_at_the_provider_ends_the_session_here").await else { return };
+    let (alice, elsewhere) = (company.signed_in("alice").await, company.signed_in("alice").await);
+    let out = alice.client.get(format!("{}/session/end", company.provider.issuer())).send().await.unwrap();
+    let page = out.text().await.unwrap();
+    let confirm = format!("{}/session/end/confirm", company.provider.issuer());
+    let form = [("xsrf", hidden(&page, "xsrf")), ("logout", "yes".to_owned())];
+    alice.client.post(confirm).form(&form).send().await.unwrap();
+    for _ in 0..100 {
+        if alice.identity().await.is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(alice.identity().await, None);
+    assert_eq!(elsewhere.identity().await.as_deref(), Some("alice@example.test"), "another session there");
+}
+
+#[tokio::test]
+async fn a_logout_here_leads_on_to_the_provider() {
+    let Some(company) = Company::new("a_logout_here_leads_on_to_the_provider").await else { return };
+    let alice = company.signed_in("alice").await;
+    let answer = alice.form("/logout", &[]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let text = answer.body.as_str().unwrap();
+    assert!(text.contains(&format!("href=\"{}/session/end?", company.provider.issuer())), "{text}");
+    assert_eq!(alice.identity().await, None);
+    let bob = company.signed_in("bob").await;
+    assert_eq!(bob.send(Method::POST, "/logout", json!({})).await.status, 204);
+    assert_eq!(bob.identity().await, None);
+}
+
+#[tokio::test]
+async fn a_logout_token_that_is_none_ends_nothing() {
+    let Some(company) = Company::new("a_logout_token_that_is_none_ends_nothing").await else { return };
+    let alice = company.signed_in("alice").await;
+    for fields in [&[("logout_token", "a.b.c")][..], &[("logout_token", "")], &[], &[("logout_token", "x"), ("logout_token", "y")]] {
+        let answer = company.visitor().form("/oidc/backchannel-logout", fields).await;
+        assert_eq!(answer.status, 400, "{answer:?}");
+    }
+    let body = json!({ "logout_token": "a.b.c" });
+    let json = company.visitor().send(Method::POST, "/oidc/backchannel-logout", body).await;
+    assert_eq!(json.code(), (400, "invalid_request"));
+    assert_eq!(alice.identity().await.as_deref(), Some("alice@example.test"));
+}

@@ -1,0 +1,121 @@
+//! Logout tokens that are forged, old, or something else.
+
+use axess_clock::Clock;
+use axess_factors::federated::FederationError;
+use axess_jose::{Algorithm, SigningKey};
+use axess_oauth::MAX_LOGOUT_TOKEN_BYTES;
+use serde_json::{Value, json};
+
+use super::{Expected, is_malformed};
+use crate::hostile::{CLIENT, Hostile};
+
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+fn honest(hostile: &Hostile) -> Value {
+    let now = hostile.clock.now().timestamp();
+    json!({
+        "iss": hostile.base, "aud": CLIENT, "iat": now, "exp": now + 120, "jti": "j1", "sub": "alice", "sid": "s1",
+        "events": { EVENT: {} },
+    })
+}
+
+fn without(claims: &mut Value, name: &str) {
+    if let Value::Object(members) = claims {
+        members.remove(name);
+    }
+}
+
+type Change = fn(&mut Value, i64);
+
+const CASES: [(&str, Change, Expected); 15] = [
+    ("a nonce", |it, _| it["nonce"] = json!("n"), is_malformed),
+    ("no event", |it, _| without(it, "events"), is_malformed),
+    ("another event", |it, _| it["events"] = json!({ "x": {} }), is_malformed),
+    ("an event that is no object", |it, _| it["events"] = json!({ EVENT: true }), is_malformed),
+    ("no name", |it, _| without(it, "jti"), is_malformed),
+    ("a long name", |it, _| it["jti"] = json!("j".repeat(300)), is_malformed),
+    ("no time of issue", |it, _| without(it, "iat"), is_malformed),
+    (
+        "nobody",
+        |it, _| {
+            without(it, "sub");
+            without(it, "sid");
+        },
+        is_malformed,
+    ),
+    (
+        "another issuer",
+        |it, _| it["iss"] = json!("https://evil.example"),
+        |e| matches!(e, FederationError::IssuerMismatch),
+    ),
+    (
+        "another audience",
+        |it, _| it["aud"] = json!("other"),
+        |e| matches!(e, FederationError::AudienceMismatch),
+    ),
+    (
+        "several audiences",
+        |it, _| it["aud"] = json!([CLIENT, "other"]),
+        |e| matches!(e, FederationError::AudienceMismatch),
+    ),
+    ("another party", |it, _| it["azp"] = json!("other"), |e| matches!(e, FederationError::AudienceMismatch)),
+    ("over", |it, now| it["exp"] = json!(now - 61), |e| matches!(e, FederationError::Expired)),
+    (
+        "six minutes old, though it has not ended",
+        |it, now| it["iat"] = json!(now - 361),
+        |e| matches!(e, FederationError::TooOld),
+    ),
+    ("from the future", |it, now| it["iat"] = json!(now + 61), |e| matches!(e, FederationError::NotYetValid)),
+];
+
+#[tokio::test]
+async fn a_logout_token_is_one_and_of_now() {
+    let hostile = Hostile::start().await;
+    let provider = hostile.client(hostile.config());
+    let now = hostile.clock.now();
+    let verify = async |typ: &str, claims: &Value| {
+        provider.verify_logout_jwt(&hostile.key.sign(typ, claims).unwrap(), now).await
+    };
+    for typ in ["logout+jwt", "JWT"] {
+        let notice = verify(typ, &honest(&hostile)).await.unwrap();
+        assert_eq!((notice.subject.as_deref(), notice.session_id.as_deref()), (Some("alice"), Some("s1")));
+        let (jti, until) = notice.replay.unwrap();
+        assert_eq!(jti, "j1");
+        // Remembered for as long as it would be taken again.
+        assert!(provider.verify_logout_jwt("x", until).await.is_err() && until > now);
+    }
+    for (name, change, expected) in CASES {
+        let mut claims = honest(&hostile);
+        change(&mut claims, now.timestamp());
+        let refused = verify("logout+jwt", &claims).await.expect_err(name);
+        assert!(expected(&refused), "{name}: {refused:?}");
+    }
+    for typ in ["at+jwt", "dpop+jwt"] {
+        assert!(is_malformed(&verify(typ, &honest(&hostile)).await.unwrap_err()), "{typ}");
+    }
+    let mut large = honest(&hostile);
+    large["filler"] = json!("x".repeat(MAX_LOGOUT_TOKEN_BYTES));
+    assert!(is_malformed(&verify("logout+jwt", &large).await.unwrap_err()));
+    let forged = SigningKey::generate(Algorithm::Es256).unwrap().with_kid("one");
+    let forged = forged.sign("logout+jwt", &honest(&hostile)).unwrap();
+    let refused = provider.verify_logout_jwt(&forged, now).await.unwrap_err();
+    assert!(matches!(refused, FederationError::SignatureInvalid), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_logout_token_cannot_be_taken_again_after_it_was_forgotten() {
+    let hostile = Hostile::start().await;
+    let provider = hostile.client(hostile.config());
+    let mut claims = honest(&hostile);
+    without(&mut claims, "exp");
+    for ends_in in [None, Some(120), Some(3_600)] {
+        claims["jti"] = json!(format!("j{ends_in:?}"));
+        if let Some(seconds) = ends_in {
+            claims["exp"] = json!(hostile.clock.now().timestamp() + seconds);
+        }
+        let token = hostile.key.sign("logout+jwt", &claims).unwrap();
+        let notice = provider.verify_logout_jwt(&token, hostile.clock.now()).await.unwrap();
+        let (_, until) = notice.replay.unwrap();
+        assert!(provider.verify_logout_jwt(&token, until).await.is_err(), "{ends_in:?}");
+    }
+}

@@ -55,7 +55,7 @@ pub enum Kind {
     /// at `/metadata`, with the key that comes next at `/metadata?both`.
     SamlIdp,
     /// SimpleSAMLphp, a SAML identity provider with a page to log in: `alice` with `alicepass`, `bob` with `bobpass`.
-    /// Service providers are made known by `POST /sp`, with `?encrypt=` and the URI of a cipher. Its metadata are at
+    /// Service providers are made known by `POST /sp`, with `?encrypt` it encrypts for them, by AES-CBC. Its metadata are at
     /// `/saml2/idp/metadata.php`.
     SimpleSamlPhp,
 }

@@ -118,7 +118,8 @@ impl App {
         let door = derived(&secret, b"access");
         let access =
             Access::open(&settings, &door, &store, &evidence, Arc::clone(&clock), Arc::clone(&rng)).await?;
-        let notifier = Notifier::new(&settings, derived(&secret, b"callback"), Arc::clone(&clock), Arc::clone(&rng))?;
+        let notifier =
+            Notifier::new(&settings, derived(&secret, b"callback"), Arc::clone(&clock), Arc::clone(&rng))?;
         let issuer = Issuer {
             rules: settings.rules.clone(),
             providers: providers.into_iter().map(telemetry::traced).collect(),

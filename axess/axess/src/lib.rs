@@ -80,14 +80,16 @@ pub mod factors {
 pub mod federation {
     pub use axess_core::federation::*;
     pub use axess_factors::federated::*;
-    pub use axess_http::{FederationCallback, FederationCallbackRejection, FederationNotice, FederationRedirect};
+    pub use axess_http::{
+        FederationCallback, FederationCallbackRejection, FederationNotice, FederationRedirect,
+    };
 }
 
 /// Access tokens that callers present: validation, the guard, challenges, metadata.
 #[cfg(feature = "oauth")]
 pub mod resource {
     pub use axess_http::{
-        AccessToken, AccessTokens, PeerCertificate, DpopNonces, JtiReplayGuard, TokenRejection,
+        AccessToken, AccessTokens, DpopNonces, JtiReplayGuard, PeerCertificate, TokenRejection,
     };
     pub use axess_oauth::{
         AccessTokenRules, AccessTokenValidator, Challenge, PresentedToken, ResourceMetadata, TokenBinding,

@@ -34,8 +34,8 @@ pub enum SenderConstraint {
 pub enum DpopKeyScope {
     /// One key for each login: a stolen session exposes one key.
     ///
-    /// [`crate::OidcProvider::complete_login`] hands it over with the tokens. A login through `FederationProvider` forgets
-    /// it, and its tokens open nothing but the login: to use tokens after such a login, take [`DpopKeyScope::Instance`].
+    /// It comes with the tokens that are bound to it (`FederatedTokens::binding_key`): whoever keeps those keeps it, and reads it
+    /// with [`crate::DpopKey::from_secret`].
     #[default]
     Session,
     /// One key for all logins of this process.

@@ -19,7 +19,6 @@ mod userinfo;
 
 pub(crate) use begin::with_query;
 pub(crate) use callback::parameters as callback_parameters;
-pub use complete::OidcLogin;
 pub use device::{DeviceAuthorization, DeviceOutcome};
 pub use introspect::Introspection;
 pub use logout_token::{MAX_LOGOUT_TOKEN_AGE, MAX_LOGOUT_TOKEN_BYTES};

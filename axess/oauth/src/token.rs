@@ -67,6 +67,7 @@ pub(crate) fn read(
         token_type: if binding.key.is_some() { "DPoP" } else { "Bearer" }.to_owned(),
         scope: parsed.scope,
         expires_at: lifetime(&parsed.expires_in).and_then(|life| now.checked_add_signed(life)),
+        binding_key: None,
     })
 }
 

@@ -29,7 +29,8 @@ pub(crate) async fn begin(
     if session.is_authenticated() {
         return Ok(Redirect::to("/account").into_response());
     }
-    let options = FederationOptions { return_to: Some("/account".to_owned()), ..FederationOptions::default() };
+    let options =
+        FederationOptions { return_to: Some("/account".to_owned()), ..FederationOptions::default() };
     let there = site.service.begin_federated_login(&session, TENANT, PROVIDER, options).await?;
     Ok(FederationRedirect(there).into_response())
 }

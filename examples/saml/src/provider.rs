@@ -32,7 +32,9 @@ impl Provider {
     /// Starts one on this machine, and tells it about us.
     async fn start(base: &str) -> Result<Self, Fault> {
         let found = [Kind::SimpleSamlPhp, Kind::SamlIdp].into_iter().find(|kind| kind.missing().is_none());
-        let kind = found.ok_or("there is no identity provider: run `cargo xtask peers install`, or set SAML_IDP_METADATA")?;
+        let kind = found.ok_or(
+            "there is no identity provider: run `cargo xtask peers install`, or set SAML_IDP_METADATA",
+        )?;
         let server = tokio::task::spawn_blocking(move || Server::start(kind)).await??;
         let url = server.url();
         let url = url.trim_end_matches('/');

@@ -66,8 +66,8 @@ pub struct ServerArgs {
     /// Start without any configuration, on this machine alone, in a data folder of its own
     #[arg(long)]
     pub dev: bool,
-    /// Sign people in with their identity provider
-    #[arg(long)]
+    /// Sign people in at the identity provider of [sso], as its `enabled = true` does
+    #[arg(long, conflicts_with = "dev")]
     pub enable_sso: bool,
 }
 
@@ -82,10 +82,6 @@ fn email(text: &str) -> Result<String, String> {
 
 /// Runs it.
 pub(super) fn run(invocation: &Invocation, args: &ServerArgs) -> Outcome {
-    if args.enable_sso {
-        return Err(Failure::new(Exit::Config, "single sign-on is not built in yet")
-            .with_help("leave --enable-sso out: people sign in with a password and a second factor"));
-    }
     let (config, of_flags, faults) = configuration(invocation, args)?;
     if args.check_config {
         return check::run(invocation, &config, &of_flags, &faults);
@@ -125,7 +121,7 @@ fn configuration(
     let (mut config, mut faults) = if args.dev {
         (development(invocation)?, Vec::new())
     } else {
-        ServerConfig::examine(&invocation.surroundings, invocation.global.config.as_deref())?
+        ServerConfig::examine(&invocation.surroundings, invocation.global.config.as_deref(), args.enable_sso)?
     };
     let server = &mut config.server;
     if let Some(listen) = args.listen {
@@ -149,6 +145,7 @@ fn configuration(
             server.public_url, server.listen
         ));
     }
+    config.check_sso(args.enable_sso, &mut faults);
     let flags = [
         args.listen.map(|_| ("server.listen", "--listen")),
         args.metrics_port.map(|_| ("server.metrics_port", "--metrics-port")),

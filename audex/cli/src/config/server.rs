@@ -3,6 +3,7 @@
 mod address;
 mod read;
 mod secrets;
+mod sso;
 
 use super::{
     document::Document,
@@ -15,7 +16,7 @@ use super::{
 use audex_core::Ttl;
 use audex_server::{
     notify::Notifier,
-    settings::{AuditBackend, ServerSettings},
+    settings::{AuditBackend, ServerSettings, SsoProtocol, SsoSettings},
 };
 use std::{
     fmt::Display,
@@ -65,11 +66,15 @@ impl ServerConfig {
     ///
     /// [`ConfigError`] with every fault of file and variables.
     pub fn load(surroundings: &Surroundings, flag: Option<&Path>) -> Result<Self, ConfigError> {
-        let (config, faults) = Self::examine(surroundings, flag)?;
+        let (config, mut faults) = Self::examine(surroundings, flag, false)?;
+        config.check_sso(false, &mut faults);
         config.without(faults)
     }
 
     /// Does what [`load`](Self::load) does, and returns what is wrong beside what can be read all the same.
+    ///
+    /// `enables_sso` turns `[sso]` on, whatever the file says. It is to be checked once flags are laid over it
+    /// ([`check_sso`](Self::check_sso)).
     ///
     /// # Errors
     ///
@@ -77,6 +82,7 @@ impl ServerConfig {
     pub fn examine(
         surroundings: &Surroundings,
         flag: Option<&Path>,
+        enables_sso: bool,
     ) -> Result<(Self, Vec<ConfigFault>), ConfigError> {
         let variable = surroundings.env().get(std::ffi::OsStr::new("AUDEX_CONFIG"));
         let named = flag.or(variable.filter(|path| !path.is_empty()).map(Path::new));
@@ -91,7 +97,7 @@ impl ServerConfig {
         };
         let data = paths.map_or_else(|| PathBuf::from("/var/lib/audex"), |paths| paths.data.join("server"));
         let path = path.filter(|_| text.is_some());
-        let (read, mut faults) = Self::read(text.as_deref().unwrap_or_default(), &data);
+        let (read, mut faults) = Self::read(text.as_deref().unwrap_or_default(), &data, enables_sso);
         let Some((server, broker, issuer_listen)) = read else {
             return Err(ConfigError::Faults { path: path.unwrap_or_default(), faults });
         };
@@ -108,6 +114,22 @@ impl ServerConfig {
             }
         }
         Ok((config, faults))
+    }
+
+    /// Checks single sign-on: addresses, files, and whether there is any where it is asked for.
+    pub fn check_sso(&self, is_asked: bool, faults: &mut Vec<ConfigFault>) {
+        let is_read = !faults.iter().any(|fault| fault.key.starts_with("sso"));
+        match &self.server.sso {
+            Some(sso) => {
+                let found = audex_server::access::sso::check(sso, &self.server.public_url);
+                faults.extend(found.into_iter().map(|fault| of(fault.key, fault.why)));
+            }
+            None if is_asked && is_read => {
+                let message = "--enable-sso needs to be told where people sign in: write a table [sso]";
+                faults.push(of("sso.type", message.to_owned()));
+            }
+            None => {}
+        }
     }
 
     /// Returns the configuration where nothing is wrong with it.
@@ -156,16 +178,17 @@ impl ServerConfig {
     ///
     /// Returns every fault, in the order of their lines; there is one at least.
     pub fn parse(text: &str, data: &Path) -> Result<ReadServer, Vec<ConfigFault>> {
-        let (read, faults) = Self::read(text, data);
+        let (read, faults) = Self::read(text, data, false);
         read.filter(|_| faults.is_empty()).ok_or(faults)
     }
 
     /// Reads the text of a file; there is nothing to go by in what is no TOML.
-    fn read(text: &str, data: &Path) -> (Option<ReadServer>, Vec<ConfigFault>) {
+    fn read(text: &str, data: &Path, enables_sso: bool) -> (Option<ReadServer>, Vec<ConfigFault>) {
         let document = Document::new(text);
         let (table, errors) = toml::de::DeTable::parse_recoverable(text);
         document.syntax(&errors);
-        let read = errors.is_empty().then(|| read::settings(document.root(table.get_ref()), data));
+        let read =
+            errors.is_empty().then(|| read::settings(document.root(table.get_ref()), data, enables_sso));
         (read, document.end().err().unwrap_or_default())
     }
 
@@ -201,6 +224,11 @@ impl ServerConfig {
         }
         if let Some(smtp) = take::<address::SmtpUrl>(surroundings, "AUDEX_SMTP_URL", &mut faults) {
             server.notifications.smtp = Some(smtp.0);
+        }
+        if let Some(secret) = take(surroundings, "AUDEX_SSO_CLIENT_SECRET", &mut faults)
+            && let Some(SsoSettings { protocol: SsoProtocol::Oidc(oidc), .. }) = &mut server.sso
+        {
+            oidc.client_secret = Some(secret);
         }
         if let Some(key) = take(surroundings, "AUDEX_WEBHOOK_KEY", &mut faults) {
             server.notifications.webhook_key = Some(key);

@@ -8,8 +8,8 @@
 use super::{Access, fault::problem, login, open::TENANT, people::LONGEST_LINK, sso};
 use crate::{model::PersonKind, problem::Problem};
 use axess::{
-    AuthSession, AuthnScope, EnrolmentOutcome, FactorOutcome, Operator, Password,
-    PasswordResetOutcome, UserId,
+    AuthSession, AuthnScope, EnrolmentOutcome, FactorOutcome, Operator, Password, PasswordResetOutcome,
+    UserId,
     store::{IdentityAdmin, Owner, Store},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -24,10 +24,16 @@ pub(super) fn problem(error: impl Into<AuthnError>) -> Problem {
         AuthnError::Federation(fault) => {
             tracing::error!(error = cause, "the identity provider cannot be used");
             let detail = match fault.fault() {
-                FederationFault::Configuration => "single sign-on is set up wrongly: tell an administrator of this server",
-                _ => "the identity provider does not answer: try again in a moment, or tell an administrator of this server",
+                FederationFault::Configuration => {
+                    "single sign-on is set up wrongly: tell an administrator of this server"
+                }
+                _ => {
+                    "the identity provider does not answer: try again in a moment, or tell an administrator of this server"
+                }
             };
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "sso_unavailable").with_detail(detail).with_retry_after(10)
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "sso_unavailable")
+                .with_detail(detail)
+                .with_retry_after(10)
         }
         AuthnError::Overloaded { retry_after } => {
             let seconds = retry_after.as_secs().max(1);

@@ -245,7 +245,8 @@ impl Origin {
 
     /// Tells whether it is on this machine alone.
     pub(super) fn is_loopback(&self) -> bool {
-        let host = self.text.parse::<Uri>().ok().and_then(|url| url.host().map(str::to_owned)).unwrap_or_default();
+        let host =
+            self.text.parse::<Uri>().ok().and_then(|url| url.host().map(str::to_owned)).unwrap_or_default();
         let is_ip = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         is_ip || host == "localhost"
     }

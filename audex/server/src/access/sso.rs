@@ -15,8 +15,8 @@ mod vetted;
 
 pub use check::SsoFault;
 pub(super) use joining::Joining;
-pub(super) use login::{Begun, begin, complete};
 pub use login::Offer;
+pub(super) use login::{Begun, begin, complete};
 pub(super) use logout::{Told, metadata, obey, out, single_logout};
 pub(super) use paths::{ACS, BACKCHANNEL, BEGIN, CALLBACK, METADATA, Paths, SLO};
 use vetted::Vetted;

@@ -140,9 +140,7 @@ pub(super) async fn batch(
         let asked = app.ask(&caller, body.ask, key.as_deref(), body.callback).await;
         let item = match &asked {
             Ok(Asked::Issued(handover)) => BatchItem::Issued(Issued::new(handover)),
-            Ok(Asked::Pending(pending)) => {
-                BatchItem::Waiting(Waiting::new(pending, &app, &caller))
-            }
+            Ok(Asked::Pending(pending)) => BatchItem::Waiting(Waiting::new(pending, &app, &caller)),
             Err(problem) => BatchItem::Refused { problem: problem.json() },
         };
         serde_json::to_value(item)

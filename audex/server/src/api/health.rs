@@ -42,7 +42,9 @@ pub(super) async fn alive() -> Response {
 )]
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     match tokio::time::timeout(PATIENCE, app.store.probe()).await {
-        Ok(Ok(())) if app.evidence.takes_events() => Ok(render::json(StatusCode::OK, &Health { status: "ok" })),
+        Ok(Ok(())) if app.evidence.takes_events() => {
+            Ok(render::json(StatusCode::OK, &Health { status: "ok" }))
+        }
         _ => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready").with_retry_after(5)),
     }
 }

@@ -40,7 +40,9 @@ pub(super) async fn list(
     uri: Uri,
     Params((params, page)): Params<(SessionParams, PageParams)>,
 ) -> Result<Response, Problem> {
-    let page = app.sessions(&caller, SessionFilter { identity: params.identity, status: params.status }, &page.into()).await?;
+    let page = app
+        .sessions(&caller, SessionFilter { identity: params.identity, status: params.status }, &page.into())
+        .await?;
     Ok(render::list(&uri, page.items.iter().map(SessionShape::new).collect(), page.next))
 }
 

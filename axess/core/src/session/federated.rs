@@ -227,6 +227,7 @@ mod tests {
             token_type: "Bearer".into(),
             scope: None,
             expires_at: None,
+            binding_key: None,
         };
         let amr = (0..20).map(|n| format!("m{n}")).chain(["x".repeat(65)]).rev().collect();
         let mut given = FederatedIdentity { amr, acr: Some("x".repeat(256)), ..identity("a", None) };

@@ -83,6 +83,7 @@ pub struct FederatedIdentity {
 ///     token_type: "Bearer".into(),
 ///     scope: None,
 ///     expires_at: None,
+///     binding_key: None,
 /// };
 /// assert!(!format!("{tokens:?}").contains("SlAV32hkKG"));
 /// ```
@@ -100,6 +101,9 @@ pub struct FederatedTokens {
     pub scope: Option<String>,
     /// When the access token ends.
     pub expires_at: Option<DateTime<Utc>>,
+    /// The private key that the tokens are bound to (RFC 9449), where this login has one of its own, as its provider writes
+    /// keys: without it they open nothing.
+    pub binding_key: Option<TokenSecret>,
 }
 
 impl Assurance {

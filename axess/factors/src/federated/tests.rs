@@ -175,6 +175,7 @@ fn what_is_printed_holds_no_credential() {
         token_type: "Bearer".into(),
         scope: None,
         expires_at: None,
+        binding_key: None,
     });
     let fields = vec![("SAMLRequest".to_owned(), "secret".to_owned())];
     let form = Redirection::Post { action: "https://login.example.com/sso?x=secret".into(), fields };

@@ -8,26 +8,8 @@ use axess_jose::Claims;
 use axess_rng::SecureRng;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// A finished login: whom the provider says it is, and the key its tokens are bound to.
-///
-/// ```
-/// fn keep(login: axess_oauth::OidcLogin) -> String {
-///     // A session that is to use the tokens later keeps the key with them.
-///     let _key = login.dpop_key;
-///     login.identity.subject
-/// }
-/// # let _ = keep;
-/// ```
-#[derive(Debug)]
-pub struct OidcLogin {
-    /// Whom the provider says it is, with its tokens.
-    pub identity: FederatedIdentity,
-    /// The key of this login, where it has one of its own ([`crate::DpopKeyScope::Session`]).
-    pub dpop_key: Option<DpopKey>,
-}
-
 impl OidcProvider {
-    /// Completes a login, and also returns the key its tokens are bound to.
+    /// Completes a login.
     ///
     /// 1. The answer must be to this login: parameters, state, issuer.
     /// 2. The code becomes tokens, which must be bound as configured.
@@ -42,7 +24,7 @@ impl OidcProvider {
         pending: &PendingFederation,
         response: &CallbackResponse,
         context: FederationContext<'_>,
-    ) -> Result<OidcLogin, FederationError> {
+    ) -> Result<FederatedIdentity, FederationError> {
         let login = PendingLogin::open(pending, &self.config.issuer, &context)?;
         let known = self.known().await?;
         let code = self.code(&known, &login, response, context.now).await?;
@@ -58,7 +40,8 @@ impl OidcProvider {
             ("code_verifier", &login.verifier),
         ]);
         form.extend(self.config.resources.iter().map(|one| ("resource".to_owned(), one.clone())));
-        let tokens = self.request_tokens(&known, &form, key, context.now, context.rng).await?;
+        let mut tokens = self.request_tokens(&known, &form, key, context.now, context.rng).await?;
+        tokens.binding_key = own_key.as_ref().map(DpopKey::to_secret).transpose()?;
         let authenticated_since =
             login.max_age.map(|age| login.begun_at - TimeDelta::seconds(i64::from(age)));
         let rules = IdTokenRules {
@@ -70,8 +53,7 @@ impl OidcProvider {
             subject: None,
         };
         let claims = self.verified(&known, &tokens, &rules, context.now).await?;
-        let identity = self.identity(&known, claims, tokens, key, (context.now, context.rng)).await?;
-        Ok(OidcLogin { identity, dpop_key: own_key })
+        self.identity(&known, claims, tokens, key, (context.now, context.rng)).await
     }
 
     /// Verifies the ID token that came with an access token, and must have.

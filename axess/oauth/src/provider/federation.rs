@@ -28,7 +28,7 @@ impl FederationProvider for OidcProvider {
         response: &'a CallbackResponse,
         context: FederationContext<'a>,
     ) -> BoxFuture<'a, Result<FederatedIdentity, FederationError>> {
-        Box::pin(async move { Ok(self.complete_login(pending, response, context).await?.identity) })
+        Box::pin(self.complete_login(pending, response, context))
     }
 
     fn verify_logout<'a>(

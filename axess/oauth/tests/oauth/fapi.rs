@@ -6,7 +6,7 @@ use axess_jose::{
     dpop::{DpopExpectations, verify_proof},
     s256,
 };
-use axess_oauth::{ClientAuth, DpopKeyScope, FapiConfig, OAuthProviderConfig, SenderConstraint};
+use axess_oauth::{ClientAuth, DpopKey, DpopKeyScope, FapiConfig, OAuthProviderConfig, SenderConstraint};
 use axess_peers::OpenIdProvider;
 
 use crate::peer::{self, App, as_user, client_key, config, with_auth};
@@ -32,15 +32,14 @@ async fn a_login_with_proofs_nonces_and_a_signed_answer() {
     assert_eq!(names, ["client_id", "request_uri"], "nothing else goes through the browser");
 
     let (pending, back) = app.go(&as_user("alice")).await.unwrap();
-    let login = app.provider.complete_login(&pending, &back, app.context()).await.unwrap();
-    let alice = login.identity;
+    let alice = app.provider.complete_login(&pending, &back, app.context()).await.unwrap();
     assert_eq!(alice.subject, "alice");
     assert_eq!(alice.email.as_ref().unwrap().as_str(), "alice@example.test", "the userinfo took a proof");
     let tokens = alice.tokens.unwrap();
     assert_eq!(tokens.token_type, "DPoP");
 
     // The key of the login refreshes; no other does.
-    let key = login.dpop_key.unwrap();
+    let key = DpopKey::from_secret(tokens.binding_key.as_ref().unwrap()).unwrap();
     let refresh = tokens.refresh_token.unwrap();
     let next = app.provider.refresh(&refresh, "alice", Some(&key)).await.unwrap();
     assert!(next.refresh_token.unwrap().ct_eq(refresh.expose()), "the profile advises against rotation");

@@ -1,5 +1,5 @@
 <?php
-// Takes the metadata of service providers (POST /sp?encrypt=CIPHER), and leaves everything else to SimpleSAMLphp.
+// Takes the metadata of service providers (POST /sp?encrypt), and leaves everything else to SimpleSAMLphp.
 
 $folder = getenv('PEER_FOLDER');
 if (parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH) !== '/sp') {

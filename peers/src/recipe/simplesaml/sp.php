@@ -6,7 +6,6 @@ foreach (glob(getenv('PEER_FOLDER') . '/sp/*.xml') as $file) {
     $options = json_decode(file_get_contents(substr($file, 0, -3) . 'json'), true);
     if (isset($options['encrypt'])) {
         $sp['assertion.encryption'] = true;
-        $sp['sharedkey_algorithm'] = $options['encrypt'];
     }
     $metadata[$sp['entityid']] = ['validate.authnrequest' => true, 'simplesaml.attributes' => true] + $sp;
 }

@@ -16,13 +16,11 @@ use audex_server::settings::{
 };
 use std::{net::SocketAddr, path::Path, str::FromStr};
 
-const SINGLE_SIGN_ON: &str =
-    "single sign-on is not built in yet (people sign in with a password and a second factor)";
 const SHARED_SESSIONS: &str = "a store of its own for sessions is not built in yet (servers that share a database, \
                                with database.url, share its sessions)";
 const LEADER: &str = "the election of a leader is not built in yet (leave it out, or write enabled = false)";
 
-pub(super) fn settings(root: Section<'_>, data: &Path) -> super::ReadServer {
+pub(super) fn settings(root: Section<'_>, data: &Path, enables_sso: bool) -> super::ReadServer {
     let mut server = ServerSettings::new(data);
     let Front { default_ttl, max_ttl, issuer_listen } = front(root.section("server"), &mut server);
     let (broker, roles, rates, sources) = (
@@ -50,6 +48,7 @@ pub(super) fn settings(root: Section<'_>, data: &Path) -> super::ReadServer {
     table.end();
     server.notifications = notifications(root.section("notifications"));
     server.workload_issuers = workload(root.section("workload"));
+    server.sso = super::sso::sso(root.section("sso"), enables_sso);
     server.telemetry = telemetry(root.section("telemetry"));
     not_yet(&root);
     root.end();
@@ -227,10 +226,6 @@ fn telemetry(table: Section<'_>) -> TelemetrySettings {
 
 /// Refuses what is known and not built in yet, where somebody turns it on; what it would be set to is not looked at.
 fn not_yet(root: &Section<'_>) {
-    let table = root.section("sso");
-    if table.flag("enabled").unwrap_or(false) {
-        table.missing("enabled", SINGLE_SIGN_ON);
-    }
     let table = root.section("session_store");
     if table.is_there() {
         table.missing("backend", SHARED_SESSIONS);

@@ -1,7 +1,7 @@
 //! Passwords in a file that others may read.
 
 use crate::config::{fault::ConfigFault, file::quoted};
-use audex_server::settings::{AuditBackend, ServerSettings};
+use audex_server::settings::{AuditBackend, ServerSettings, SsoProtocol, SsoSettings};
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 /// Returns a fault for each secret of a file that others than its owner may read.
@@ -30,6 +30,7 @@ pub(super) fn exposed(settings: &ServerSettings, path: &Path) -> Vec<ConfigFault
             "AUDEX_SMTP_URL",
             settings.notifications.smtp.as_ref().is_some_and(|url| has_password(url)),
         ),
+        ("sso.client_secret", "AUDEX_SSO_CLIENT_SECRET", settings.sso.as_ref().is_some_and(has_secret)),
         ("notifications.webhook_key", "AUDEX_WEBHOOK_KEY", settings.notifications.webhook_key.is_some()),
     ];
     let fault = |(key, variable): (&str, &str)| ConfigFault {
@@ -45,6 +46,10 @@ pub(super) fn exposed(settings: &ServerSettings, path: &Path) -> Vec<ConfigFault
         .filter(|(_, _, is_held)| *is_held)
         .map(|(key, variable, _)| fault((key, variable)))
         .collect()
+}
+
+fn has_secret(sso: &SsoSettings) -> bool {
+    matches!(&sso.protocol, SsoProtocol::Oidc(oidc) if oidc.client_secret.is_some())
 }
 
 /// Tells whether an address has a password in it: `scheme://user:password@host`, or `?password=`.

@@ -183,7 +183,7 @@ fn every_fault_is_named_at_once_with_line_and_suggestion() {
 #[test]
 fn what_is_not_built_in_yet_says_so_where_it_is_turned_on() {
     for (text, key) in [
-        ("[sso]\nenabled = true\ntype = \"oidc\"", "line 2: sso.enabled: single sign-on is not built in yet"),
+        ("[sso]\nenabled = true\ntype = \"oidc\"", "sso.provider_url: this is needed"),
         (
             "[session_store]\nbackend = \"redis\"\nurl = \"redis://localhost:6379\"",
             "line 2: session_store.backend: ",

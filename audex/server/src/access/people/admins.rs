@@ -10,7 +10,10 @@ use audex_core::Requester;
 use axess::{
     FactorKind, UserId,
     identity::AttemptId,
-    store::{AttemptOutcome, AttemptRequest, FactorStore, FederatedLinkStore as _, IdentityAuthnLog, Owner, Reservation},
+    store::{
+        AttemptOutcome, AttemptRequest, FactorStore, FederatedLinkStore as _, IdentityAuthnLog, Owner,
+        Reservation,
+    },
 };
 
 impl Access {

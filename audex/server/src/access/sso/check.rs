@@ -5,7 +5,7 @@ use super::{
     unnamed::Unnamed,
 };
 use crate::{
-    access::open::Origin,
+    access::{open::Origin, people::names},
     settings::{OidcSettings, SamlSettings, SsoProtocol, SsoSettings},
 };
 use axess::{
@@ -82,6 +82,15 @@ pub(super) fn provider(
             faults.add("sso.email_domains", format!("`{domain}` is no domain, as in example.com"));
         }
     }
+    for group in &settings.groups {
+        for (field, list) in [("groups", &group.groups), ("roles", &group.roles)] {
+            if let Err(problem) = names(field, list.clone()) {
+                let why = problem.json();
+                let why = why.get("detail").and_then(|why| why.as_str()).unwrap_or_default().to_owned();
+                faults.add("sso.groups", format!("the {field} of `{}`: {why}", group.name));
+            }
+        }
+    }
     let made = match &settings.protocol {
         SsoProtocol::Oidc(oidc) => self::oidc(settings, oidc, origin, (clock, rng), &mut faults),
         SsoProtocol::Saml(saml) => self::saml(settings, saml, origin, &mut faults),
@@ -104,8 +113,9 @@ fn oidc(
         Some("") | None => ClientAuth::None,
         Some(secret) => secret.into(),
     };
-    let mut config = OAuthProviderConfig::discover(&oidc.provider_url, &oidc.client_id, auth, &oidc.redirect_uri)
-        .with_required_acr(settings.required_acr.clone());
+    let mut config =
+        OAuthProviderConfig::discover(&oidc.provider_url, &oidc.client_id, auth, &oidc.redirect_uri)
+            .with_required_acr(settings.required_acr.clone());
     if !oidc.scopes.is_empty() {
         config = config.with_scopes(oidc.scopes.clone());
     }
@@ -165,11 +175,15 @@ fn saml(settings: &SsoSettings, saml: &SamlSettings, origin: &Origin, faults: &m
         }
     }
     if saml.sp_key_path.is_some() != saml.sp_cert_path.is_some() {
-        faults.add("sso.sp_key_path", "a key and its certificate are needed: write sp_key_path and sp_cert_path");
+        faults.add(
+            "sso.sp_key_path",
+            "a key and its certificate are needed: write sp_key_path and sp_cert_path",
+        );
     }
     let certificates = faults.keep("sso.idp_cert_path", read(&saml.idp_cert_path));
     let key = saml.sp_key_path.as_deref().and_then(|path| faults.keep("sso.sp_key_path", read(path)));
-    let certificate = saml.sp_cert_path.as_deref().and_then(|path| faults.keep("sso.sp_cert_path", read(path)));
+    let certificate =
+        saml.sp_cert_path.as_deref().and_then(|path| faults.keep("sso.sp_cert_path", read(path)));
     let key = key.zip(certificate).map(|(key, certificate)| SamlKey::new(key, certificate));
     let own = |claim: &Option<String>, usual: Vec<String>| claim.clone().map_or(usual, |claim| vec![claim]);
     let usual = AttributeMapping::default();

@@ -2,7 +2,13 @@
 
 use super::{NAME, off};
 use crate::{
-    access::{Access, fault::problem, front::FRESH_FOR, login::{proved, safe_next}, open::TENANT},
+    access::{
+        Access,
+        fault::problem,
+        front::FRESH_FOR,
+        login::{proved, safe_next},
+        open::TENANT,
+    },
     problem::Problem,
 };
 use axess::{
@@ -37,10 +43,7 @@ pub(in crate::access) enum Begun {
 impl Access {
     /// Returns what a login page may offer.
     pub fn offer(&self) -> Offer {
-        Offer {
-            sso: self.sso.is_some(),
-            local: self.sso.as_ref().is_none_or(|sso| sso.is_local_login),
-        }
+        Offer { sso: self.sso.is_some(), local: self.sso.as_ref().is_none_or(|sso| sso.is_local_login) }
     }
 
     /// Tells whether a session rests on a login at the provider, so that it is proved again there.
@@ -73,7 +76,9 @@ pub(in crate::access) async fn begin(
     let mut options = FederationOptions { return_to: Some(safe_next(next).to_owned()), ..Default::default() };
     if session.is_authenticated() {
         match proved(access, session) {
-            Ok(info) if info.require_fresh(FRESH_FOR, access.clock.now()).is_ok() => return Ok(Begun::Already),
+            Ok(info) if info.require_fresh(FRESH_FOR, access.clock.now()).is_ok() => {
+                return Ok(Begun::Already);
+            }
             Ok(_) => {
                 let step = FactorStep::Required(sso.kind().clone());
                 access.service.require_step_up(session, vec![step]).await.map_err(problem)?;
@@ -107,7 +112,9 @@ pub(in crate::access) async fn complete(
             "your company's account opens none here: ask an administrator of this server to invite its address \
              (which your company has to have verified), or to enable the account"
         }
-        FederatedOutcome::Locked { .. } => "that has been tried too often: wait some minutes and sign in again",
+        FederatedOutcome::Locked { .. } => {
+            "that has been tried too often: wait some minutes and sign in again"
+        }
         FederatedOutcome::Refused(error) => refusal(error),
         // Nothing here asks for it: the login is begun again.
         FederatedOutcome::FactorRequired(_) | FederatedOutcome::Linked => "sign in again",
@@ -126,6 +133,8 @@ fn refusal(error: &FederationError) -> &'static str {
         FederationError::AcrNotMet | FederationError::AuthenticationTooOld => {
             "your identity provider did not ask for as much as this server wants: sign in again, with a second factor"
         }
-        _ => "what your identity provider answered cannot be used: sign in again, and tell an administrator if it stays",
+        _ => {
+            "what your identity provider answered cannot be used: sign in again, and tell an administrator if it stays"
+        }
     }
 }

@@ -85,7 +85,8 @@ pub(in crate::access) async fn single_logout(
 /// 404 `sso_off`; 500.
 pub(in crate::access) fn metadata(access: &Access) -> Result<Vec<u8>, Problem> {
     let saml = access.sso.as_ref().and_then(|sso| sso.saml.as_ref()).ok_or_else(off)?;
-    saml.metadata(access.clock.now(), &*access.rng).map_err(|error| problem(axess::AuthnError::Federation(error)))
+    saml.metadata(access.clock.now(), &*access.rng)
+        .map_err(|error| problem(axess::AuthnError::Federation(error)))
 }
 
 async fn tell(access: &Access, session: &AuthSession, message: CallbackResponse) -> Result<Told, Problem> {
@@ -97,7 +98,9 @@ async fn tell(access: &Access, session: &AuthSession, message: CallbackResponse)
             tracing::info!(error = &error as &dyn std::error::Error, "a logout was refused");
             Err(Problem::new(StatusCode::BAD_REQUEST, "logout_refused")
                 .with("error", "invalid_request")
-                .with_detail("the message cannot be used: it is malformed, too old, used, or not of the provider"))
+                .with_detail(
+                    "the message cannot be used: it is malformed, too old, used, or not of the provider",
+                ))
         }
     }
 }

@@ -53,7 +53,8 @@ impl Paths {
 pub(super) fn path_below(public_url: &str, url: &str) -> Option<String> {
     let path = url.strip_prefix(public_url.trim_end_matches('/'))?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    let is_path = path.len() > 1 && path.len() <= MAX_PATH && path.starts_with('/') && path.bytes().all(is_plain);
+    let is_path =
+        path.len() > 1 && path.len() <= MAX_PATH && path.starts_with('/') && path.bytes().all(is_plain);
     let is_straight = !path.contains("//") && !path.split('/').any(|part| part == "." || part == "..");
     (is_path && is_straight).then(|| path.to_owned())
 }

@@ -2,8 +2,8 @@ use axess::{
     factors::saml::{IdpSource, SamlConfig, SamlProvider},
     federation::{
         BegunFederation, BoxFuture, CallbackResponse, FederatedIdentity, FederationContext, FederationError,
-        FederationOptions, FederationProtocol, FederationProvider, LogoutHint, LogoutNotice, PendingFederation,
-        Redirection,
+        FederationOptions, FederationProtocol, FederationProvider, LogoutHint, LogoutNotice,
+        PendingFederation, Redirection,
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -32,9 +32,11 @@ impl Unnamed {
     /// Makes the provider of the name that a response gives.
     fn named(&self, response: &CallbackResponse) -> Result<SamlProvider, FederationError> {
         let unread = || FederationError::Malformed { what: "the response does not say who it is of" };
-        let text = response.get("SAMLResponse")?.filter(|text| text.len() <= MAX_RESPONSE).ok_or_else(unread)?;
+        let text =
+            response.get("SAMLResponse")?.filter(|text| text.len() <= MAX_RESPONSE).ok_or_else(unread)?;
         let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        let xml = STANDARD.decode(text).ok().and_then(|xml| String::from_utf8(xml).ok()).ok_or_else(unread)?;
+        let xml =
+            STANDARD.decode(text).ok().and_then(|xml| String::from_utf8(xml).ok()).ok_or_else(unread)?;
         let issuer = issuer(&xml).ok_or_else(unread)?;
         let mut config = self.config.clone();
         if let IdpSource::Explicit { entity_id, .. } = &mut config.idp {
@@ -116,7 +118,10 @@ mod tests {
     #[test]
     fn the_first_issuer_is_found() {
         for (xml, expected) in [
-            ("<a:Response><b:Issuer Format=\"x\"> https://idp?a&amp;b </b:Issuer><Issuer>c</Issuer>", Some("https://idp?a&b")),
+            (
+                "<a:Response><b:Issuer Format=\"x\"> https://idp?a&amp;b </b:Issuer><Issuer>c</Issuer>",
+                Some("https://idp?a&b"),
+            ),
             ("<Issuer>https://idp</Issuer>", Some("https://idp")),
             ("<Response><Issuer/><NotIssuer>x</NotIssuer>", None),
             ("<Issuer></Issuer>", None),

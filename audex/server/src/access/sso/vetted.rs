@@ -121,7 +121,11 @@ mod tests {
             scopes: Vec::new(),
         };
         let email_claim = email_claim.map(str::to_owned);
-        SsoSettings { email_claim, name_claim: Some("nick".into()), ..SsoSettings::new(SsoProtocol::Oidc(oidc)) }
+        SsoSettings {
+            email_claim,
+            name_claim: Some("nick".into()),
+            ..SsoSettings::new(SsoProtocol::Oidc(oidc))
+        }
     }
 
     #[test]
@@ -130,7 +134,8 @@ mod tests {
         said.email = "a@example.com".parse().ok();
         said.email_verified = true;
         said.attributes = json!({ "nick": "Al", "mail2": "b@example.com" }).as_object().unwrap().clone();
-        let email = |claim| read(&settings(claim), FederationProtocol::Oidc, said.clone()).email.map(String::from);
+        let email =
+            |claim| read(&settings(claim), FederationProtocol::Oidc, said.clone()).email.map(String::from);
         assert_eq!(email(None).as_deref(), Some("a@example.com"));
         assert_eq!(email(Some("mail2")).as_deref(), Some("b@example.com"));
         assert_eq!(email(Some("nothing")), None);

@@ -4,12 +4,14 @@
 
 pub(super) mod shapes;
 
-use super::problems::{BadBody, DoorRefusals, EnrolRefusals, LoginRefusals, PeopleRefusals, Refusals, SsoRefusals};
+use super::problems::{
+    BadBody, DoorRefusals, EnrolRefusals, LoginRefusals, PeopleRefusals, Refusals, SsoRefusals,
+};
 use crate::api::bodies::PageParams;
 use shapes::{
     Added, Code, DeviceAnswer, DeviceAsk, DeviceBegin, DeviceLogin, DeviceToken, Enrolled, FirstCode,
-    Invited, Key, Keys, Listed, LogoutToken, Me, NewAuthenticator, NewKey, NewPassword, NewPerson, NewToken, People,
-    Person, PersonChange, SignIn, Status, TokenMade, Tokens, UserCode, WaitingLogin,
+    Invited, Key, Keys, Listed, LogoutToken, Me, NewAuthenticator, NewKey, NewPassword, NewPerson, NewToken,
+    People, Person, PersonChange, SignIn, Status, TokenMade, Tokens, UserCode, WaitingLogin,
 };
 
 /// Begins a login with the password

@@ -141,7 +141,11 @@ impl IntoResponses for LoginRefusals {
                 "It is not right",
                 &["login_failed", "no_login_in_progress", "session_ended", "unauthenticated"],
             ),
-            (403, "It comes from another site, or people sign in elsewhere", &["csrf_rejected", "local_login_off"]),
+            (
+                403,
+                "It comes from another site, or people sign in elsewhere",
+                &["csrf_rejected", "local_login_off"],
+            ),
             (
                 409,
                 "It does not fit where the login stands",

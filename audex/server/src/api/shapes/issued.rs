@@ -1,7 +1,5 @@
 use super::{approval::VoteShape, console_url, hex, snake, stamp};
-use crate::{
-    access::Caller, app::App, handover::Handover, model::PendingRequest, settings::ServerSettings,
-};
+use crate::{access::Caller, app::App, handover::Handover, model::PendingRequest, settings::ServerSettings};
 use audex_core::session::SessionRecord;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -89,11 +87,7 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    pub(in crate::api) fn new(
-        pending: &PendingRequest,
-        app: &App,
-        caller: &Caller,
-    ) -> Self {
+    pub(in crate::api) fn new(pending: &PendingRequest, app: &App, caller: &Caller) -> Self {
         let is_own = caller.identity() == pending.requester.identity();
         let has_callback = is_own && pending.callback.is_some();
         Self {

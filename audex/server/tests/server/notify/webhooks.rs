@@ -82,7 +82,8 @@ async fn what_may_pass_is_tried_again_and_nothing_else() {
 async fn the_one_who_asked_is_called_back_with_the_decision() {
     let receiver = Receiver::start().await;
     // The operator's key signs what goes to the operator, and nothing that goes where a requester wants.
-    let settings = NotificationSettings { webhook_key: Some(KEY.to_owned()), ..NotificationSettings::default() };
+    let settings =
+        NotificationSettings { webhook_key: Some(KEY.to_owned()), ..NotificationSettings::default() };
     let (site, alice, bob) = site(settings).await;
     let mut ask = delete_order();
     ask["callback"] = json!(format!("{}/done?build=17", receiver.url));

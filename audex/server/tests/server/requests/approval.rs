@@ -61,7 +61,13 @@ async fn what_does_not_count_is_said_with_a_code() {
         .await
         .unwrap();
     assert!(matches!(app.pick_up(&bench.alice.caller(), id).await.unwrap(), PickedUp::Decided(_)));
-    assert!(app.sessions(&bench.alice.caller(), SessionFilter::default(), &PageQuery::default()).await.unwrap().items.is_empty());
+    assert!(
+        app.sessions(&bench.alice.caller(), SessionFilter::default(), &PageQuery::default())
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
     bench.close().await;
 }
 
@@ -81,7 +87,11 @@ async fn of_many_who_pick_it_up_at_once_all_get_one_credential() {
         tokens.insert(picked.await.unwrap());
     }
     assert_eq!(tokens.len(), 1);
-    let page = bench.app.sessions(&bench.alice.caller(), SessionFilter::default(), &PageQuery::default()).await.unwrap();
+    let page = bench
+        .app
+        .sessions(&bench.alice.caller(), SessionFilter::default(), &PageQuery::default())
+        .await
+        .unwrap();
     assert_eq!(page.items.len(), 1);
     bench.close().await;
 }
@@ -292,7 +302,8 @@ async fn a_signature_is_about_one_request_and_not_about_its_twin() {
         jwk: serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": x }),
         created_at: bench.app.clock.now(),
     };
-    let event = BrokerEvent::Administered { action: "key.added".to_owned(), subject: key.id.clone(), detail: None };
+    let event =
+        BrokerEvent::Administered { action: "key.added".to_owned(), subject: key.id.clone(), detail: None };
     bench.app.store.insert_key(&bench.bob.caller().requester, &key, event).await.unwrap();
     let sign = |session: String, digest: &str| {
         let claims = serde_json::json!({ "session": session, "digest": digest, "decision": "approve",

@@ -1,10 +1,10 @@
 use super::{Bench, delete, get};
 use crate::site::approvals;
 use audex_server::{
-    store::SessionFilter,
     handover::Handover,
     model::{Ask, PageQuery},
     requests::Asked,
+    store::SessionFilter,
 };
 use std::collections::HashSet;
 
@@ -38,7 +38,11 @@ async fn one_key_makes_one_lease_however_often_it_is_sent() {
     assert_eq!(tokens.len(), 1);
     let again = bench.app.ask(&bench.alice.caller(), get(), Some("key-1"), None).await.unwrap();
     assert!(tokens.contains(&token_of(&again)));
-    let page = bench.app.sessions(&bench.alice.caller(), SessionFilter::default(), &PageQuery::default()).await.unwrap();
+    let page = bench
+        .app
+        .sessions(&bench.alice.caller(), SessionFilter::default(), &PageQuery::default())
+        .await
+        .unwrap();
     assert_eq!(page.items.len(), 1);
     bench.close().await;
 }

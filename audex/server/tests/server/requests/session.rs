@@ -32,7 +32,14 @@ async fn a_session_that_ends_frees_its_slot_whatever_ended_it() {
     bench.clock.advance(Duration::from_secs(15 * 60));
     app.ask(&alice, get(), None, None).await.unwrap();
     app.round().await;
-    let expired = app.sessions(&alice, SessionFilter { status: Some(SessionStatus::Expired), ..SessionFilter::default() }, &PageQuery::default()).await.unwrap();
+    let expired = app
+        .sessions(
+            &alice,
+            SessionFilter { status: Some(SessionStatus::Expired), ..SessionFilter::default() },
+            &PageQuery::default(),
+        )
+        .await
+        .unwrap();
     assert_eq!(expired.items.len(), 1);
     bench.close().await;
 }
@@ -82,7 +89,9 @@ async fn what_is_somebody_elses_is_not_there() {
     assert_eq!(app.session(&bob, id).await.unwrap_err().code(), "not_found");
     assert_eq!(app.pick_up(&bob, id).await.unwrap_err().code(), "not_found");
     assert_eq!(app.revoke(&bob, id, None).await.unwrap_err().code(), "not_found");
-    assert!(app.sessions(&bob, SessionFilter::default(), &PageQuery::default()).await.unwrap().items.is_empty());
+    assert!(
+        app.sessions(&bob, SessionFilter::default(), &PageQuery::default()).await.unwrap().items.is_empty()
+    );
     assert!(app.session(&alice, id).await.is_ok());
     bench.close().await;
 }

@@ -7,6 +7,7 @@ use axess_peers::{Kind, OpenIdProvider, Server, skip};
 use chrono::TimeDelta;
 use reqwest::{Certificate, Client, Response, Url, redirect::Policy};
 use serde_json::json;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The most redirects that a login takes.
 const MOST_REDIRECTS: usize = 12;
@@ -64,6 +65,8 @@ impl Company {
             ];
             let started = Server::start_with_variables(Kind::OpenIdProvider, variables).unwrap();
             let provider = started.openid_provider().unwrap();
+            // Each request comes from an address of its own: limits do not follow a clock that is set back.
+            settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
             let mut sso = oidc(&provider, &url);
             let ca_file = settings.data.join("ca.pem");
             std::fs::write(&ca_file, provider.authority().unwrap()).unwrap();
@@ -121,7 +124,8 @@ impl Visitor {
     /// Opens a page of the server.
     pub(super) async fn page(&self, url: &str) -> Answer {
         let url = if url.starts_with('/') { format!("{}{url}", self.url) } else { url.to_owned() };
-        Answer::of(self.client.get(url).header("accept", "text/html").send().await.unwrap()).await
+        let request = self.client.get(url).header("accept", "text/html").header("x-forwarded-for", address());
+        Answer::of(request.send().await.unwrap()).await
     }
 
     pub(super) async fn send(&self, method: reqwest::Method, path: &str, body: serde_json::Value) -> Answer {
@@ -168,10 +172,16 @@ impl Visitor {
 
     /// Adds somebody, as an administrator.
     pub(super) async fn invite(&self, email: &str, roles: &[&str]) -> String {
-        let added = self.send(reqwest::Method::POST, "/people", json!({ "email": email, "roles": roles })).await;
+        let added =
+            self.send(reqwest::Method::POST, "/people", json!({ "email": email, "roles": roles })).await;
         assert_eq!(added.status, 201, "{added:?}");
         added.body["id"].as_str().unwrap().to_owned()
     }
+}
+
+fn address() -> String {
+    static LAST: AtomicU8 = AtomicU8::new(0);
+    format!("198.51.100.{}", LAST.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A quarter of an hour, and a minute.

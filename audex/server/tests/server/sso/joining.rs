@@ -43,11 +43,13 @@ async fn an_address_that_is_not_verified_or_not_theirs_opens_nothing() {
     assert!(answer.body.as_str().unwrap().contains("ask an administrator"), "{answer:?}");
     assert_eq!(mallory.identity().await, None);
 
-    let Some(other) = Company::with(name, |sso| sso.email_domains = vec!["example.com".to_owned()]).await else {
+    let Some(other) = Company::with(name, |sso| sso.email_domains = vec!["example.com".to_owned()]).await
+    else {
         return;
     };
     assert_eq!(other.sign_in(&other.visitor(), "alice").await.status, 403);
-    let Some(own) = Company::with(name, |sso| sso.email_domains = vec!["Example.test".to_owned()]).await else {
+    let Some(own) = Company::with(name, |sso| sso.email_domains = vec!["Example.test".to_owned()]).await
+    else {
         return;
     };
     own.signed_in("alice").await;

@@ -48,7 +48,12 @@ async fn a_logout_here_leads_on_to_the_provider() {
 async fn a_logout_token_that_is_none_ends_nothing() {
     let Some(company) = Company::new("a_logout_token_that_is_none_ends_nothing").await else { return };
     let alice = company.signed_in("alice").await;
-    for fields in [&[("logout_token", "a.b.c")][..], &[("logout_token", "")], &[], &[("logout_token", "x"), ("logout_token", "y")]] {
+    for fields in [
+        &[("logout_token", "a.b.c")][..],
+        &[("logout_token", "")],
+        &[],
+        &[("logout_token", "x"), ("logout_token", "y")],
+    ] {
         let answer = company.visitor().form("/oidc/backchannel-logout", fields).await;
         assert_eq!(answer.status, 400, "{answer:?}");
     }

@@ -18,7 +18,9 @@ async fn who_signed_in_there_proves_it_again_there() {
     assert_eq!((step.status, step.header("location")), (303, Some("/login/sso?next=/device")));
     let before = alice.page("/login/sso?next=/device").await;
     let there = Url::parse(before.header("location").unwrap()).unwrap();
-    let asked = |name: &str| there.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned());
+    let asked = |name: &str| {
+        there.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+    };
     assert_eq!(asked("max_age").as_deref(), Some("0"));
     assert_eq!(asked("prompt").as_deref(), Some("login"));
     // An attempt is not yet a proof.
@@ -54,16 +56,21 @@ async fn somebody_else_proves_nothing() {
 #[tokio::test]
 async fn a_weaker_login_than_wanted_is_refused() {
     let name = "a_weaker_login_than_wanted_is_refused";
-    let Some(company) = Company::with(name, |sso| sso.required_amr = vec!["mfa".to_owned()]).await else { return };
+    let Some(company) = Company::with(name, |sso| sso.required_amr = vec!["mfa".to_owned()]).await else {
+        return;
+    };
     let answer = company.sign_in(&company.visitor(), "alice").await;
     assert_eq!(answer.status, 403);
     assert!(answer.body.as_str().unwrap().contains("with a second factor"), "{answer:?}");
-    let Some(company) = Company::with(name, |sso| sso.required_acr = vec!["urn:test:gold".to_owned()]).await else {
+    let Some(company) = Company::with(name, |sso| sso.required_acr = vec!["urn:test:gold".to_owned()]).await
+    else {
         return;
     };
     // The provider says itself that it cannot, or does less.
     assert_eq!(company.sign_in(&company.visitor(), "alice").await.status, 403);
-    let Some(company) = Company::with(name, |sso| sso.required_acr = vec!["urn:test:bronze".to_owned()]).await else {
+    let Some(company) =
+        Company::with(name, |sso| sso.required_acr = vec!["urn:test:bronze".to_owned()]).await
+    else {
         return;
     };
     company.signed_in("alice").await;

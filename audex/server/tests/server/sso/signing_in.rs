@@ -68,7 +68,9 @@ async fn a_callback_counts_once_and_in_its_browser() {
 
 #[tokio::test]
 async fn a_provider_that_says_no_or_nothing_lets_nobody_in() {
-    let Some(mut company) = Company::new("a_provider_that_says_no_or_nothing_lets_nobody_in").await else { return };
+    let Some(mut company) = Company::new("a_provider_that_says_no_or_nothing_lets_nobody_in").await else {
+        return;
+    };
     let denied = company.sign_in(&company.visitor(), "deny").await;
     assert_eq!(denied.status, 403);
     assert!(denied.body.as_str().unwrap().contains("Your identity provider said no"), "{denied:?}");

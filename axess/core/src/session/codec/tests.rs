@@ -169,6 +169,7 @@ fn federated() -> SessionData {
         token_type: "Bearer".into(),
         scope: None,
         expires_at: None,
+        binding_key: None,
     };
     let identity = FederatedIdentity {
         session_id: Some("08a5019c".into()),

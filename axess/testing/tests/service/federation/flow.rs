@@ -117,6 +117,7 @@ async fn tokens_are_handed_over_once_and_only_the_id_token_stays() {
         token_type: "Bearer".into(),
         scope: None,
         expires_at: None,
+        binding_key: None,
     };
     let (session, done) = world.log_in(FederatedIdentity { tokens: Some(tokens), ..world.word("1") }).await;
     let given = done.identity.and_then(|identity| identity.tokens).unwrap();

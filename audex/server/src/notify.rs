@@ -93,7 +93,9 @@ pub struct NotifyFault {
 }
 
 impl Notifier {
-    /// Reads the settings. The keys of callbacks are derived from `callback_secret`.
+    /// Reads the settings.
+    ///
+    /// The keys of callbacks are derived from `callback_secret`.
     ///
     /// Call it within a Tokio runtime.
     ///

@@ -70,7 +70,9 @@ impl Caller {
         self.requester.identity()
     }
 
-    /// Returns the account of whoever answers for what is done: of a token, who made it. A workload has none.
+    /// Returns the account of whoever answers for what is done: of a token, who made it.
+    ///
+    /// A workload has none.
     pub fn answerable(&self) -> Option<UserId> {
         match self.how {
             Proof::ApiToken { made_by, .. } => Some(made_by),

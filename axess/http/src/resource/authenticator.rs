@@ -29,8 +29,10 @@ const MAX_PROOF_BYTES: usize = 8 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerCertificate(pub Bytes);
 
-/// Lets callers in who present a good access token: JWTs (RFC 9068), opaque ones, bound to a key (RFC 9449), a certificate
-/// (RFC 8705) or nothing, as the validator's rules say.
+/// Lets callers in who present a good access token.
+///
+/// It may be a JWT (RFC 9068) or opaque, and bound to a key (RFC 9449), a certificate (RFC 8705) or nothing, as the validator's rules
+/// say.
 ///
 /// The text of a route's guard is the scopes that the token needs, separated by spaces; an empty one needs none.
 ///

@@ -21,6 +21,7 @@ pub mod login;
 mod open;
 pub mod people;
 mod policy;
+pub mod program;
 mod reload;
 pub mod sso;
 mod sweep;

@@ -2,6 +2,7 @@
 
 mod check;
 mod error;
+mod stored;
 
 pub(crate) use check::{is_redirect_uri, is_scope, is_text};
 pub use error::OAuthConfigError;

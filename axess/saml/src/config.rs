@@ -2,6 +2,7 @@
 
 mod check;
 mod mapping;
+mod stored;
 #[cfg(test)]
 mod tests;
 

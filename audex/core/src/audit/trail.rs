@@ -296,19 +296,19 @@ mod tests {
         let (clock, rng) = (Arc::new(MockClock::default()), Arc::new(MockRng::new(1)));
         let folder = data.path().join("audit");
         let trail = LogTrail::open(&folder, &data.path().join("keys"), clock, rng).unwrap();
-        let segments = [trail.log.path().join(segment_name(1)), trail.segment(2)];
+        let segments = [trail.log.path().join(segment_name(1)), trail.log.path().join(segment_name(2))];
         assert!(segments[0].exists() && !segments[1].exists());
-        trail.point(1).unwrap();
+        point_at(&trail.log, 1, &*trail.rng).unwrap();
         assert_eq!(target(&trail), segment_name(1));
         fs::write(&segments[1], "").unwrap();
         // It has no link yet: whoever comes first sets it.
-        trail.point(1).unwrap();
+        point_at(&trail.log, 1, &*trail.rng).unwrap();
         assert_eq!(target(&trail), segment_name(2));
-        trail.point(1).unwrap();
+        point_at(&trail.log, 1, &*trail.rng).unwrap();
         assert_eq!(target(&trail), segment_name(2));
         // What is left of a log that is gone does not stay.
         fs::remove_file(&segments[1]).unwrap();
-        trail.point(1).unwrap();
+        point_at(&trail.log, 1, &*trail.rng).unwrap();
         assert_eq!(target(&trail), segment_name(1));
         let others = fs::read_dir(&folder).unwrap().filter(|entry| {
             entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".audit.jsonl")

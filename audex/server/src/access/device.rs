@@ -245,17 +245,27 @@ pub async fn token(access: &Access, device_code: &str) -> Result<DeviceToken, Pr
     if !access.waiting.delete(device).await.map_err(super::fault::problem)? {
         return Err(refusal("expired_token", "the code was used"));
     }
+    let asked = |scope: &Action| waiting.scopes.iter().any(|asked| asked == scope.name());
+    give(access, user_id, waiting.client.clone(), asked).await
+}
+
+/// Makes a token of a person's for a program, for what was asked for and they may themselves.
+pub(super) async fn give(
+    access: &Access,
+    user_id: UserId,
+    client: String,
+    asked: impl Fn(&Action) -> bool,
+) -> Result<DeviceToken, Problem> {
     let person = access.store.person(user_id).await?.filter(|person| !person.is_disabled);
     let person = person.ok_or_else(|| refusal("access_denied", "the account is disabled"))?;
     let requester =
         audex_core::Requester::Principal { email: person.email.clone(), groups: person.groups.clone() };
-    let asked = |scope: &Action| waiting.scopes.iter().any(|asked| asked == scope.name());
     let scopes: Vec<Action> = tokens::scopes_of(access, &person).into_iter().filter(asked).collect();
     if scopes.is_empty() {
         return Err(refusal("access_denied", "nothing that was asked for is yours to give"));
     }
     let who = (&requester, person.user_id);
-    let made = tokens::insert(access, who, &person, waiting.client, &scopes, TOKEN_LASTS).await?;
+    let made = tokens::insert(access, who, &person, client, &scopes, TOKEN_LASTS).await?;
     Ok(DeviceToken {
         access_token: made.secret,
         token_type: "Bearer",
@@ -266,7 +276,7 @@ pub async fn token(access: &Access, device_code: &str) -> Result<DeviceToken, Pr
 }
 
 /// Reads the scopes that are asked for.
-fn asked_scopes(scope: Option<&str>) -> Result<Vec<String>, Problem> {
+pub(super) fn asked_scopes(scope: Option<&str>) -> Result<Vec<String>, Problem> {
     let wrong = || {
         let known = Action::ALL.map(Action::name).join("`, `");
         Problem::invalid("scope", format!("it is some of `{known}`, divided by spaces"))
@@ -281,7 +291,7 @@ fn asked_scopes(scope: Option<&str>) -> Result<Vec<String>, Problem> {
     if scopes.is_empty() { Err(wrong()) } else { Ok(scopes) }
 }
 
-fn refusal(error: &'static str, detail: &str) -> Problem {
+pub(super) fn refusal(error: &'static str, detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, error).with("error", error).with_detail(detail)
 }
 

@@ -35,7 +35,7 @@ const MAX_GUESSES: u32 = 60;
 const MAX_FAILURES: u32 = 60;
 const WINDOW: Duration = Duration::from_secs(60);
 /// Where secrets are typed.
-const GUESSABLE: [&str; 8] = [
+const GUESSABLE: [&str; 9] = [
     "/login",
     "/enrol",
     "/device",
@@ -43,6 +43,7 @@ const GUESSABLE: [&str; 8] = [
     "/console/enrol",
     "/console/authenticator",
     "/console/device",
+    "/console/program",
     "/console/step-up",
 ];
 /// Where a program asks over and over, with a code of 256 bits that nobody guesses: it is told itself to slow down, and takes

@@ -12,7 +12,7 @@ use axess::{
 use http::StatusCode;
 
 /// The longest path that a login leads back to, in bytes.
-const MAX_NEXT: usize = 512;
+const MAX_NEXT: usize = 1_024;
 
 /// Where a login stands.
 ///

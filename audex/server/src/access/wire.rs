@@ -7,6 +7,7 @@ mod keys;
 mod login;
 mod me;
 mod people;
+mod program;
 pub(super) mod sso;
 mod tokens;
 
@@ -37,6 +38,7 @@ pub(super) fn routes() -> GuardedRouter<Arc<App>> {
         .post(BACKCHANNEL, Guard::Public, sso::backchannel)
         .post("/login/device", Guard::Public, device::begin)
         .post("/login/device/token", Guard::Public, device::token)
+        .post("/login/program/token", Guard::Public, program::token)
         .post("/login/device/look", PERSON, device::look)
         .post("/login/device/confirm", PERSON, device::confirm)
         .post("/enrol/totp", Guard::Authn, enrol::begin_totp)

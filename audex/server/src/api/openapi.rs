@@ -36,7 +36,7 @@ pub(super) fn routes() -> GuardedRouter<Arc<App>> {
         credentials::revoke, sessions::list, sessions::show, sessions::revoke, approvals::list, approvals::show,
         approvals::approve, approvals::deny, approvals::withdraw, audit::search, audit::export, health::alive,
         health::ready, show, door::login, door::login_totp, door::login_recovery, door::logout, door::device_begin,
-        door::device_token, door::device_look, door::device_confirm, door::sso_logout, door::saml_metadata, door::enrol, door::enrol_totp,
+        door::device_token, door::device_look, door::device_confirm, door::program_token, door::sso_logout, door::saml_metadata, door::enrol, door::enrol_totp,
         door::enrol_totp_code, door::me, door::list_keys, door::add_key, door::remove_key, door::list_tokens,
         door::make_token, door::revoke_token, door::list_people, door::add_person, door::change_person,
         door::invite_person,

@@ -11,6 +11,7 @@ mod me;
 mod people;
 mod policies;
 mod posted;
+mod program;
 mod request;
 mod sessions;
 mod sign_in;
@@ -42,6 +43,7 @@ pub fn routes() -> GuardedRouter<Arc<App>> {
         .merge(sign_in::routes())
         .merge(enrol::routes())
         .merge(device::routes())
+        .merge(program::routes())
         .merge(home::routes())
         .merge(ask::routes())
         .merge(approvals::routes())

@@ -14,6 +14,7 @@ pub mod me;
 pub mod parts;
 pub mod people;
 pub mod policies;
+pub mod program;
 pub mod request;
 pub mod sessions;
 pub mod sign_in;

@@ -91,7 +91,6 @@ impl AccessTokens {
     }
 
     /// Returns the route of the document that says whose tokens are taken (RFC 9728 §3).
-    #[must_use]
     pub fn metadata<S: Clone + Send + Sync + 'static>(&self) -> GuardedRouter<S> {
         let inner = Arc::clone(&self.0);
         let document = async move || Json(inner.metadata.clone()).into_response();

@@ -23,7 +23,7 @@ struct Keys(Value);
 impl FetchDocument for Keys {
     fn fetch<'a>(&'a self, _: &'a str, _: usize) -> BoxFuture<'a, Result<FetchedDocument, FetchError>> {
         let bytes = self.0.to_string().into_bytes();
-        Box::pin(async move { Ok(FetchedDocument { bytes: bytes.into(), max_age: None }) })
+        Box::pin(async move { Ok(FetchedDocument { bytes, max_age: None }) })
     }
 }
 

@@ -26,7 +26,7 @@ use std::sync::Arc;
 const MAX_EMAIL: usize = 1_024;
 const MAX_PASSWORD: usize = 4_096;
 const MAX_CODE: usize = 64;
-const MAX_NEXT: usize = 512;
+const MAX_NEXT: usize = 1_024;
 
 pub(super) struct Password {
     email: String,

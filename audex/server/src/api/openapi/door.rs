@@ -11,7 +11,7 @@ use crate::api::bodies::PageParams;
 use shapes::{
     Added, Code, DeviceAnswer, DeviceAsk, DeviceBegin, DeviceLogin, DeviceToken, Enrolled, FirstCode,
     Invited, Key, Keys, Listed, LogoutToken, Me, NewAuthenticator, NewKey, NewPassword, NewPerson, NewToken,
-    People, Person, PersonChange, SignIn, Status, TokenMade, Tokens, UserCode, WaitingLogin,
+    People, Person, PersonChange, ProgramCode, SignIn, Status, TokenMade, Tokens, UserCode, WaitingLogin,
 };
 
 /// Begins a login with the password
@@ -51,6 +51,12 @@ fn device_begin() {}
     request_body = DeviceAsk,
     responses((status = 200, description = "A token of theirs.", body = DeviceToken), LoginRefusals, BadBody))]
 fn device_token() {}
+
+/// Gives a program on the person's machine its token (RFC 8252)
+#[utoipa::path(post, path = "/login/program/token", operation_id = "program_token", tag = "login", security(()),
+    request_body = ProgramCode,
+    responses((status = 200, description = "A token of theirs.", body = DeviceToken), LoginRefusals, BadBody))]
+fn program_token() {}
 
 /// Shows which program asks
 #[utoipa::path(post, path = "/login/device/look", operation_id = "device_look", tag = "login",

@@ -129,30 +129,20 @@ async fn the_last_who_administers_goes_on() {
 
 #[tokio::test]
 async fn an_address_that_was_given_away_opens_nothing() {
-    use axess::store::{Expected, FederatedLink, FederatedLinkStore, IdentityLookup, Owner, SaveOutcome};
     let Some(company) = Company::new("an_address_that_was_given_away_opens_nothing").await else { return };
     company.door.app.access.first_admin(ALICE).await.unwrap().unwrap();
     let alice = company.signed_in("alice").await;
     let bob = alice.invite("bob@example.test", &["auditor"]).await;
-    // Bob is somebody else at the provider.
-    let links = axess::backends::sqlite::FederatedLinkStore::new(company.door.app.store.db().clone());
-    let envelope = axess::envelope::Envelope::new([1; 32]).unwrap();
-    let accounts = axess::backends::sqlite::Backend::new(company.door.app.store.db().clone(), envelope);
-    let tenant = accounts.find_tenant("default".parse().unwrap()).await.unwrap().unwrap();
-    let tenant_id = tenant.tenant_id;
-    let owner = Owner { tenant_id, user_id: bob.parse().unwrap() };
-    let link = FederatedLink {
-        owner,
-        issuer: company.provider.issuer().to_owned(),
-        subject: "the bob before".to_owned(),
-        provider: "sso".parse().unwrap(),
-        linked_at: company.door.app.clock.now(),
-        last_used_at: None,
-    };
-    assert_eq!(links.save_link(link, Expected::Absent).await.unwrap(), SaveOutcome::Saved);
+    // Bob's account has another identity there, as if his address had been somebody else's before.
+    let file = company.door.app.settings.data.join("audex.db");
+    let database = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    let given = "UPDATE axess_federated_link SET user_id = (SELECT user_id FROM audex_people WHERE email = $1)";
+    let given = sqlx::query(given).bind("bob@example.test").execute(&database).await.unwrap();
+    assert_eq!(given.rows_affected(), 1);
     assert_eq!(company.sign_in(&company.visitor(), "bob").await.status, 403);
     // An invitation takes that away.
     let invited = alice.send(Method::POST, &format!("/people/{bob}/invite"), json!({})).await;
     assert_eq!(invited.status, 200, "{invited:?}");
-    company.signed_in("bob").await;
+    let again = company.signed_in("bob").await;
+    assert_eq!(again.get("/me").await.body["user_id"], json!(bob));
 }

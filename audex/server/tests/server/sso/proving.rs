@@ -1,37 +1,62 @@
 //! What a login at the provider is worth, and proving it again.
 
-use super::company::{Company, TOO_LONG};
+use super::company::{Company, TOO_LONG, Visitor};
+use chrono::TimeDelta;
 use reqwest::{Method, Url};
 use serde_json::json;
+
+/// Begins to prove a login again, late enough for that and early enough for the provider's clock, which no test sets.
+///
+/// Either way a quarter of an hour away is too far.
+async fn prove_again(company: &Company, alice: &Visitor) -> String {
+    let now = company.door.app.clock.now();
+    company.door.clock.set(now - TimeDelta::minutes(15) - TimeDelta::seconds(1));
+    let late = alice.send(Method::POST, "/tokens", json!({ "name": "late" })).await;
+    assert_eq!(late.code(), (401, "step_up_required"));
+    let begun = alice.page("/login/sso?next=/device").await;
+    company.door.clock.set(now - TimeDelta::seconds(2));
+    begun.header("location").unwrap().to_owned()
+}
 
 #[tokio::test]
 async fn who_signed_in_there_proves_it_again_there() {
     let Some(company) = Company::new("who_signed_in_there_proves_it_again_there").await else { return };
     let alice = company.signed_in("alice").await;
     company.door.clock.jump(TOO_LONG);
-    let late = alice.send(Method::POST, "/tokens", json!({ "name": "late" })).await;
-    assert_eq!(late.code(), (401, "step_up_required"));
     // The page leads to the provider, which asks again.
     let page = alice.page("/device").await;
     assert_eq!((page.status, page.header("location")), (303, Some("/login/totp?next=/device")));
     let step = alice.page("/login/totp?next=/device").await;
     assert_eq!((step.status, step.header("location")), (303, Some("/login/sso?next=/device")));
-    let before = alice.page("/login/sso?next=/device").await;
-    let there = Url::parse(before.header("location").unwrap()).unwrap();
-    let asked = |name: &str| {
-        there.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
-    };
+    company.now();
+    let there = Url::parse(&prove_again(&company, &alice).await).unwrap();
+    let asked = |name: &str| there.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned());
     assert_eq!(asked("max_age").as_deref(), Some("0"));
     assert_eq!(asked("prompt").as_deref(), Some("login"));
-    // An attempt is not yet a proof.
-    assert_eq!(alice.send(Method::POST, "/tokens", json!({ "name": "late" })).await.code().0, 401);
-    company.now();
     let there = format!("{there}&login_hint=alice");
     let back = alice.follow(alice.client.get(there).send().await.unwrap()).await;
     let answer = alice.page(&back).await;
     assert_eq!((answer.status, answer.header("location")), (303, Some("/device")), "{answer:?}");
+    assert!(answer.header("set-cookie").is_some(), "the session has another name");
     let made = alice.send(Method::POST, "/tokens", json!({ "name": "again" })).await;
     assert_eq!(made.status, 201, "{made:?}");
+}
+
+#[tokio::test]
+async fn an_old_login_there_proves_nothing_again() {
+    let Some(company) = Company::new("an_old_login_there_proves_nothing_again").await else { return };
+    let alice = company.signed_in("alice").await;
+    // By our clock the provider asked a quarter of an hour before it was told to.
+    company.door.clock.jump(TOO_LONG);
+    let begun = alice.page("/login/sso?next=/device").await;
+    company.now();
+    let there = format!("{}&login_hint=alice", begun.header("location").unwrap());
+    let back = alice.follow(alice.client.get(there).send().await.unwrap()).await;
+    let answer = alice.page(&back).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    company.door.clock.jump(TOO_LONG);
+    let late = alice.send(Method::POST, "/tokens", json!({ "name": "late" })).await;
+    assert_eq!(late.code(), (401, "step_up_required"));
 }
 
 #[tokio::test]
@@ -39,14 +64,14 @@ async fn somebody_else_proves_nothing() {
     let Some(company) = Company::new("somebody_else_proves_nothing").await else { return };
     let alice = company.signed_in("alice").await;
     company.signed_in("bob").await;
-    company.door.clock.jump(TOO_LONG);
-    let begun = alice.page("/login/sso?next=/device").await;
     company.now();
+    let there = format!("{}&login_hint=bob", prove_again(&company, &alice).await);
     // Bob sits down at the provider's page.
-    let there = format!("{}&login_hint=bob", begun.header("location").unwrap());
-    let back = alice.follow(alice.client.get(there).send().await.unwrap()).await;
+    let bob = company.visitor();
+    let back = bob.follow(bob.client.get(there).send().await.unwrap()).await;
     let answer = alice.page(&back).await;
     assert_eq!(answer.status, 403, "{answer:?}");
+    assert!(answer.body.as_str().unwrap().contains("opens none here"), "{answer:?}");
     assert_eq!(alice.identity().await.as_deref(), Some("alice@example.test"));
     company.door.clock.jump(TOO_LONG);
     let late = alice.send(Method::POST, "/tokens", json!({ "name": "late" })).await;

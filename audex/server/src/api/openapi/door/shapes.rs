@@ -12,8 +12,27 @@ pub(super) struct SignIn {
     #[schema(max_length = 4096, format = Password)]
     password: String,
     /// Where a form is led to in the end.
-    #[schema(max_length = 512)]
+    #[schema(max_length = 1024)]
     next: Option<String>,
+}
+
+/// What came back to a program by way of the browser, and what only it knows.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProgramCode {
+    /// The code.
+    #[schema(max_length = 128)]
+    code: String,
+    /// What the challenge is the SHA-256 of (RFC 7636).
+    #[schema(max_length = 128)]
+    code_verifier: String,
+    /// Where the code came to.
+    #[schema(max_length = 200)]
+    redirect_uri: String,
+    #[schema(max_length = 128)]
+    grant_type: Option<String>,
+    #[schema(max_length = 128)]
+    client_id: Option<String>,
 }
 
 /// A logout token.
@@ -31,7 +50,7 @@ pub(super) struct Code {
     #[schema(max_length = 64, example = "123456")]
     code: String,
     /// Where a form is led to in the end.
-    #[schema(max_length = 512)]
+    #[schema(max_length = 1024)]
     next: Option<String>,
 }
 
@@ -146,7 +165,7 @@ pub(super) struct NewAuthenticator {
 pub(super) struct FirstCode {
     #[schema(max_length = 64)]
     code: String,
-    #[schema(max_length = 512)]
+    #[schema(max_length = 1024)]
     next: Option<String>,
 }
 

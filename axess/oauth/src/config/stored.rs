@@ -1,0 +1,171 @@
+//! The configuration as it is stored for a tenant: JSON without secrets, and a secret beside it.
+
+use super::{OAuthConfigError, OAuthProviderConfig};
+use crate::{ClientAuth, FapiConfig, SenderConstraint};
+use axess_identity::TokenSecret;
+use axess_jose::{Algorithm, SigningKey};
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    client_id: String,
+    redirect_uri: String,
+    #[serde(default)]
+    token_endpoint_auth_method: Option<String>,
+    #[serde(default)]
+    token_endpoint_auth_signing_alg: Option<String>,
+    #[serde(default)]
+    scopes: Option<Vec<String>>,
+    #[serde(default)]
+    groups_claim: Option<String>,
+    #[serde(default)]
+    required_acr: Vec<String>,
+    #[serde(default)]
+    post_logout_redirect_uris: Vec<String>,
+    #[serde(default)]
+    signed_responses: bool,
+    #[serde(default)]
+    pushed_requests: bool,
+    #[serde(default)]
+    fapi: Option<Profile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Profile {
+    sender_constraint: Constraint,
+    #[serde(default)]
+    require_jarm: bool,
+    #[serde(default)]
+    max_id_token_lifetime_secs: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Constraint {
+    Dpop,
+    Mtls,
+}
+
+impl OAuthProviderConfig {
+    /// Reads what is stored for a provider of a tenant's own: its issuer, the settings in JSON, and the secret beside them.
+    ///
+    /// The settings are `client_id` and `redirect_uri`, and where they differ from the defaults `token_endpoint_auth_method`
+    /// (RFC 7591 §2), `token_endpoint_auth_signing_alg`, `scopes`, `groups_claim`, `required_acr`, `post_logout_redirect_uris`,
+    /// `signed_responses`, `pushed_requests` and `fapi` (`sender_constraint` `dpop` or `mtls`, `require_jarm`,
+    /// `max_id_token_lifetime_secs`). The secret is the client's, or for `private_key_jwt` its key in PEM (PKCS#8).
+    ///
+    /// ```
+    /// use axess_oauth::OAuthProviderConfig;
+    /// let settings = serde_json::json!({ "client_id": "shop", "redirect_uri": "https://shop.example.com/callback/okta" });
+    /// let config = OAuthProviderConfig::from_settings("https://acme.okta.example", &settings, Some("a secret".into()))?;
+    /// assert_eq!(config.client_id(), "shop");
+    /// # Ok::<(), axess_oauth::OAuthConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`OAuthConfigError`] with every fault, what cannot be read and what cannot work.
+    pub fn from_settings(
+        issuer: &str,
+        settings: &Value,
+        secret: Option<TokenSecret>,
+    ) -> Result<Self, OAuthConfigError> {
+        let one = OAuthConfigError::one;
+        let settings = Settings::deserialize(settings).map_err(|error| one(format!("settings: {error}")))?;
+        let auth = auth(&settings, secret).map_err(one)?;
+        let mut config = Self::discover(issuer, settings.client_id, auth, settings.redirect_uri)
+            .with_required_acr(settings.required_acr)
+            .with_post_logout_redirect_uris(settings.post_logout_redirect_uris);
+        if let Some(scopes) = settings.scopes {
+            config = config.with_scopes(scopes);
+        }
+        if let Some(name) = settings.groups_claim {
+            config = config.with_groups_claim(name);
+        }
+        if settings.signed_responses {
+            config = config.with_signed_responses();
+        }
+        if settings.pushed_requests {
+            config = config.with_pushed_requests();
+        }
+        if let Some(Profile { sender_constraint, require_jarm, max_id_token_lifetime_secs }) = settings.fapi {
+            let default = FapiConfig::new(match sender_constraint {
+                Constraint::Dpop => SenderConstraint::DPoP,
+                Constraint::Mtls => SenderConstraint::Mtls,
+            });
+            let most = max_id_token_lifetime_secs.unwrap_or(default.max_id_token_lifetime_secs);
+            config = config.with_fapi(FapiConfig { require_jarm, max_id_token_lifetime_secs: most, ..default });
+        }
+        config.check()?;
+        Ok(config)
+    }
+}
+
+/// Reads how we say who we are.
+fn auth(settings: &Settings, secret: Option<TokenSecret>) -> Result<ClientAuth, String> {
+    let method = settings.token_endpoint_auth_method.as_deref();
+    let method = method.unwrap_or(if secret.is_some() { "client_secret_basic" } else { "none" });
+    let needed = || secret.clone().ok_or_else(|| format!("token_endpoint_auth_method: {method} needs a secret"));
+    Ok(match method {
+        "none" => ClientAuth::None,
+        "client_secret_basic" => ClientAuth::SecretBasic(needed()?),
+        "client_secret_post" => ClientAuth::SecretPost(needed()?),
+        "tls_client_auth" => ClientAuth::TlsClientAuth,
+        "self_signed_tls_client_auth" => ClientAuth::SelfSignedTls,
+        "private_key_jwt" => {
+            let name = settings.token_endpoint_auth_signing_alg.as_deref().unwrap_or("ES256");
+            let algorithm = Algorithm::from_name(name);
+            let algorithm = algorithm.ok_or_else(|| format!("token_endpoint_auth_signing_alg: {name} is not known"))?;
+            let key = SigningKey::from_pkcs8_pem(algorithm, needed()?.expose());
+            ClientAuth::PrivateKeyJwt(Arc::new(key.map_err(|_| format!("the secret is no key for {name} in PEM"))?))
+        }
+        other => return Err(format!("token_endpoint_auth_method: {other} is not known")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(more: Value, secret: Option<&str>) -> Result<OAuthProviderConfig, String> {
+        let mut settings = json!({ "client_id": "shop", "redirect_uri": "https://shop.example.com/callback" });
+        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let read = OAuthProviderConfig::from_settings("https://a.example", &settings, secret.map(Into::into));
+        read.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_stored_is_what_is_used() {
+        let config = read(json!({ "scopes": ["openid"], "groups_claim": "roles", "pushed_requests": true }), Some("s"));
+        let config = config.unwrap();
+        assert_eq!((config.scopes.as_slice(), config.groups_claim.as_str()), (&["openid".to_owned()][..], "roles"));
+        assert!(config.uses_par && !config.uses_jarm);
+        assert_eq!(config.auth.method(), "client_secret_basic");
+        assert_eq!(read(json!({}), None).unwrap().auth.method(), "none");
+        let post = json!({ "token_endpoint_auth_method": "client_secret_post" });
+        assert_eq!(read(post, Some("s")).unwrap().auth.method(), "client_secret_post");
+        let fapi = json!({ "token_endpoint_auth_method": "tls_client_auth", "fapi": { "sender_constraint": "mtls" } });
+        assert_eq!(read(fapi, None).unwrap().fapi, Some(FapiConfig::new(SenderConstraint::Mtls)));
+    }
+
+    #[test]
+    fn what_cannot_work_is_said() {
+        for (more, secret, said) in [
+            (json!({ "clientid": "x" }), None, "clientid"),
+            (json!({ "client_id": 1 }), None, "settings"),
+            (json!({ "token_endpoint_auth_method": "client_secret_jwt" }), Some("s"), "client_secret_jwt"),
+            (json!({ "token_endpoint_auth_method": "private_key_jwt" }), Some("no key"), "no key for ES256"),
+            (json!({ "token_endpoint_auth_method": "private_key_jwt" }), None, "needs a secret"),
+            (json!({ "redirect_uri": "http://shop.example.com/" }), None, "redirect_uri"),
+            (json!({ "fapi": { "sender_constraint": "dpop" } }), Some("s"), "fapi"),
+        ] {
+            let fault = read(more.clone(), secret).unwrap_err();
+            assert!(fault.contains(said), "{more}: {fault}");
+        }
+    }
+}

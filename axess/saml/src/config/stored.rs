@@ -1,0 +1,156 @@
+//! The configuration as it is stored for a tenant: JSON without secrets, and a private key beside it.
+
+use super::{AttributeMapping, IdpSource, SamlConfig, SamlConfigError};
+use crate::{SamlBinding, SamlKey};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    entity_id: String,
+    assertion_consumer_service_url: String,
+    #[serde(default)]
+    single_logout_service_url: Option<String>,
+    #[serde(default)]
+    idp_metadata: Option<String>,
+    #[serde(default)]
+    idp_sso_url: Option<String>,
+    #[serde(default)]
+    idp_slo_url: Option<String>,
+    #[serde(default)]
+    idp_certificates: Vec<String>,
+    #[serde(default)]
+    certificate: Option<String>,
+    #[serde(default)]
+    want_signed_response: bool,
+    #[serde(default)]
+    post_binding: bool,
+    #[serde(default)]
+    name_id_format: Option<String>,
+    #[serde(default)]
+    authn_contexts: Vec<String>,
+    #[serde(default)]
+    attributes: Attributes,
+    #[serde(default)]
+    trust_email: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Attributes {
+    email: Option<Vec<String>>,
+    display_name: Option<Vec<String>>,
+    username: Option<Vec<String>>,
+    groups: Option<Vec<String>>,
+    subject: Option<String>,
+}
+
+impl SamlConfig {
+    /// Reads what is stored for a provider of a tenant's own: its entity id, the settings in JSON, and our private key in PEM.
+    ///
+    /// The settings are `entity_id` (ours), `assertion_consumer_service_url`, and of the provider either `idp_metadata` (the XML)
+    /// or `idp_sso_url` and `idp_certificates` (PEM); where they differ from the defaults `single_logout_service_url`,
+    /// `idp_slo_url`, `certificate` (ours, for the key), `want_signed_response`, `post_binding`, `name_id_format`,
+    /// `authn_contexts`, `attributes` (`email`, `display_name`, `username`, `groups`, `subject`) and `trust_email`.
+    ///
+    /// ```
+    /// use axess_saml::SamlConfig;
+    /// let settings = serde_json::json!({
+    ///     "entity_id": "https://shop.example.com/saml",
+    ///     "assertion_consumer_service_url": "https://shop.example.com/saml/acs",
+    ///     "idp_sso_url": "https://idp.example.com/sso",
+    ///     "idp_certificates": ["-----BEGIN CERTIFICATE-----..."],
+    /// });
+    /// let config = SamlConfig::from_settings("https://idp.example.com", &settings, None)?;
+    /// assert!(config.want_signed_assertions);
+    /// # Ok::<(), axess_saml::SamlConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SamlConfigError`] for what cannot be read; what cannot work, [`crate::SamlProvider::new`] says.
+    pub fn from_settings(
+        issuer: &str,
+        settings: &Value,
+        private_key_pem: Option<&str>,
+    ) -> Result<Self, SamlConfigError> {
+        let one = |fault: String| SamlConfigError::of(vec![fault]);
+        let settings = Settings::deserialize(settings).map_err(|error| one(format!("settings: {error}")))?;
+        let key = match (private_key_pem, &settings.certificate) {
+            (Some(key), Some(certificate)) => Some(SamlKey::new(key, certificate)),
+            (None, None) => None,
+            (Some(_), None) => return Err(one("certificate: the private key needs one".to_owned())),
+            (None, Some(_)) => return Err(one("certificate: there is no private key for it".to_owned())),
+        };
+        let idp = match (settings.idp_metadata, settings.idp_sso_url) {
+            (Some(xml), None) => IdpSource::metadata(xml),
+            (None, Some(sso_url)) => IdpSource::Explicit {
+                entity_id: issuer.to_owned(),
+                sso_url,
+                slo_url: settings.idp_slo_url,
+                certificates: settings.idp_certificates,
+            },
+            _ => return Err(one("settings: there is either `idp_metadata` or `idp_sso_url`".to_owned())),
+        };
+        let default = AttributeMapping::default();
+        let Attributes { email, display_name, username, groups, subject } = settings.attributes;
+        let attributes = AttributeMapping {
+            email: email.unwrap_or(default.email),
+            display_name: display_name.unwrap_or(default.display_name),
+            username: username.unwrap_or(default.username),
+            groups: groups.unwrap_or(default.groups),
+            subject,
+        };
+        Ok(Self {
+            slo_url: settings.single_logout_service_url,
+            decryption_keys: key.iter().cloned().collect(),
+            signing_key: key,
+            want_signed_response: settings.want_signed_response,
+            request_binding: if settings.post_binding { SamlBinding::Post } else { SamlBinding::Redirect },
+            name_id_format: settings.name_id_format,
+            authn_contexts: settings.authn_contexts,
+            trust_email: settings.trust_email,
+            attributes,
+            ..Self::new(settings.entity_id, settings.assertion_consumer_service_url, idp)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(more: Value, key: Option<&str>) -> Result<SamlConfig, String> {
+        let mut settings = json!({ "entity_id": "https://sp.example/saml",
+            "assertion_consumer_service_url": "https://sp.example/acs", "idp_sso_url": "https://idp.example/sso" });
+        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        SamlConfig::from_settings("https://idp.example", &settings, key).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_stored_is_what_is_used() {
+        let config = read(json!({ "attributes": { "groups": ["roles"] }, "post_binding": true }), None).unwrap();
+        assert_eq!(config.attributes.groups, ["roles"]);
+        assert_eq!(config.attributes.email, AttributeMapping::default().email);
+        assert_eq!(config.request_binding, SamlBinding::Post);
+        assert!(config.signing_key.is_none() && config.want_signed_assertions && !config.allow_unsolicited);
+        let with_key = read(json!({ "certificate": "PEM" }), Some("PEM")).unwrap();
+        assert!(with_key.signing_key.is_some() && with_key.decryption_keys.len() == 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        for (more, key, said) in [
+            (json!({ "entityid": "x" }), None, "entityid"),
+            (json!({ "idp_metadata": "<x/>" }), None, "either"),
+            (json!({ "certificate": "PEM" }), None, "no private key"),
+            (json!({}), Some("PEM"), "needs one"),
+            (json!({ "allow_unsolicited": true }), None, "allow_unsolicited"),
+        ] {
+            let fault = read(more.clone(), key).unwrap_err();
+            assert!(fault.contains(said), "{more}: {fault}");
+        }
+    }
+}

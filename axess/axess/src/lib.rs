@@ -77,6 +77,50 @@ pub mod factors {
 }
 
 /// Logins at identity providers: which there are, how far their word counts, who gets an account, and what a provider is.
+///
+/// Providers of tenants' own come out of a [`TenantIdpStore`](crate::store::TenantIdpStore), by whatever protocol each speaks:
+///
+/// ```
+/// # #[cfg(all(feature = "oauth", feature = "saml"))]
+/// # mod stored {
+/// use axess::{
+///     ProviderPolicy,
+///     clock::SystemClock,
+///     factors::{oauth::{HttpClient, OAuthProviderConfig, OidcProvider}, saml::{SamlConfig, SamlProvider}},
+///     federation::{BoxFuture, FederationError, FederationProvider, TenantIdpBuilder, TenantProvider},
+///     rng::SystemRng,
+///     store::{IdpProtocol, TenantIdp},
+/// };
+/// use std::sync::Arc;
+///
+/// struct Stored(HttpClient);
+///
+/// impl Stored {
+///     fn read(&self, idp: &TenantIdp) -> Result<Arc<dyn FederationProvider>, Box<dyn std::error::Error>> {
+///         let secret = idp.secret.clone();
+///         Ok(match idp.protocol {
+///             IdpProtocol::Oidc => {
+///                 let config = OAuthProviderConfig::from_settings(&idp.issuer, &idp.settings, secret)?;
+///                 let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+///                 Arc::new(OidcProvider::new(config, self.0.clone(), clock, rng)?)
+///             }
+///             IdpProtocol::Saml => {
+///                 let key = secret.as_ref().map(|key| key.expose());
+///                 Arc::new(SamlProvider::new(SamlConfig::from_settings(&idp.issuer, &idp.settings, key)?)?)
+///             }
+///             IdpProtocol::OAuth2 => return Err("plain OAuth 2.0 is too weak for us".into()),
+///         })
+///     }
+/// }
+///
+/// impl TenantIdpBuilder for Stored {
+///     fn build<'a>(&'a self, idp: &'a TenantIdp) -> BoxFuture<'a, Result<TenantProvider, FederationError>> {
+///         let provider = self.read(idp).map_err(|fault| FederationError::Configuration { what: fault.to_string() });
+///         Box::pin(async move { Ok(TenantProvider { provider: provider?, policy: ProviderPolicy::default() }) })
+///     }
+/// }
+/// # }
+/// ```
 pub mod federation {
     pub use axess_core::federation::*;
     pub use axess_factors::federated::*;

@@ -18,6 +18,8 @@ pub enum TypRule {
     Plain,
     /// One of these.
     OneOf(&'static [&'static str]),
+    /// One of these, or none at all: for tokens whose type was added after issuers had begun to write them.
+    NoneOr(&'static [&'static str]),
     /// Any or none: only for issuers that are known to write anything.
     Any,
 }
@@ -77,9 +79,11 @@ impl TypRule {
             _ => typ,
         });
         match (self, short) {
-            (Self::Any, _) | (Self::Plain, None) => true,
+            (Self::Any, _) | (Self::Plain | Self::NoneOr(_), None) => true,
             (Self::Plain, Some(typ)) => typ.eq_ignore_ascii_case("JWT"),
-            (Self::OneOf(known), Some(typ)) => known.iter().any(|known| known.eq_ignore_ascii_case(typ)),
+            (Self::OneOf(known) | Self::NoneOr(known), Some(typ)) => {
+                known.iter().any(|known| known.eq_ignore_ascii_case(typ))
+            }
             (Self::OneOf(_), None) => false,
         }
     }

@@ -155,7 +155,7 @@ impl OAuthProviderConfig {
         self
     }
 
-    /// Sets how long a login may take, one minute to a day.
+    /// Sets how long a login may take, one minute to an hour.
     ///
     /// Default: 15 minutes.
     #[must_use]

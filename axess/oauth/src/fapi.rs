@@ -102,6 +102,11 @@ impl FapiConfig {
         let demand = |holds: bool, what| {
             if holds { Ok(()) } else { Err(FederationError::WeakerThanConfigured { what }) }
         };
+        // RFC 8414 §2: a provider that says nothing of PKCE does not know it. Whether S256 is listed is seen earlier.
+        demand(
+            metadata.code_challenge_methods_supported.is_some(),
+            "the provider does not say that it knows PKCE",
+        )?;
         demand(
             metadata.endpoint(Endpoint::Par, false).is_some(),
             "the provider takes no pushed authorization requests",
@@ -144,6 +149,7 @@ mod tests {
             "token_endpoint": "https://a.example/t", "jwks_uri": "https://a.example/k",
             "pushed_authorization_request_endpoint": "https://a.example/p",
             "authorization_response_iss_parameter_supported": true,
+            "code_challenge_methods_supported": ["S256"],
             "tls_client_certificate_bound_access_tokens": true,
         });
         change(&mut document);
@@ -154,6 +160,8 @@ mod tests {
     fn what_a_provider_must_offer_depends_on_the_constraint() {
         let (mtls, dpop) = (FapiConfig::new(SenderConstraint::Mtls), FapiConfig::new(SenderConstraint::DPoP));
         assert!(mtls.check_metadata(&metadata(|_| {})).is_ok());
+        let silent = metadata(|it| it["code_challenge_methods_supported"] = Value::Null);
+        assert!(mtls.check_metadata(&silent).is_err(), "it says nothing of PKCE");
         let unbound = metadata(|it| it["tls_client_certificate_bound_access_tokens"] = json!(false));
         assert!(mtls.check_metadata(&unbound).is_err());
         assert!(dpop.check_metadata(&metadata(|_| {})).is_err());

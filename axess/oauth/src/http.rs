@@ -28,7 +28,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// let settings = HttpSettings { timeout: std::time::Duration::from_secs(3), ..HttpSettings::default() };
 /// assert!(HttpClient::new(&settings).is_ok());
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpSettings {
     /// How long a connection may take.
     pub connect_timeout: Duration,
@@ -40,6 +40,17 @@ pub struct HttpSettings {
     pub client_certificate: Option<ClientCertificate>,
     /// The URL of a proxy. The process's environment is not looked at.
     pub proxy: Option<String>,
+}
+
+impl std::fmt::Debug for HttpSettings {
+    /// Leaves out the proxy's address, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpSettings")
+            .field("connect_timeout", &self.connect_timeout)
+            .field("timeout", &self.timeout)
+            .field("has_proxy", &self.proxy.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for HttpSettings {

@@ -1,5 +1,7 @@
 //! `tryaudex login` and `logout`: who we are to a team server.
 
+mod loopback;
+
 use super::{
     Invocation,
     served::{address, logins},
@@ -15,6 +17,7 @@ use audex_core::CredentialSecret;
 use audex_server::access::Action;
 use chrono::TimeDelta;
 use clap::{Args, builder::PossibleValuesParser};
+use loopback::Loopback;
 use serde_json::json;
 use std::{
     io::{BufRead, Read},
@@ -43,7 +46,8 @@ const LIMITS: (u64, u64) = (3_600, 60);
 /// ```
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "A page of the server confirms the login: open its address, sign in there, and compare the code. The token that \
+    after_help = "A page of the server confirms the login. Where this machine has a browser, it opens and brings the login back; \
+                  elsewhere, or with --device, open the address, sign in there, and type the code. The token that \
                   comes of it is kept for you alone, in a file of mode 0600 or in the keyring, as credentials.store says. So is a \
                   key of your own that approvals are signed with: confirming the login adds its public half to your account."
 )]
@@ -64,9 +68,12 @@ pub struct LoginArgs {
         conflicts_with = "token_stdin"
     )]
     pub scope: Vec<String>,
-    /// Open the page in a browser
-    #[arg(long, conflicts_with = "token_stdin")]
+    /// Open the page in a browser of this machine, which brings the login back [default: where there is a display]
+    #[arg(long, conflicts_with_all = ["token_stdin", "device"])]
     pub browser: bool,
+    /// Show a code to compare on a page that any browser opens, here or on another machine
+    #[arg(long, conflicts_with = "token_stdin")]
+    pub device: bool,
 }
 
 /// What a login is for unless it is said: not to administer.
@@ -175,8 +182,52 @@ fn token() -> Result<CredentialSecret, Failure> {
     Ok(token.into())
 }
 
-/// Has a person confirm the login in a browser.
+/// Has a person confirm the login in a browser: of this machine, or of any.
 async fn confirmed(
+    invocation: &Invocation,
+    remote: &Remote,
+    signer: &ApprovalSigner,
+    args: &LoginArgs,
+) -> Result<DeviceToken, Failure> {
+    if args.browser || !args.device && has_display(invocation) {
+        return confirmed_here(invocation, remote, signer, args).await;
+    }
+    confirmed_anywhere(invocation, remote, signer, args).await
+}
+
+/// Tells whether a browser can be opened: on a desktop.
+fn has_display(invocation: &Invocation) -> bool {
+    let env = invocation.surroundings.env();
+    let is_set = |name: &str| env.get(std::ffi::OsStr::new(name)).is_some_and(|value| !value.is_empty());
+    cfg!(target_os = "macos") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")
+}
+
+/// Opens the page in the browser of this machine, and waits for what it brings.
+async fn confirmed_here(
+    invocation: &Invocation,
+    remote: &Remote,
+    signer: &ApprovalSigner,
+    args: &LoginArgs,
+) -> Result<DeviceToken, Failure> {
+    let loopback = Loopback::begin(&*invocation.rng).await.map_err(|error| {
+        Failure::new(Exit::LocalState, format!("cannot listen on this machine: {error}"))
+            .with_help("log in with --device")
+    })?;
+    let page = loopback.page(remote.address(), &name(), &args.scope.join(" "), &signer.jwk());
+    invocation.output.overview(format!("open {page}\n"));
+    let mut command = Command::new(if cfg!(target_os = "macos") { "open" } else { "xdg-open" });
+    command.arg(&page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if command.spawn().is_err() {
+        invocation
+            .output
+            .warn("no browser could be opened: open the page yourself, on this machine, or use --device");
+    }
+    let code = loopback.code().await?;
+    Ok(remote.redeem_login(&code, &loopback.verifier, &loopback.redirect_uri).await?)
+}
+
+/// Shows a code, and waits until it is confirmed on the page.
+async fn confirmed_anywhere(
     invocation: &Invocation,
     remote: &Remote,
     signer: &ApprovalSigner,
@@ -184,9 +235,6 @@ async fn confirmed(
 ) -> Result<DeviceToken, Failure> {
     let device = remote.begin_login(&name(), &args.scope.join(" "), &signer.jwk()).await?;
     show(invocation, &device);
-    if args.browser {
-        open(invocation, remote, &device);
-    }
     let mut pause = device.interval.clamp(1, LIMITS.1);
     let mut left = device.expires_in.min(LIMITS.0);
     loop {
@@ -222,18 +270,6 @@ fn show(invocation: &Invocation, device: &Device) {
         printable(&device.user_code)
     );
     invocation.output.overview(text);
-}
-
-/// Opens the page where it is one of the server's own.
-fn open(invocation: &Invocation, remote: &Remote, device: &Device) {
-    let page = &device.verification_uri;
-    let is_own = page.strip_prefix(&remote.address().to_string()).is_some_and(|rest| rest.starts_with('/'));
-    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let mut command = Command::new(program);
-    command.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if !is_own || command.spawn().is_err() {
-        invocation.output.warn("no browser could be opened");
-    }
 }
 
 /// Logs out.

@@ -92,6 +92,21 @@ impl Remote {
         }
     }
 
+    /// Makes a token of the code that a browser of this machine brought (RFC 8252, RFC 7636 §4.5).
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError`]; the code `invalid_grant` where it counts no longer.
+    pub async fn redeem_login(
+        &self,
+        code: &str,
+        verifier: &str,
+        redirect_uri: &str,
+    ) -> Result<DeviceToken, RemoteError> {
+        let body = json!({ "code": code, "code_verifier": verifier, "redirect_uri": redirect_uri });
+        self.ask_once(Method::POST, "/login/program/token", Some(&body)).await
+    }
+
     /// Returns who we are to the server.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use axess::{
     audit::AuditSink,
     authz::PolicyLoadError,
     backends::sqlite::{
-        Backend, FederatedLinkStore, JtiReplayStore, SessionStore, SidStore, Store as KeyValues,
+        Backend, Db, FederatedLinkStore, JtiReplayStore, SessionStore, SidStore, Store as KeyValues,
     },
     clock::Clock,
     envelope::Envelope,
@@ -140,14 +140,10 @@ impl Access {
         let workloads = Workloads::new(&settings.workload_issuers, &clock)?;
         let sink: Arc<dyn AuditSink> = evidence.sink();
         let db = store.db();
-        let sealing = derive(secret, "accounts at rest");
-        let backend = Backend::new(db.clone(), Envelope::new(sealing).map_err(login)?);
+        let sealing = Envelope::new(derive(secret, "accounts at rest")).map_err(login)?;
+        let backend = Backend::new(db.clone(), sealing);
         let tenant_id = prepare(&backend, settings.sso.as_ref(), &*clock, &*rng).await.map_err(login)?;
-        let parts = settings.sso.as_ref().map(|sso| {
-            let joining = Joining::new(sso.clone(), store.clone(), db, tenant_id, Arc::clone(&clock));
-            Sso::open(sso, &origin, db, joining, (Arc::clone(&clock), Arc::clone(&rng)))
-        });
-        let parts = parts.transpose()?;
+        let parts = single_sign_on(settings, &origin, store, tenant_id, (&clock, &rng))?;
         let mut service = AuthnService::new(backend.clone(), backend.clone())
             .with_clock(Arc::clone(&clock))
             .with_rng(Arc::clone(&rng))
@@ -161,20 +157,13 @@ impl Access {
             (sso, joining, provider_logouts) = (Some(made), Some(joins), Some((sids, replays)));
         }
         let paths = Paths::of(settings.sso.as_ref(), origin.as_str());
-        let signing = derive(secret, "cookies");
-        let crypto = SessionCrypto::new(derive(secret, "sessions at rest")).map_err(login)?;
-        let sessions = SessionLayer::new(SessionStore::new(db.clone()), signing)
-            .with_crypto(crypto)
-            .with_ttl(SESSION_TTL)
-            .with_absolute_ttl(LONGEST_SESSION)
-            .with_secure(origin.is_secure)
-            .with_trusted_proxies(settings.trusted_proxies.iter().copied())
+        let sessions = session_layer(settings, secret, &origin, db)?
             .with_clock(Arc::clone(&clock))
             .with_rng(Arc::clone(&rng))
             .with_audit_sink(Arc::clone(&sink));
         sessions.check().map_err(OpenAccessError::Login)?;
         let refusals = ShellAudit::new(sink).with_clock(Arc::clone(&clock)).with_rng(Arc::clone(&rng));
-        let csrf = CsrfConfig::new(signing)
+        let csrf = CsrfConfig::new(derive(secret, "cookies"))
             .and_then(|csrf| csrf.allow_origin(origin.as_str()))
             .map_err(login)?
             .secure(origin.is_secure)
@@ -256,6 +245,34 @@ impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access").field("origin", &self.origin).finish_non_exhaustive()
     }
+}
+
+/// Makes what the identity provider needs, where there is one.
+fn single_sign_on(
+    settings: &ServerSettings,
+    origin: &Origin,
+    store: &Store,
+    tenant_id: TenantId,
+    (clock, rng): (&Arc<dyn Clock>, &Arc<dyn SecureRng>),
+) -> Result<Option<Parts>, OpenAccessError> {
+    let Some(sso) = &settings.sso else { return Ok(None) };
+    let joining = Joining::new(sso.clone(), store.clone(), store.db(), tenant_id, Arc::clone(clock));
+    Sso::open(sso, origin, store.db(), joining, (Arc::clone(clock), Arc::clone(rng))).map(Some)
+}
+
+fn session_layer(
+    settings: &ServerSettings,
+    secret: &[u8; 32],
+    origin: &Origin,
+    db: &Db,
+) -> Result<SessionLayer, OpenAccessError> {
+    let crypto = SessionCrypto::new(derive(secret, "sessions at rest")).map_err(login)?;
+    Ok(SessionLayer::new(SessionStore::new(db.clone()), derive(secret, "cookies"))
+        .with_crypto(crypto)
+        .with_ttl(SESSION_TTL)
+        .with_absolute_ttl(LONGEST_SESSION)
+        .with_secure(origin.is_secure)
+        .with_trusted_proxies(settings.trusted_proxies.iter().copied()))
 }
 
 fn listed(faults: &[SsoFault]) -> String {

@@ -169,8 +169,9 @@ pub async fn change(
     Ok(person)
 }
 
-/// Gives somebody a new link, and takes what they log in with: password, authenticator app, recovery codes, their identity at
-/// the identity provider, sessions.
+/// Gives somebody a new link, and takes what they log in with.
+///
+/// That is: password, authenticator app, recovery codes, their identity at the identity provider, sessions.
 ///
 /// # Errors
 ///

@@ -28,7 +28,9 @@ pub const MAX_ADDRESS: usize = 200;
 const CHALLENGE_CHARS: usize = 43;
 const VERIFIER_CHARS: std::ops::RangeInclusive<usize> = 43..=128;
 
-/// What a program asks for, by way of the browser. Anybody can have made it.
+/// What a program asks for, by way of the browser.
+///
+/// Anybody can have made it.
 ///
 /// ```
 /// use audex_server::access::program::ProgramAsk;
@@ -89,17 +91,24 @@ impl ProgramAsk {
             let form = "an address of this machine is needed, as in http://127.0.0.1:49152/login";
             Problem::invalid("redirect_uri", form)
         })?;
-        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+        let is_plain =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
         if self.state.is_empty() || self.state.len() > MAX_STATE || !is_plain(&self.state) {
             return Err(Problem::invalid("state", format!("1 to {MAX_STATE} letters and digits are needed")));
         }
         if self.code_challenge.len() != CHALLENGE_CHARS || !is_plain(&self.code_challenge) {
-            return Err(Problem::invalid("code_challenge", "the SHA-256 of a verifier is needed, in base64url"));
+            return Err(Problem::invalid(
+                "code_challenge",
+                "the SHA-256 of a verifier is needed, in base64url",
+            ));
         }
         let client = self.client.trim();
         let client = if client.is_empty() { "a program" } else { client };
         if client.len() > MAX_CLIENT || client.chars().any(char::is_control) {
-            return Err(Problem::invalid("client", format!("a name has 1 to {MAX_CLIENT} bytes on one line")));
+            return Err(Problem::invalid(
+                "client",
+                format!("a name has 1 to {MAX_CLIENT} bytes on one line"),
+            ));
         }
         let unread = |_| Problem::invalid("jwk", "a public key is needed, as a JWK");
         let key = self.jwk.as_deref().map(serde_json::from_str::<Value>).transpose().map_err(unread)?;
@@ -114,7 +123,12 @@ impl ProgramAsk {
 /// # Errors
 ///
 /// 400 as [`ProgramAsk::check`]; 403 unless the caller is a person at a browser; 503.
-pub async fn answer(access: &Access, caller: &Caller, ask: &ProgramAsk, allow: bool) -> Result<String, Problem> {
+pub async fn answer(
+    access: &Access,
+    caller: &Caller,
+    ask: &ProgramAsk,
+    allow: bool,
+) -> Result<String, Problem> {
     let checked = ask.check()?;
     let (Some(user_id), true) = (caller.user_id, caller.how.is_session()) else {
         return Err(Problem::forbidden("log_in"));
@@ -158,7 +172,8 @@ pub async fn token(
 ) -> Result<DeviceToken, Problem> {
     let wrong = || refusal("invalid_grant", "the code is unknown, was used, is too old or another program's");
     let stored = access.waiting.get(key_of(code), access.clock.now()).await.map_err(problem)?;
-    let waiting = stored.and_then(|stored| serde_json::from_slice::<Waiting>(&stored).ok()).ok_or_else(wrong)?;
+    let waiting =
+        stored.and_then(|stored| serde_json::from_slice::<Waiting>(&stored).ok()).ok_or_else(wrong)?;
     // Whoever shows the code uses it up: one who has it without the verifier has stolen it.
     if !access.waiting.delete(key_of(code)).await.map_err(problem)? {
         return Err(wrong());

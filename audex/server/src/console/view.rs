@@ -15,6 +15,7 @@ pub mod parts;
 pub mod people;
 pub mod policies;
 pub mod program;
+pub mod prove_again;
 pub mod request;
 pub mod sessions;
 pub mod sign_in;

@@ -1,7 +1,10 @@
+mod chromium;
 mod company;
 mod joining;
 mod leaving;
 mod program;
 mod proving;
+mod saml;
+mod saml_peer;
 mod settings;
 mod signing_in;

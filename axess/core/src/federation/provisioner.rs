@@ -27,7 +27,9 @@ pub type ProvisionFuture<'a, T> =
 ///     fn provision<'a>(&'a self, request: ProvisionRequest<'a>) -> ProvisionFuture<'a, Provision> {
 ///         Box::pin(async move {
 ///             let identity = request.identity;
-///             let name = identity.email.as_ref().and_then(|email| Identifier::parse_new(email.as_str()).ok());
+///             // An address that nobody verified may be anybody's.
+///             let email = identity.email.as_ref().filter(|_| identity.email_verified);
+///             let name = email.and_then(|email| Identifier::parse_new(email.as_str()).ok());
 ///             let (Some(identifier), true) = (name, identity.groups.iter().any(|group| group == "staff")) else {
 ///                 return Ok(Provision::Refuse);
 ///             };

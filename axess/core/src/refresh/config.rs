@@ -35,7 +35,7 @@ pub struct RefreshTokenConfig {
 }
 
 impl RefreshTokenConfig {
-    pub(super) fn ttl(&self) -> TimeDelta {
+    pub(crate) fn ttl(&self) -> TimeDelta {
         clamp(self.ttl, TimeDelta::seconds(1), MAX_TTL)
     }
 

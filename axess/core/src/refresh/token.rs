@@ -93,6 +93,13 @@ pub struct RefreshGrant {
     pub factors_completed: Vec<FactorKind>,
 }
 
+impl RefreshGrant {
+    /// Tells whether an identity provider vouched for any of it.
+    pub(crate) fn is_federated(&self) -> bool {
+        self.factors_completed.iter().any(|kind| matches!(kind, FactorKind::Federated(_)))
+    }
+}
+
 /// The hash of a refresh token with what it was made with: `sha256::<hex>` or `hmac-sha256:<pepper id>:<hex>`.
 ///
 /// ```

@@ -120,11 +120,12 @@ impl RefreshTokens {
         &self.store
     }
 
-    /// Begins a family; also returns the tokens that were evicted for it.
+    /// Begins a family, whose first token works until `until` at the latest; also returns the tokens that were evicted for
+    /// it.
     pub(crate) async fn issue(
         &self,
         owner: Owner,
-        grant: RefreshGrant,
+        (grant, until): (RefreshGrant, Option<DateTime<Utc>>),
         device: (Option<DeviceId>, Option<&str>),
         now: DateTime<Utc>,
         rng: &dyn SecureRng,
@@ -139,7 +140,7 @@ impl RefreshTokens {
             device_id: device.0,
             device_info: device.1.map(|info| info.chars().take(MAX_DEVICE_INFO_CHARS).collect()),
             issued_at: now,
-            expires_at: now + self.config.ttl(),
+            expires_at: until.unwrap_or(DateTime::<Utc>::MAX_UTC).min(now + self.config.ttl()),
             rotated_at: None,
             revoked_at: None,
             successor: None,
@@ -217,7 +218,7 @@ impl RefreshTokens {
             id: next.id,
             token_hash: next.hash(&self.config.peppers).ok_or_else(unfit)?,
             issued_at: now,
-            expires_at: now + self.config.ttl(),
+            expires_at: self.renewed(&row, now),
             rotated_at: None,
             revoked_at: None,
             successor: None,
@@ -234,10 +235,17 @@ impl RefreshTokens {
         }
     }
 
+    /// Returns how long a token may work that is used now. What a provider vouched for is not prolonged: somebody has to
+    /// ask there again.
+    fn renewed(&self, row: &RefreshToken, now: DateTime<Utc>) -> DateTime<Utc> {
+        let renewed = now + self.config.ttl();
+        if row.grant.is_federated() { renewed.min(row.expires_at) } else { renewed }
+    }
+
     async fn extend(&self, claim: Claim, now: DateTime<Utc>) -> Result<Exchanged, StoreError> {
         let Claim { presented, row, .. } = claim;
         let hash = presented.hash(&self.config.peppers).ok_or(StoreError::bare(StoreErrorKind::Misuse))?;
-        let expires_at = row.expires_at.max(now + self.config.ttl());
+        let expires_at = row.expires_at.max(self.renewed(&row, now));
         match self.store.extend_token(row.owner, row.id, hash, expires_at, now).await? {
             SaveOutcome::Conflict => Ok(Exchanged::Overtaken),
             SaveOutcome::Saved => {

@@ -70,7 +70,23 @@ impl<I, F> AuthnService<I, F> {
         Ok(ended)
     }
 
-    /// Does the same for a whole tenant.
+    /// Revokes all refresh tokens of a user and ends every session that belongs to one: when it is not known which of
+    /// them must go.
+    pub(super) async fn cut_off_refreshed(
+        &self,
+        sessions: &Sessions,
+        owner: Owner,
+        by: By<'_>,
+        why: RefreshRevocationReason,
+    ) -> Result<(), AuthnError> {
+        let Some(tokens) = &self.refresh else { return Ok(()) };
+        let mut revoked = tokens.store().revoke_for_user(owner, self.now()).await?.tokens;
+        sessions.end_bound(owner, Bond::AnyFamily, None).await?;
+        revoked += tokens.store().revoke_for_user(owner, self.now()).await?.tokens;
+        self.record_revoked(by, Whose::User(owner), revoked, why).await
+    }
+
+    /// Cuts off a whole tenant.
     pub(super) async fn cut_off_tenant(
         &self,
         sessions: &Sessions,

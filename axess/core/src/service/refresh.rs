@@ -39,23 +39,38 @@ impl<I, F> AuthnService<I, F> {
     /// What is opened with it later is as fresh as this session is now. The family ends when the session is logged out;
     /// asking again ends the family before and begins another. The tokens that have to make room for it stop working.
     ///
+    /// After a login at an identity provider the family is not prolonged by use, and ends when the provider said that the
+    /// login does.
+    ///
     /// # Errors
     ///
-    /// [`AuthnError::NotConfigured`]; [`AuthnError::NotAuthenticated`]; [`AuthnError::SessionEnded`] when it ended, or
-    /// another request issued a token for it, meanwhile; a store's or the trail's failure. No token of this call works then.
+    /// [`AuthnError::NotConfigured`]; [`AuthnError::NotAuthenticated`]; [`AuthnError::StepUpRequired`] when the session was
+    /// itself opened with a token of such a family: its end stands; [`AuthnError::SessionEnded`] when it ended, or another
+    /// request issued a token for it, meanwhile; a store's or the trail's failure. No token of this call works then.
     pub async fn issue_refresh_token(
         &self,
         session: &SessionHandle,
     ) -> Result<IssuedRefreshToken, AuthnError> {
         let tokens = self.refresh_tokens()?;
         let (owner, grant) = session.with_state(proved).ok_or(AuthnError::NotAuthenticated)?;
+        let (login, federated) = (session.federated_login(), grant.is_federated());
+        if federated && login.is_none() {
+            return Err(AuthnError::StepUpRequired);
+        }
+        let until = login.and_then(|login| login.expires_at);
         let replaces = session.refresh_family();
         if let Some(before) = replaces {
             self.revoke_family(owner, before, By::Session(session), Why::Replaced).await?;
+            if federated {
+                // A logout at the provider finds the new family only.
+                let keep = Some(session.session_id());
+                session.sessions().end_bound(owner, Bond::Family(before), keep).await?;
+            }
         }
         let device_id = session.device_id();
         let info = session.context().user_agent.as_deref();
-        let (issued, evicted) = tokens.issue(owner, grant, (device_id, info), self.now(), self.rng()).await?;
+        let (grant, device) = ((grant, until), (device_id, info));
+        let (issued, evicted) = tokens.issue(owner, grant, device, self.now(), self.rng()).await?;
         let bind = Change::BindFamily { owner, family: issued.family_id, replaces };
         let kept = match session.commit(bind).await {
             Ok(true) => self.record_issued(session, owner, device_id, &issued, evicted.len()).await,

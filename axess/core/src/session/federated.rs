@@ -129,10 +129,9 @@ impl SessionHandle {
     }
 
     /// Returns when the session ends at the latest, as far as anybody can say.
-    pub(crate) fn latest_end(&self, cap: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    pub(crate) fn latest_end(&self) -> DateTime<Utc> {
         let created_at = self.live().row.map_or_else(|| self.now(), |row| row.created_at);
-        let own = self.sessions().latest_end(created_at);
-        cap.map_or(own, |cap| cap.min(own))
+        self.sessions().latest_end(created_at)
     }
 
     /// Returns the login at a provider that waits for the browser.

@@ -8,53 +8,83 @@ use crate::store::Owner;
 use axess_identity::{SessionId, TokenFamilyId};
 use chrono::{DateTime, Utc};
 
-/// A session that was ended from outside.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EndedSession {
-    pub(crate) id: SessionId,
-    /// The family of refresh tokens it belonged to.
-    pub(crate) family: Option<TokenFamilyId>,
+/// What ended with a lineage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndedLineage {
+    /// There is no such session (any more).
+    Nothing,
+    /// Its session, and which family of refresh tokens that belonged to.
+    Session { id: SessionId, family: Option<TokenFamilyId> },
+    /// This many sessions of the user: all of them. Which families they belonged to is not known.
+    All { sessions: u64 },
+}
+
+enum Found {
+    Nothing,
+    Session { id: SessionId, family: Option<TokenFamilyId> },
+    TooMany,
 }
 
 impl Sessions {
-    /// Ends the session of `owner` that began as `lineage`; `None` when they have no such session (any more).
+    /// Returns the family of refresh tokens that the session of `owner` which began as `lineage` belongs to, if there is
+    /// such a session and it belongs to one.
+    pub(crate) async fn family_of_lineage(
+        &self,
+        owner: Owner,
+        lineage: SessionId,
+    ) -> Result<Option<TokenFamilyId>, SessionError> {
+        Ok(match self.find_lineage(owner, lineage).await? {
+            Found::Session { family, .. } => family,
+            Found::Nothing | Found::TooMany => None,
+        })
+    }
+
+    /// Ends the session of `owner` that began as `lineage`.
     ///
     /// One that moves to a new id meanwhile is looked for again. When there are too many to look through, or they do not
-    /// stop moving, all of the user's sessions end, and only `lineage` is named.
+    /// stop moving, all of the user's sessions end.
     pub(crate) async fn end_lineage(
         &self,
         owner: Owner,
         lineage: SessionId,
-    ) -> Result<Option<EndedSession>, SessionError> {
+    ) -> Result<EndedLineage, SessionError> {
         for _ in 0..MAX_PASSES {
-            let now = self.0.clock.now();
-            let found = self.0.store.find_sessions_for_user(owner, now, MAX_SCANNED).await?;
+            let (id, family) = match self.find_lineage(owner, lineage).await? {
+                Found::Session { id, family } => (id, family),
+                Found::Nothing => return Ok(EndedLineage::Nothing),
+                Found::TooMany => break,
+            };
+            if let Some(registry) = &self.0.registry {
+                registry.deregister(owner, id).await?;
+            }
+            if self.0.store.end(id, self.0.clock.now()).await? > 0 {
+                return Ok(EndedLineage::Session { id, family });
+            }
+        }
+        Ok(EndedLineage::All { sessions: self.end_for_user(owner, None).await? })
+    }
+
+    async fn find_lineage(&self, owner: Owner, lineage: SessionId) -> Result<Found, SessionError> {
+        for _ in 0..MAX_PASSES {
+            let found = self.0.store.find_sessions_for_user(owner, self.0.clock.now(), MAX_SCANNED).await?;
             if found.len() >= MAX_SCANNED {
                 break;
             }
             let mut all = true;
             for summary in found {
-                let Some((row, decoded)) = self.reload(summary.id).await? else {
-                    all = false;
-                    continue;
-                };
-                if row.lineage != lineage {
-                    continue;
+                match self.reload(summary.id).await? {
+                    None => all = false,
+                    Some((row, decoded)) if row.lineage == lineage => {
+                        return Ok(Found::Session { id: row.id, family: decoded.data.refresh_family });
+                    }
+                    Some(_) => {}
                 }
-                if let Some(registry) = &self.0.registry {
-                    registry.deregister(owner, row.id).await?;
-                }
-                if self.0.store.end(row.id, now).await? > 0 {
-                    return Ok(Some(EndedSession { id: row.id, family: decoded.data.refresh_family }));
-                }
-                all = false;
             }
             if all {
-                return Ok(None);
+                return Ok(Found::Nothing);
             }
         }
-        let ended = self.end_for_user(owner, None).await?;
-        Ok((ended > 0).then_some(EndedSession { id: lineage, family: None }))
+        Ok(Found::TooMany)
     }
 
     /// Returns when a session that began at `created_at` ends at the latest; one without an absolute lifetime counts as

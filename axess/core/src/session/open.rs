@@ -29,6 +29,8 @@ pub(super) const MAX_PASSES: usize = 8;
 pub(crate) enum Bond {
     Device(DeviceId),
     Family(TokenFamilyId),
+    /// Whatever family of refresh tokens.
+    AnyFamily,
 }
 
 /// Opens sessions: the store, the keys, the lifetimes and the clock behind every [`SessionHandle`].
@@ -266,6 +268,7 @@ impl Sessions {
             let bound = match bond {
                 Bond::Device(device) => decoded.data.device == Some(device),
                 Bond::Family(family) => decoded.data.refresh_family == Some(family),
+                Bond::AnyFamily => decoded.data.refresh_family.is_some(),
             };
             if bound {
                 if let Some(registry) = &self.0.registry {

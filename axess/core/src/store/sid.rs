@@ -32,7 +32,7 @@ pub struct SidBinding {
     pub subject: String,
     /// Our session's lineage.
     pub lineage: SessionId,
-    /// When our session ends at the latest.
+    /// When our session, and what its refresh tokens opened, ends at the latest.
     pub expires_at: DateTime<Utc>,
 }
 

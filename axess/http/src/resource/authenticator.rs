@@ -61,8 +61,9 @@ pub struct PeerCertificate(pub Bytes);
 #[derive(Clone)]
 pub struct AccessTokens(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
-    validator: AccessTokenValidator,
+    validator: Arc<AccessTokenValidator>,
     metadata: ResourceMetadata,
     /// `https://host:port` of the resource: what a proof must name, whatever a `Host` header says.
     origin: String,
@@ -77,17 +78,14 @@ impl AccessTokens {
     #[must_use]
     pub fn new(validator: AccessTokenValidator, metadata: ResourceMetadata, clock: Arc<dyn Clock>) -> Self {
         let origin = origin_of(&metadata.resource).to_owned();
+        let validator = Arc::new(validator);
         Self(Arc::new(Inner { validator, metadata, origin, nonces: None, clock }))
     }
 
     /// Demands one of these nonces of every proof, and gives out the current one with each answer that refuses.
     #[must_use]
     pub fn with_nonces(self, nonces: DpopNonces) -> Self {
-        match Arc::try_unwrap(self.0) {
-            Ok(inner) => Self(Arc::new(Inner { nonces: Some(nonces), ..inner })),
-            // Clones are made once it is complete.
-            Err(shared) => Self(shared),
-        }
+        Self(Arc::new(Inner { nonces: Some(nonces), ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// Returns the route of the document that says whose tokens are taken (RFC 9728 §3).

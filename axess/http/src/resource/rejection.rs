@@ -7,9 +7,10 @@ use http::header;
 ///
 /// ```
 /// use axess_http::{Accepted, AccessToken, TokenRejection};
+/// use axess_clock::{Clock, SystemClock};
 /// async fn pay(token: Accepted<AccessToken>) -> Result<String, TokenRejection> {
 ///     // RFC 9470: a login of the last five minutes.
-///     token.require_authentication(&[], Some(300), chrono::DateTime::UNIX_EPOCH)?;
+///     token.require_authentication(&[], Some(300), SystemClock.now())?;
 ///     Ok("paid".to_owned())
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/pay", axum::routing::post(pay));

@@ -48,12 +48,14 @@ impl Site {
         let validator = AccessTokenValidator::new(rules, TokenSource::keys(Arc::new(cache)), replay);
         let metadata = ResourceMetadata::new(RESOURCE, [ISSUER]);
         let mut tokens = AccessTokens::new(validator, metadata, clock.clone());
+        // A clone that is there already takes nothing away from what comes later.
+        let document = tokens.metadata();
         if let Some(nonces) = nonces {
             tokens = tokens.with_nonces(nonces);
         }
         let read = async |token: Accepted<AccessToken>| token.subject.clone().unwrap_or_default();
         let app = GuardedRouter::new()
-            .merge(tokens.metadata())
+            .merge(document)
             .get("/orders", Guard::Accepted("orders:read"), read)
             .into_router()
             .layer(AuthenticatorLayer::new(tokens));

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The longest name, scope or address of a configuration, in bytes.
 const MAX_TEXT_BYTES: usize = 1024;
 const CEREMONY_TIMEOUTS: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(60)..=Duration::from_secs(24 * 3600);
+    Duration::from_secs(60)..=Duration::from_secs(3600);
 /// Tokens more than a minute ahead are refused whatever is configured (FAPI 2.0 §5.3.2.1).
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
@@ -73,7 +73,7 @@ impl OAuthProviderConfig {
         );
         demand(
             CEREMONY_TIMEOUTS.contains(&self.ceremony_timeout),
-            "ceremony_timeout: write one minute to a day (the default is 15 minutes)",
+            "ceremony_timeout: write one minute to an hour (the default is 15 minutes)",
         );
         demand(
             self.clock_skew <= MAX_CLOCK_SKEW,

@@ -98,7 +98,8 @@ impl OAuthProviderConfig {
                 Constraint::Mtls => SenderConstraint::Mtls,
             });
             let most = max_id_token_lifetime_secs.unwrap_or(default.max_id_token_lifetime_secs);
-            config = config.with_fapi(FapiConfig { require_jarm, max_id_token_lifetime_secs: most, ..default });
+            config =
+                config.with_fapi(FapiConfig { require_jarm, max_id_token_lifetime_secs: most, ..default });
         }
         config.check()?;
         Ok(config)
@@ -109,7 +110,8 @@ impl OAuthProviderConfig {
 fn auth(settings: &Settings, secret: Option<TokenSecret>) -> Result<ClientAuth, String> {
     let method = settings.token_endpoint_auth_method.as_deref();
     let method = method.unwrap_or(if secret.is_some() { "client_secret_basic" } else { "none" });
-    let needed = || secret.clone().ok_or_else(|| format!("token_endpoint_auth_method: {method} needs a secret"));
+    let needed =
+        || secret.clone().ok_or_else(|| format!("token_endpoint_auth_method: {method} needs a secret"));
     Ok(match method {
         "none" => ClientAuth::None,
         "client_secret_basic" => ClientAuth::SecretBasic(needed()?),
@@ -119,9 +121,12 @@ fn auth(settings: &Settings, secret: Option<TokenSecret>) -> Result<ClientAuth, 
         "private_key_jwt" => {
             let name = settings.token_endpoint_auth_signing_alg.as_deref().unwrap_or("ES256");
             let algorithm = Algorithm::from_name(name);
-            let algorithm = algorithm.ok_or_else(|| format!("token_endpoint_auth_signing_alg: {name} is not known"))?;
+            let algorithm =
+                algorithm.ok_or_else(|| format!("token_endpoint_auth_signing_alg: {name} is not known"))?;
             let key = SigningKey::from_pkcs8_pem(algorithm, needed()?.expose());
-            ClientAuth::PrivateKeyJwt(Arc::new(key.map_err(|_| format!("the secret is no key for {name} in PEM"))?))
+            ClientAuth::PrivateKeyJwt(Arc::new(
+                key.map_err(|_| format!("the secret is no key for {name} in PEM"))?,
+            ))
         }
         other => return Err(format!("token_endpoint_auth_method: {other} is not known")),
     })
@@ -133,7 +138,8 @@ mod tests {
     use serde_json::json;
 
     fn read(more: Value, secret: Option<&str>) -> Result<OAuthProviderConfig, String> {
-        let mut settings = json!({ "client_id": "shop", "redirect_uri": "https://shop.example.com/callback" });
+        let mut settings =
+            json!({ "client_id": "shop", "redirect_uri": "https://shop.example.com/callback" });
         settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let read = OAuthProviderConfig::from_settings("https://a.example", &settings, secret.map(Into::into));
         read.map_err(|error| error.to_string())
@@ -141,9 +147,15 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_what_is_used() {
-        let config = read(json!({ "scopes": ["openid"], "groups_claim": "roles", "pushed_requests": true }), Some("s"));
+        let config = read(
+            json!({ "scopes": ["openid"], "groups_claim": "roles", "pushed_requests": true }),
+            Some("s"),
+        );
         let config = config.unwrap();
-        assert_eq!((config.scopes.as_slice(), config.groups_claim.as_str()), (&["openid".to_owned()][..], "roles"));
+        assert_eq!(
+            (config.scopes.as_slice(), config.groups_claim.as_str()),
+            (&["openid".to_owned()][..], "roles")
+        );
         assert!(config.uses_par && !config.uses_jarm);
         assert_eq!(config.auth.method(), "client_secret_basic");
         assert_eq!(read(json!({}), None).unwrap().auth.method(), "none");

@@ -36,6 +36,8 @@ pub(crate) struct MetadataSource {
 struct State {
     known: Option<(Arc<Known>, DateTime<Utc>)>,
     failed_at: Option<DateTime<Utc>>,
+    /// How many tries have failed.
+    failures: u64,
 }
 
 impl MetadataSource {
@@ -56,7 +58,12 @@ impl MetadataSource {
                 }
             }
             _ => {
+                let failures = state.failures;
                 let _turn = self.turn.lock().await;
+                // Of those who waited together, one asks: what it was not told, the others are not told either.
+                if self.state().failures != failures {
+                    return Err(just_failed());
+                }
                 self.refreshed().await
             }
         }
@@ -71,17 +78,19 @@ impl MetadataSource {
             return Ok(known.clone());
         }
         if state.failed_at.is_some_and(|at| is_within(at, now, BETWEEN_TRIES)) {
-            return Err(FederationError::unavailable(
-                "its metadata",
-                "asked for a moment ago, and not there",
-            ));
+            return Err(just_failed());
         }
         let asked = self.ask(state.known.as_ref().map(|(known, _)| known.as_ref())).await;
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         match &asked {
-            Ok(known) => *state = State { known: Some((known.clone(), now)), failed_at: None },
+            Ok(known) => {
+                *state =
+                    State { known: Some((known.clone(), now)), failed_at: None, failures: state.failures };
+            }
             Err(error) => {
-                state.failed_at = Some(now);
+                // A try may take longer than the time between two.
+                state.failed_at = Some(self.clock.now());
+                state.failures = state.failures.wrapping_add(1);
                 tracing::warn!(issuer = self.issuer, %error, "a provider's metadata cannot be had");
             }
         }
@@ -110,6 +119,10 @@ impl MetadataSource {
     fn state(&self) -> State {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn just_failed() -> FederationError {
+    FederationError::unavailable("its metadata", "asked for a moment ago, and not there")
 }
 
 /// A clock that was set back does not prolong anything.

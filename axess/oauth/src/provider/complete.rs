@@ -80,11 +80,7 @@ impl OidcProvider {
     ) -> Result<FederatedIdentity, FederationError> {
         let subject = claims.subject().unwrap_or_default().to_owned();
         let userinfo = self.userinfo(known, tokens.access_token.expose(), key, &subject, when).await?;
-        let mut members = claims.into_map();
-        for (name, value) in userinfo.unwrap_or_default() {
-            // What was signed for this login wins.
-            members.entry(name).or_insert(value);
-        }
+        let members = identity::merged(claims.into_map(), userinfo.unwrap_or_default());
         let mut identity = identity::from_claims(&self.config.issuer, members, &self.config.groups_claim)?;
         identity.tokens = Some(tokens);
         Ok(identity)

@@ -58,7 +58,7 @@ impl OidcProvider {
     }
 
     /// Takes an encrypted token out of its envelope; one must be where we have keys, and none where we have none.
-    fn decrypted(&self, token: &str) -> Result<Option<String>, FederationError> {
+    pub(super) fn decrypted(&self, token: &str) -> Result<Option<String>, FederationError> {
         match (jwe::is_encrypted(token), self.config.decryption_keys.is_empty()) {
             (false, true) => Ok(None),
             (false, false) => {

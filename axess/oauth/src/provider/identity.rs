@@ -22,6 +22,22 @@ const PROTOCOL: [&str; 14] = [
     "auth_time",
 ];
 
+/// Adds what the userinfo endpoint says to what was signed for this login, which wins.
+///
+/// Of the login itself only what is signed speaks. An address and whether it is verified come from one document: else the
+/// verified address of one would vouch for another one that anybody may type.
+pub(super) fn merged(mut signed: Map<String, Value>, userinfo: Map<String, Value>) -> Map<String, Value> {
+    let has_address = ["email", "email_verified"].iter().any(|name| signed.contains_key(*name));
+    for (name, value) in userinfo {
+        let is_of_login = PROTOCOL.contains(&name.as_str()) || matches!(name.as_str(), "acr" | "amr");
+        let is_of_address = matches!(name.as_str(), "email" | "email_verified");
+        if !is_of_login && !(is_of_address && has_address) {
+            signed.entry(name).or_insert(value);
+        }
+    }
+    signed
+}
+
 /// Sorts verified claims into an identity; the rest become its attributes.
 pub(super) fn from_claims(
     issuer: &str,
@@ -128,5 +144,25 @@ mod tests {
             let Value::Object(claims) = claims else { panic!("no object") };
             assert!(from_claims("https://a.example", claims, "groups").is_err());
         }
+    }
+
+    #[test]
+    fn an_address_and_its_verification_come_from_one_document() {
+        let object = |value: Value| value.as_object().cloned().unwrap();
+        let userinfo = || {
+            object(json!({ "email": "mallory@a.example", "email_verified": true, "name": "Mallory",
+            "sid": "theirs", "auth_time": 1, "acr": "gold", "amr": ["hwk"] }))
+        };
+        let signed = object(json!({ "sub": "m", "email": "boss@a.example" }));
+        let identity = from_claims("https://a.example", merged(signed, userinfo()), "groups").unwrap();
+        assert_eq!(identity.email.as_ref().unwrap().as_str(), "boss@a.example");
+        assert!(!identity.email_verified, "of another address");
+        assert_eq!(identity.display_name.as_deref(), Some("Mallory"));
+        assert!(identity.session_id.is_none() && identity.auth_time.is_none(), "nobody signed that");
+        assert!(identity.acr.is_none() && identity.amr.is_empty());
+        let whole =
+            from_claims("https://a.example", merged(object(json!({ "sub": "m" })), userinfo()), "groups")
+                .unwrap();
+        assert!(whole.email_verified && whole.email.unwrap().as_str() == "mallory@a.example");
     }
 }

@@ -1,7 +1,7 @@
 use super::{OidcProvider, callback::parameters};
 use crate::fault;
 use axess_factors::federated::{CallbackMethod, CallbackResponse, FederationError, LogoutNotice};
-use axess_jose::{Claims, Expectations, Limits, TypRule, verify_with};
+use axess_jose::{Claims, Expectations, Limits, TypRule, jwe, verify_with};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The most bytes of a logout token.
@@ -42,9 +42,15 @@ impl OidcProvider {
     ) -> Result<LogoutNotice, FederationError> {
         let known = self.known().await?;
         let config = &self.config;
+        if token.len() > MAX_LOGOUT_TOKEN_BYTES {
+            return Err(FederationError::Malformed { what: "the logout token is too long" });
+        }
+        // §2.6 step 1: one may be encrypted where ID tokens are.
+        let decrypted = if jwe::is_encrypted(token) { self.decrypted(token)? } else { None };
+        let token = decrypted.as_deref().unwrap_or(token);
         let expected = Expectations {
             // The type is recommended, not demanded (§2.4); an ID token is told apart by its events and nonce.
-            typ: TypRule::OneOf(&["logout+jwt", "JWT"]),
+            typ: TypRule::NoneOr(&["logout+jwt", "JWT"]),
             leeway: SKEW,
             ahead: SKEW,
             max_age: Some(MAX_LOGOUT_TOKEN_AGE),
@@ -56,10 +62,8 @@ impl OidcProvider {
         check(&claims, &config.client_id)?;
         let jti = claims.id().unwrap_or_default().to_owned();
         let issued = claims.issued_at().unwrap_or(now);
-        // In its last instant it would still be taken.
-        let until = claims.expires_at().unwrap_or(issued).max(issued + MAX_LOGOUT_TOKEN_AGE)
-            + SKEW
-            + TimeDelta::seconds(1);
+        // Its age is bounded, whatever it says itself; in its last instant it would still be taken.
+        let until = issued + MAX_LOGOUT_TOKEN_AGE + SKEW + TimeDelta::seconds(1);
         let named = |name: &str| claims.str(name).filter(|text| !text.is_empty()).map(str::to_owned);
         Ok(LogoutNotice {
             issuer: config.issuer.clone(),

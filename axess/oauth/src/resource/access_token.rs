@@ -6,6 +6,9 @@ use std::fmt;
 /// The longest scope of a token that is looked at, in bytes.
 const MAX_SCOPE_BYTES: usize = 16 * 1024;
 
+/// How far ahead of ours the clock may be that said when a user authenticated.
+const MAX_AHEAD: TimeDelta = TimeDelta::seconds(60);
+
 /// What a token is bound to.
 ///
 /// ```
@@ -92,7 +95,11 @@ impl AccessToken {
         let authenticated = self.claims.get("auth_time").and_then(Value::as_i64);
         let authenticated = authenticated.and_then(|at| DateTime::from_timestamp(at, 0));
         let is_recent = max_age.is_none_or(|seconds| {
-            authenticated.is_some_and(|at| now - at <= TimeDelta::seconds(seconds.into()))
+            // A time that is ahead says nothing, but for clocks that are a little apart.
+            authenticated.is_some_and(|at| {
+                let age = now - at;
+                age >= -MAX_AHEAD && age <= TimeDelta::seconds(seconds.into())
+            })
         });
         if is_context && is_recent {
             return Ok(());
@@ -138,6 +145,8 @@ mod tests {
             |claims: Value, max_age| token(claims).require_authentication(&["x"], max_age, now).is_ok();
         assert!(check(json!({ "acr": "x", "auth_time": 700 }), Some(300)));
         assert!(!check(json!({ "acr": "x", "auth_time": 699 }), Some(300)));
+        assert!(check(json!({ "acr": "x", "auth_time": 1_060 }), Some(300)));
+        assert!(!check(json!({ "acr": "x", "auth_time": 1_061 }), Some(300)));
         assert!(!check(json!({ "acr": "y", "auth_time": 700 }), Some(300)));
         assert!(!check(json!({ "acr": "x" }), Some(300)));
         assert!(!check(json!({}), None));

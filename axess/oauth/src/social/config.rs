@@ -119,7 +119,7 @@ impl OAuth2Config {
     /// [`OAuthConfigError`] with every fault.
     pub fn check(&self) -> Result<(), OAuthConfigError> {
         let is_url = |url: &String| checked_url(url).is_some();
-        let is_timeout = (60..=24 * 3600).contains(&self.ceremony_timeout.as_secs());
+        let is_timeout = (60..=3600).contains(&self.ceremony_timeout.as_secs());
         let rules = [
             (is_url(&self.issuer), "issuer: write an https URL that stands for the provider"),
             (is_text(&self.client_id), "client_id: write the id that the provider gave this application"),
@@ -142,7 +142,7 @@ impl OAuth2Config {
                 !self.scopes.iter().any(|scope| scope == "openid"),
                 "scopes: a provider that knows `openid` is for OidcProvider, which is stronger",
             ),
-            (is_timeout, "ceremony_timeout: write one minute to a day (the default is 15 minutes)"),
+            (is_timeout, "ceremony_timeout: write one minute to an hour (the default is 15 minutes)"),
         ];
         let faults = rules.into_iter().filter(|(holds, _)| !holds).map(|(_, text)| text.to_owned());
         OAuthConfigError::unless_empty(faults.collect())

@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_what_is_used() {
-        let config = read(json!({ "attributes": { "groups": ["roles"] }, "post_binding": true }), None).unwrap();
+        let config =
+            read(json!({ "attributes": { "groups": ["roles"] }, "post_binding": true }), None).unwrap();
         assert_eq!(config.attributes.groups, ["roles"]);
         assert_eq!(config.attributes.email, AttributeMapping::default().email);
         assert_eq!(config.request_binding, SamlBinding::Post);

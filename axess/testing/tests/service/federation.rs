@@ -3,6 +3,7 @@
 mod flow;
 mod linking;
 mod logout;
+mod outliving;
 pub(crate) mod provider;
 pub(crate) mod provisioning;
 mod refusals;

@@ -183,7 +183,6 @@ fn every_fault_is_named_at_once_with_line_and_suggestion() {
 #[test]
 fn what_is_not_built_in_yet_says_so_where_it_is_turned_on() {
     for (text, key) in [
-        ("[sso]\nenabled = true\ntype = \"oidc\"", "sso.provider_url: this is needed"),
         (
             "[session_store]\nbackend = \"redis\"\nurl = \"redis://localhost:6379\"",
             "line 2: session_store.backend: ",
@@ -217,4 +216,46 @@ fn an_audit_database_needs_its_address_and_a_sqlite_one_has_its_own() {
     assert_eq!(keys, ["AUDEX_TTL", "audit.connection_string"]);
     let config = load(&[("AUDEX_AUDIT_CONNECTION_STRING", "postgresql://u:p@db/audex")]).unwrap();
     assert!(matches!(config.server.audit.backend, AuditBackend::Postgres { .. }));
+}
+
+#[test]
+fn single_sign_on_is_read_as_it_is_written() {
+    let text = r#"
+[server]
+public_url = "https://audex.company.com"
+
+[sso]
+enabled = true
+type = "oidc"
+provider_url = "https://auth.company.com"
+client_id = "audex-client-id"
+client_secret = "audex-client-secret"
+redirect_uri = "https://audex.company.com/oidc/callback"
+scopes = ["openid", "profile", "email"]
+email_domains = ["Company.com"]
+local_login = false
+
+[[sso.groups]]
+name = "sec"
+roles = ["security"]
+"#;
+    let sso = parsed(text).unwrap().sso.unwrap();
+    let SsoProtocol::Oidc(oidc) = &sso.protocol else { panic!("{sso:?}") };
+    assert_eq!(
+        (oidc.client_id.as_str(), oidc.client_secret.as_deref()),
+        ("audex-client-id", Some("audex-client-secret"))
+    );
+    assert_eq!((sso.email_domains.as_slice(), sso.local_login), (&["company.com".to_owned()][..], false));
+    assert_eq!(sso.groups[0].roles, ["security"]);
+    assert!(parsed(&text.replace("enabled = true", "enabled = false")).unwrap().sso.is_none());
+    assert!(parsed(&text.replace("enabled = true", "")).unwrap().sso.is_none());
+    // Every fault at once.
+    let faults =
+        parsed("[sso]\nenabled = true\ntype = \"saml\"\nclient_id = \"x\"\n[[sso.groups]]\n").unwrap_err();
+    let all: String = faults.iter().map(|fault| format!("{fault}\n")).collect();
+    for key in
+        ["entity_id", "idp_sso_url", "idp_cert_path", "assertion_consumer_service_url", "client_id", "groups"]
+    {
+        assert!(all.contains(&format!("sso.{key}")), "{key}: {all}");
+    }
 }

@@ -58,6 +58,29 @@ impl Browser {
         self.post("/login/device/confirm", &json!({ "user_code": code, "allow": true }));
     }
 
+    /// Opens the page that a program on this machine asks for, answers it, and goes where it leads: to the program.
+    pub(super) fn answer_program(&self, page: &str, decision: &str) -> String {
+        let field = |page: &str, name: &str| {
+            let (_, rest) = page
+                .split_once(&format!("name=\"{name}\" value=\""))
+                .unwrap_or_else(|| panic!("{name}: {page}"));
+            rest.split('"').next().unwrap().replace("&#34;", "\"").replace("&#38;", "&")
+        };
+        self.runtime.block_on(async {
+            let shown = self.client.get(page).header("accept", "text/html").send().await.unwrap();
+            let text = shown.text().await.unwrap();
+            let names = ["csrf", "redirect_uri", "state", "code_challenge", "client", "scope", "jwk"];
+            let mut fields: Vec<(&str, String)> =
+                names.iter().map(|name| (*name, field(&text, name))).collect();
+            fields.push(("decision", decision.to_owned()));
+            let request = self.client.post(format!("{}/console/program", self.url)).form(&fields);
+            let answer = request.header("sec-fetch-site", "same-origin").send().await.unwrap();
+            let there = answer.headers()["location"].to_str().unwrap().to_owned();
+            assert!(there.starts_with("http://127.0.0.1:"), "{there}");
+            self.client.get(there).send().await.unwrap().text().await.unwrap()
+        })
+    }
+
     pub(super) fn get(&self, path: &str) -> Value {
         self.send(Method::GET, path, None)
     }

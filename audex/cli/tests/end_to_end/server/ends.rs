@@ -44,7 +44,7 @@ fn development_is_for_this_machine_and_needs_nothing() {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let output = home.tryaudex("server --enable-sso").output().unwrap();
     assert_eq!(output.status.code(), Some(86), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not built in yet"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("write a table [sso]"));
     let mut child =
         home.tryaudex("server --dev --listen 127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);

@@ -1,7 +1,11 @@
 use super::site::{Site, log_in, log_in_with};
 use crate::home::Home;
 use serde_json::Value;
-use std::os::unix::fs::PermissionsExt;
+use std::{
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    process::Stdio,
+};
 
 #[test]
 fn a_browser_confirms_a_login_that_is_kept_and_forgotten() {
@@ -99,4 +103,38 @@ fn nobody_there_is_told_and_nothing_is_sent_in_the_clear() {
     }
     let output = home.tryaudex("approve").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn the_browser_of_this_machine_brings_the_login_back() {
+    let site = Site::dev();
+    let admin = site.admin();
+    let mut home = Home::new();
+    home.set("AUDEX_SERVER", &site.url);
+    for (arguments, decision, code) in [("--output json login --browser", "allow", 0), ("login", "deny", 80)]
+    {
+        if decision == "deny" {
+            // A desktop is enough for it.
+            home.set("DISPLAY", ":0");
+        }
+        let mut login = home.tryaudex(arguments);
+        let mut login = login.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(login.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let page = said.find_map(|line| line.strip_prefix("open ").map(str::to_owned)).unwrap();
+        assert!(page.starts_with(&format!("{}/login/program?", site.url)), "{page}");
+        let shown = admin.answer_program(&page, decision);
+        assert!(shown.contains("You can close this page"), "{shown}");
+        let output = login.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}\n{}", site.log());
+        if decision == "allow" {
+            let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(
+                (&told["identity"], scopes(&told)),
+                (&"admin@localhost".into(), vec!["read".to_owned(), "request".to_owned()])
+            );
+            assert_eq!(told["approval_key"]["registered"], true);
+        }
+    }
+    let printed = home.printed("run --server --allow orders:Read", "test -n \"$AUDEX_TOKEN\" && echo there");
+    assert_eq!(printed, "there");
 }

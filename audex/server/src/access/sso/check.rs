@@ -122,7 +122,7 @@ fn oidc(
     if let Some(claim) = &settings.groups_claim {
         config = config.with_groups_claim(claim);
     }
-    let roots = settings.ca_file.as_deref().map(|path| read(path)).transpose();
+    let roots = settings.ca_file.as_deref().map(read).transpose();
     let extra_roots = faults.keep("sso.ca_file", roots)?;
     let http = HttpClient::new(&HttpSettings { extra_roots, ..HttpSettings::default() });
     let http = faults.keep("sso.ca_file", http.map_err(|error| causes(&error)));

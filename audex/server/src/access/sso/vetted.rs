@@ -94,8 +94,8 @@ fn read(
         "preferred_username" => identity.username.clone(),
         name => identity.attributes.get(name).and_then(|value| value.as_str()).map(str::to_owned),
     };
-    let email = settings.email_claim.as_deref().filter(|name| *name != "email").map(|name| claim(name));
-    let name = settings.name_claim.as_deref().filter(|name| *name != "name").map(|name| claim(name));
+    let email = settings.email_claim.as_deref().filter(|name| *name != "email").map(&claim);
+    let name = settings.name_claim.as_deref().filter(|name| *name != "name").map(claim);
     if let Some(email) = email {
         identity.email = email.and_then(|email| email.parse().ok());
     }

@@ -132,8 +132,14 @@ impl IntoResponses for VoteRefusals {
 
 impl IntoResponses for LoginRefusals {
     fn responses() -> Responses {
-        let device =
-            ["invalid_request", "authorization_pending", "slow_down", "access_denied", "expired_token", "invalid_grant"];
+        let device = [
+            "invalid_request",
+            "authorization_pending",
+            "slow_down",
+            "access_denied",
+            "expired_token",
+            "invalid_grant",
+        ];
         all(&[
             (400, "It cannot be read, or the person has not agreed", &device),
             (

@@ -17,6 +17,8 @@ use chrono::TimeDelta;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
+/// What wants somebody who is signed in, unlike the other pages of the login.
+const PROGRAM: &str = "/login/program";
 /// The largest problem that is shown, in bytes.
 const MAX_PROBLEM: usize = 64 * 1_024;
 
@@ -47,7 +49,7 @@ async fn page(request: Request, next: Next) -> Response {
         _ => "/console",
     };
     if let (StatusCode::UNAUTHORIZED, Some(step)) = (parts.status, login_for(code))
-        && !uri.path().starts_with("/login")
+        && (!uri.path().starts_with("/login") || uri.path() == PROGRAM)
     {
         let query = form_encoded(back);
         let login = Redirect::to(&format!("{step}?next={query}")).into_response();

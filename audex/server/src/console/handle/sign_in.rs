@@ -6,6 +6,7 @@ use crate::{
     app::App,
     console::view::{
         frame::{Frame, Here, answer},
+        prove_again::ProveAgainPage,
         sign_in::{SignInPage, SignInStep},
         signed_out::SignedOutPage,
     },
@@ -61,8 +62,9 @@ async fn recovery(passer: Passer, session: AuthSession, Query(way): Query<Way>) 
 /// For a login that waits for it, or to prove it again.
 fn second(passer: &Passer, session: &AuthSession, step: SignInStep, way: &Way) -> Response {
     if passer.app.access.is_by_sso(session) {
-        let again = format!("/login/sso?next={}", form_encoded(safe_next(&way.next)));
-        return Redirect::to(&again).into_response();
+        let next_encoded = form_encoded(safe_next(&way.next));
+        let frame = passer.frame("Confirm that it is you");
+        return answer(StatusCode::OK, &ProveAgainPage { frame, next_encoded });
     }
     if session.expected_step().is_none() && !session.is_authenticated() {
         let login = format!("/login?next={}", form_encoded(safe_next(&way.next)));

@@ -7,7 +7,10 @@ use audex_core::{
     roles::{RoleMap, RoleRule, Subject},
 };
 use audex_policy::{Ceiling, Provider, Rules};
-use audex_server::{access::device, settings::ServerSettings};
+use audex_server::{
+    access::device,
+    settings::{OidcSettings, ServerSettings, SsoProtocol, SsoSettings},
+};
 use axess_peers::{Look, Tab};
 use chrono::TimeDelta;
 
@@ -58,6 +61,15 @@ fn furnish(settings: &mut ServerSettings) {
     };
     rules.rates = vec![rate("*", None), rate("team:data-engineering", Some(10))];
     let target = (Provider::Local, "https://orders.example.com".to_owned());
+    // The page of the login offers it; nobody goes there.
+    let oidc = OidcSettings {
+        provider_url: "https://auth.example.com".to_owned(),
+        client_id: "audex".to_owned(),
+        client_secret: None,
+        redirect_uri: format!("{}/oidc/callback", settings.public_url),
+        scopes: vec!["openid".to_owned()],
+    };
+    settings.sso = Some(SsoSettings::new(SsoProtocol::Oidc(oidc)));
     let subject = Subject::Group("team:demo".to_owned());
     let rule = RoleRule { subject, targets: [target].into(), ceiling: None };
     rules.roles = RoleMap { is_enabled: true, rules: vec![rule] };
@@ -136,6 +148,11 @@ fn own_pages(house: &House, gallery: &mut Gallery, bob: &mut Tab) {
     gallery.visit(bob, url, "/console/policies", "policies");
     gallery.visit(bob, url, "/console/help", "help");
     gallery.visit(bob, url, "/device", "device");
+    let program = format!(
+        "/login/program?redirect_uri=http://127.0.0.1:49152/login&state=s&code_challenge={}&code_challenge_method=S256&client=laptop",
+        "x".repeat(43)
+    );
+    gallery.visit(bob, url, &program, "program");
     let begun = device::begin(&house.app().access, Some("tryaudex on laptop"), None, None, None);
     let code = house.runtime.block_on(begun).unwrap().user_code;
     bob.open(&format!("{url}/device")).unwrap();

@@ -89,15 +89,7 @@ impl Company {
 
     /// Opens a browser that trusts the provider's certificate.
     pub(super) fn visitor(&self) -> Visitor {
-        let authority = self.provider.authority().unwrap();
-        let client = Client::builder()
-            .cookie_store(true)
-            .redirect(Policy::none())
-            .no_proxy()
-            .tls_certs_merge(Certificate::from_pem_bundle(authority.as_bytes()).unwrap())
-            .build()
-            .unwrap();
-        Visitor { client, url: self.door.url.clone() }
+        visitor(&self.door.url, Some(&self.provider.authority().unwrap()))
     }
 
     /// Signs somebody in, in a browser of their own.
@@ -115,7 +107,37 @@ impl Company {
     }
 }
 
+/// Opens a browser.
+pub(super) fn visitor(url: &str, authority: Option<&str>) -> Visitor {
+    let client = Client::builder().cookie_store(true).redirect(Policy::none()).no_proxy();
+    let client = match authority {
+        Some(pem) => client.tls_certs_merge(Certificate::from_pem_bundle(pem.as_bytes()).unwrap()),
+        None => client,
+    };
+    Visitor { client: client.build().unwrap(), url: url.to_owned() }
+}
+
 impl Visitor {
+    /// Posts what another site has the browser post: once from there, and once more from here.
+    pub(super) async fn cross_post(&self, path: &str, fields: &[(String, String)]) -> Answer {
+        let first = self.raw_post(path, fields, &[("sec-fetch-site", "cross-site")]).await;
+        assert_eq!(first.status, 200, "{first:?}");
+        self.raw_post(&format!("{path}?again"), fields, &[("sec-fetch-site", "same-origin")]).await
+    }
+
+    pub(super) async fn raw_post(
+        &self,
+        path: &str,
+        fields: &[(String, String)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self.client.post(format!("{}{path}", self.url)).header("accept", "text/html");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::of(request.form(fields).send().await.unwrap()).await
+    }
+
     /// Asks for something of the server, as a program does.
     pub(super) async fn get(&self, path: &str) -> Answer {
         Answer::of(self.client.get(format!("{}{path}", self.url)).send().await.unwrap()).await

@@ -136,8 +136,12 @@ async fn an_address_that_was_given_away_opens_nothing() {
     // Bob's account has another identity there, as if his address had been somebody else's before.
     let file = company.door.app.settings.data.join("audex.db");
     let database = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-    let given = "UPDATE axess_federated_link SET user_id = (SELECT user_id FROM audex_people WHERE email = $1)";
-    let given = sqlx::query(given).bind("bob@example.test").execute(&database).await.unwrap();
+    let known: Vec<(Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("SELECT user_id, email FROM audex_people").fetch_all(&database).await.unwrap();
+    let (id, _) =
+        known.iter().find(|(_, email)| email == b"bob@example.test").unwrap_or_else(|| panic!("{known:?}"));
+    let given =
+        sqlx::query("UPDATE axess_federated_link SET user_id = ?").bind(id).execute(&database).await.unwrap();
     assert_eq!(given.rows_affected(), 1);
     assert_eq!(company.sign_in(&company.visitor(), "bob").await.status, 403);
     // An invitation takes that away.

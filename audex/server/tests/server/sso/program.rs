@@ -31,7 +31,12 @@ async fn page(browser: &Browser, path: &str) -> (String, String) {
     (rest.split('"').next().unwrap().to_owned(), policy)
 }
 
-async fn decide(browser: &Browser, csrf: &str, redirect_uri: &str, decision: &str) -> crate::access::door::Answer {
+async fn decide(
+    browser: &Browser,
+    csrf: &str,
+    redirect_uri: &str,
+    decision: &str,
+) -> crate::access::door::Answer {
     let challenge = challenge();
     let fields = [
         ("csrf", csrf),
@@ -64,7 +69,10 @@ async fn a_program_gets_a_token_by_way_of_the_browser() {
     assert!(policy.contains("form-action 'self' http://127.0.0.1:49152;"), "{policy}");
     let answer = decide(&admin.browser, &csrf, THERE, "allow").await;
     let location = answer.header("location").unwrap();
-    assert!(location.starts_with("http://127.0.0.1:49152/login?code=") && location.ends_with("&state=s-1"), "{location}");
+    assert!(
+        location.starts_with("http://127.0.0.1:49152/login?code=") && location.ends_with("&state=s-1"),
+        "{location}"
+    );
     let code = code_of(location);
     let (status, given) = redeem(&door, &code, VERIFIER, THERE).await;
     assert_eq!((status, &given["scope"]), (200, &json!("read")), "{given}");
@@ -102,9 +110,19 @@ async fn the_browser_is_sent_nowhere_else() {
     let door = Door::new().await;
     let admin = door.admin().await;
     let (csrf, _) = page(&admin.browser, &asking(THERE)).await;
-    for evil in ["https://evil.example/x", "http://127.0.0.1:1@evil.example/", "http://localhost:1/", "/console", "javascript:alert(1)"] {
+    for evil in [
+        "https://evil.example/x",
+        "http://127.0.0.1:1@evil.example/",
+        "http://localhost:1/",
+        "/console",
+        "javascript:alert(1)",
+    ] {
         let shown = admin.browser.get(&asking(evil)).await;
-        assert_eq!((shown.code(), &shown.body["field"]), ((400, "invalid_request"), &json!("redirect_uri")), "{evil}");
+        assert_eq!(
+            (shown.code(), &shown.body["field"]),
+            ((400, "invalid_request"), &json!("redirect_uri")),
+            "{evil}"
+        );
         let answer = decide(&admin.browser, &csrf, evil, "allow").await;
         assert_eq!((answer.status, answer.header("location")), (400, None), "{evil}");
     }

@@ -30,7 +30,7 @@ impl Ground {
 
     async fn issue(&self) -> IssuedRefreshToken {
         let grant = RefreshGrant { authn_time: start(), factors_completed: vec![FactorKind::Password] };
-        self.tokens.issue(OWNER, grant, (None, None), self.now, &self.rng).await.unwrap().0
+        self.tokens.issue(OWNER, (grant, None), (None, None), self.now, &self.rng).await.unwrap().0
     }
 
     /// Presents a token as the service does. `Err` is a reuse, `Ok(None)` a refusal.
@@ -243,7 +243,7 @@ async fn what_a_person_recognises_a_device_by_is_bounded() {
     let grant = RefreshGrant { authn_time: start(), factors_completed: vec![] };
     let info = "ä".repeat(1_000);
     let device = (None, Some(info.as_str()));
-    let (issued, _) = ground.tokens.issue(OWNER, grant, device, ground.now, &ground.rng).await.unwrap();
+    let (issued, _) = ground.tokens.issue(OWNER, (grant, None), device, ground.now, &ground.rng).await.unwrap();
     let row = ground.store.load_token(OWNER, issued.id).await.unwrap().unwrap();
     assert_eq!(row.device_info.unwrap().chars().count(), MAX_DEVICE_INFO_CHARS);
     assert_eq!(issued.expires_at, start() + TimeDelta::seconds(60));

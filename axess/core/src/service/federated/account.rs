@@ -38,11 +38,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         let (issuer, subject) = (identity.issuer.clone(), identity.subject.clone());
         let linked = links.find_link(call.tenant_id, issuer, subject).await?;
         let linked = linked.map(|link| link.value.owner.user_id);
-        let user_id = match linked {
-            Some(user_id) => Some(user_id),
-            None => self.link_by_email(call, identity).await?,
-        };
-        if let Some(user_id) = user_id {
+        if let Some(user_id) = linked {
             let owner = Owner { tenant_id: call.tenant_id, user_id };
             // Whoever created the link to a new account may have stopped before there was one.
             let missing = self.may_provision(call)
@@ -50,8 +46,14 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
             if !missing {
                 return self.existing(call, owner, identity).await;
             }
+        } else if let Some(owner) = self.find_by_email(call, identity).await? {
+            let account = self.existing(call, owner, identity).await?;
+            // The link comes last: an account that may not log in gets none.
+            if !matches!(account, Account::Found { .. }) || self.link_found(call, owner, identity).await? {
+                return Ok(account);
+            }
         }
-        self.provision(call, identity, user_id).await
+        self.provision(call, identity, linked).await
     }
 
     /// Tells whether an identity is linked to this account.
@@ -93,28 +95,31 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         Ok(Account::Found { user_id: owner.user_id, method })
     }
 
-    /// Links the account with the address the provider is the authority for, unless it has another identity there: the
+    /// Finds the account with the address the provider is the authority for, unless it has another identity there: the
     /// address may have been given to somebody new.
-    async fn link_by_email(
+    async fn find_by_email(
         &self,
         call: &Call<'_>,
         identity: &FederatedIdentity,
-    ) -> Result<Option<UserId>, AuthnError> {
+    ) -> Result<Option<Owner>, AuthnError> {
         let Some(email) = call.resolved.policy.vouched_email(identity) else { return Ok(None) };
         let user = self.identity.find_user_by_email(call.tenant_id, email.clone()).await?;
         let user = user.filter(|user| user.email_verified && user.status.admits_logins());
         let Some(user) = user else { return Ok(None) };
         let owner = Owner { tenant_id: call.tenant_id, user_id: user.user_id };
         let known = self.federation()?.links().find_links(owner).await?;
-        if known.iter().any(|link| link.issuer == identity.issuer) {
-            return Ok(None);
-        }
-        let linked = self.link(call, owner, identity, LinkCause::VerifiedEmail).await?;
-        if linked {
-            return Ok(Some(owner.user_id));
-        }
-        // Another callback was faster, perhaps with the same result.
-        Ok(self.is_linked(owner, identity).await?.then_some(owner.user_id))
+        Ok((!known.iter().any(|link| link.issuer == identity.issuer)).then_some(owner))
+    }
+
+    /// Links an account that was found by its address; true also when another callback was faster with the same result.
+    async fn link_found(
+        &self,
+        call: &Call<'_>,
+        owner: Owner,
+        identity: &FederatedIdentity,
+    ) -> Result<bool, AuthnError> {
+        Ok(self.link(call, owner, identity, LinkCause::VerifiedEmail).await?
+            || self.is_linked(owner, identity).await?)
     }
 
     /// Writes a link and records it, or does neither; false when the identity has a link already.

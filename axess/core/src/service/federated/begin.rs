@@ -27,7 +27,8 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     /// Begins a login at an identity provider, and says where the browser goes.
     ///
     /// When a login or a step-up in this session waits for this very factor, the provider's answer is for that step, and must be
-    /// about the same user; otherwise a login begins, of whoever it turns out to be. The session keeps what the answer must
+    /// about the same user; otherwise a login begins, of whoever it turns out to be. For a step-up the provider must
+    /// authenticate the user anew, whatever the options say; one that cannot be told to refuses. The session keeps what the answer must
     /// fit; beginning again replaces it.
     ///
     /// # Errors
@@ -40,7 +41,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         session: &SessionHandle,
         tenant: &str,
         provider: &str,
-        options: FederationOptions,
+        mut options: FederationOptions,
     ) -> Result<Redirection, AuthnError> {
         let name = parse_provider(provider)?;
         let tenant = self.federated_tenant(tenant).await?;
@@ -55,6 +56,8 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             _ if session.is_authenticated() => return Err(AuthnError::AlreadyAuthenticated),
             _ => Purpose::Login,
         };
+        // That they are logged in there proves no more than the session does: a step-up wants the user.
+        options.force |= matches!(purpose, Purpose::Step(_)) && session.is_authenticated();
         self.send_to_provider(&call, purpose, options).await
     }
 }

@@ -158,13 +158,16 @@ impl<I, F> AuthnService<I, F> {
         let (Some(logout), Some(lineage)) = (self.provider_logout(), call.session.lineage()) else {
             return Ok(());
         };
+        // Refresh tokens outlive the session, and must be found as long.
+        let own = call.session.latest_end();
+        let own = self.refresh.as_ref().map_or(own, |tokens| own + tokens.config().ttl());
         let binding = SidBinding {
             owner,
             issuer: identity.issuer.clone(),
             sid: identity.session_id.clone(),
             subject: identity.subject.clone(),
             lineage,
-            expires_at: call.session.latest_end(identity.expires_at),
+            expires_at: identity.expires_at.map_or(own, |ends| own.min(ends)),
         };
         Ok(logout.sids.bind(binding).await?)
     }

@@ -53,7 +53,9 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
     ///
     /// It also ends the user's other sessions, revokes their refresh tokens and gives this session a new id.
     ///
-    /// Take care that the user can still log in.
+    /// Take care that the user can still log in. Where the provider is the authority for mail addresses
+    /// ([`LinkPolicy::VerifiedEmail`](crate::federation::LinkPolicy::VerifiedEmail)), its next login with the address of the
+    /// account links the identity again.
     ///
     /// # Errors
     ///

@@ -1,7 +1,10 @@
 //! Logging out: here at a provider's request, and there at ours.
 //!
-//! A provider's message is obeyed once. What it names is found by what was bound at the login; the binding goes first, so
-//! that a login that is being written at the same time notices.
+//! A provider's message is obeyed once. What it names is found by what was bound at the login:
+//!
+//! 1. What is bound ends while the binding is there. If that stops half-way, the provider's next try finds it again.
+//! 2. The binding goes, so that a login that is being written at the same time notices.
+//! 3. What was written just before that ends too.
 
 use super::{Call, parse_provider};
 use crate::{
@@ -9,7 +12,7 @@ use crate::{
     authn::AuthnError,
     federation::ProviderLogout,
     service::{AuthnService, cut_off::By},
-    session::{Bond, SessionHandle},
+    session::{Bond, EndedLineage, SessionHandle},
     store::{Claim, IdentityLookup, Owner, ReplayKey, SidBinding},
 };
 use axess_events::{
@@ -19,13 +22,16 @@ use axess_events::{
     refresh::RefreshRevocationReason,
 };
 use axess_factors::federated::{
-    CallbackResponse, FederationError, FederationFault, LogoutHint, LogoutNotice, Redirection,
+    CallbackResponse, FederationError, FederationFault, FederationProtocol, LogoutHint, LogoutNotice,
+    MAX_FEDERATED_SID_BYTES, Redirection,
 };
 use axess_identity::SessionId;
 use chrono::TimeDelta;
 
 /// How long a message may be valid: it is remembered until then.
 const MAX_REMEMBERED: TimeDelta = TimeDelta::days(1);
+/// How often a message may be taken when obeying it fails.
+const MAX_TRIES: u32 = 3;
 
 /// What came of a logout that a provider asked for.
 ///
@@ -146,13 +152,14 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     /// request, usually a guest's.
     ///
     /// All sessions that belong to the one it names end, with their refresh tokens; when it names a user only, all that
-    /// this user began at the provider.
+    /// this user began at the provider. When such a session is over already, but may live on in its refresh tokens, all
+    /// refresh tokens of its user are revoked.
     ///
     /// # Errors
     ///
     /// Faults and misuse only: [`AuthnError::UnknownProvider`], [`AuthnError::Federation`] when the message cannot be judged,
-    /// [`AuthnError::NotConfigured`], [`AuthnError::Store`], [`AuthnError::Session`], [`AuthnError::Audit`]. A message
-    /// that was taken is not taken again, also when ending a session failed: the provider has to send another.
+    /// [`AuthnError::NotConfigured`], [`AuthnError::Store`], [`AuthnError::Session`], [`AuthnError::Audit`]. After a
+    /// failure the provider may send the message again, twice; one that was obeyed is not taken again.
     pub async fn complete_backchannel_logout(
         &self,
         session: &SessionHandle,
@@ -173,7 +180,11 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             Err(error) => Err(error),
         };
         match verified {
-            Ok(notice) => self.obey(&call, logout, notice).await,
+            Ok(notice) => {
+                let outcome = self.obey(&call, logout, &notice).await?;
+                self.close(&call, logout, &notice).await?;
+                Ok(outcome)
+            }
             Err(error) => {
                 self.provider_refused(session, Some(call.tenant_id), &call.name, &error).await?;
                 match error.fault() {
@@ -188,7 +199,8 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     ///
     /// `issuer` and `sid` are the parameters of that request (OpenID Connect Front-Channel Logout 1.0).
     ///
-    /// Nobody has signed it: that the session's name cannot be guessed is all it stands on.
+    /// Nobody has signed it: that the session's name cannot be guessed is all it stands on. Only an OpenID Connect provider
+    /// may ask like this.
     ///
     /// # Errors
     ///
@@ -202,8 +214,18 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         sid: &str,
     ) -> Result<ProviderLogoutOutcome, AuthnError> {
         let (call, logout) = self.logout_call(session, tenant, provider).await?;
-        if issuer != call.resolved.provider.issuer() {
-            let error = FederationError::IssuerMismatch;
+        let provider = &call.resolved.provider;
+        let error = if provider.protocol() != FederationProtocol::Oidc {
+            let what = "only an OpenID Connect provider has a front-channel logout".into();
+            Some(FederationError::Configuration { what })
+        } else if issuer != provider.issuer() {
+            Some(FederationError::IssuerMismatch)
+        } else if sid.is_empty() || sid.len() > MAX_FEDERATED_SID_BYTES {
+            Some(FederationError::Malformed { what: "the name of the session" })
+        } else {
+            None
+        };
+        if let Some(error) = error {
             self.provider_refused(session, Some(call.tenant_id), &call.name, &error).await?;
             return Ok(ProviderLogoutOutcome::Refused(error));
         }
@@ -214,7 +236,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             replay: None,
             answer: None,
         };
-        self.obey(&call, logout, notice).await
+        self.obey(&call, logout, &notice).await
     }
 
     async fn logout_call<'a>(
@@ -231,7 +253,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
 }
 
 impl<I, F> AuthnService<I, F> {
-    /// Takes a message that must be taken once.
+    /// Takes a message that must be taken once: one of its tries. The others are there in case obeying it fails.
     async fn claim(
         &self,
         call: &Call<'_>,
@@ -240,23 +262,38 @@ impl<I, F> AuthnService<I, F> {
     ) -> Result<Result<(), FederationError>, AuthnError> {
         let Some((id, until)) = &notice.replay else { return Ok(Ok(())) };
         let now = self.now();
-        // Tenants that share a provider each take it once.
-        let key = ReplayKey::new(&notice.issuer, &format!("logout:{}:{id}", call.tenant_id));
         if *until > now + MAX_REMEMBERED {
             let what = "the message is valid for more than a day";
             return Ok(Err(FederationError::WeakerThanConfigured { what }));
         }
-        Ok(match logout.replay.claim(key, *until, now).await? {
-            Claim::Fresh => Ok(()),
-            Claim::Replayed => Err(FederationError::Replayed),
-        })
+        for attempt in 0..MAX_TRIES {
+            let key = try_key(call, notice, id, attempt);
+            if logout.replay.claim(key, *until, now).await? == Claim::Fresh {
+                return Ok(Ok(()));
+            }
+        }
+        Ok(Err(FederationError::Replayed))
+    }
+
+    /// Uses up the tries of a message that was obeyed.
+    async fn close(
+        &self,
+        call: &Call<'_>,
+        logout: &ProviderLogout,
+        notice: &LogoutNotice,
+    ) -> Result<(), AuthnError> {
+        let Some((id, until)) = &notice.replay else { return Ok(()) };
+        for attempt in 0..MAX_TRIES {
+            let _ = logout.replay.claim(try_key(call, notice, id, attempt), *until, self.now()).await?;
+        }
+        Ok(())
     }
 
     async fn obey(
         &self,
         call: &Call<'_>,
         logout: &ProviderLogout,
-        notice: LogoutNotice,
+        notice: &LogoutNotice,
     ) -> Result<ProviderLogoutOutcome, AuthnError> {
         let (tenant_id, issuer, now) = (call.tenant_id, notice.issuer.clone(), self.now());
         let named = match (&notice.session_id, &notice.subject) {
@@ -274,9 +311,15 @@ impl<I, F> AuthnService<I, F> {
                 return Ok(ProviderLogoutOutcome::Refused(error));
             }
         };
-        let mut sessions = 0;
+        let (mut sessions, mut failed) = (0, None);
         for binding in named {
-            sessions += u64::from(self.end_bound_session(call, logout, binding).await?);
+            match self.end_bound_session(call, logout, binding).await {
+                Ok(ended) => sessions += u64::from(ended),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         let event = FederatedLogoutReceived {
             provider: call.name.as_str().into(),
@@ -285,7 +328,7 @@ impl<I, F> AuthnService<I, F> {
         };
         let context = self.provider_context(call);
         self.emitter.emit(&context, AuthEvent::FederatedLogoutReceived(event)).await?;
-        Ok(ProviderLogoutOutcome::Ended { sessions, answer: notice.answer })
+        Ok(ProviderLogoutOutcome::Ended { sessions, answer: notice.answer.clone() })
     }
 
     /// Ends the one session that is bound, with the refresh tokens of its login. Tells whether there still was one.
@@ -295,16 +338,58 @@ impl<I, F> AuthnService<I, F> {
         logout: &ProviderLogout,
         binding: SidBinding,
     ) -> Result<bool, AuthnError> {
-        let (owner, sessions) = (binding.owner, call.session.sessions());
-        logout.sids.unbind(owner.tenant_id, binding.issuer, binding.lineage).await?;
-        let Some(ended) = sessions.end_lineage(owner, binding.lineage).await? else { return Ok(false) };
-        if let Some(family) = ended.family {
+        let (owner, lineage, sessions) = (binding.owner, binding.lineage, call.session.sessions());
+        // First, because only the session says which family it is.
+        if let Some(family) = sessions.family_of_lineage(owner, lineage).await? {
             self.revoke_family(owner, family, By::System, RefreshRevocationReason::Logout).await?;
-            sessions.end_bound(owner, Bond::Family(family), None).await?;
         }
+        let ended = sessions.end_lineage(owner, lineage).await?;
+        if ended == EndedLineage::Nothing {
+            // Nobody can tell any more which refresh tokens its login began.
+            self.cut_off_refreshed(sessions, owner, By::System, RefreshRevocationReason::Logout).await?;
+        }
+        let before = self.end_rest(call, &binding, ended).await?;
+        logout.sids.unbind(owner.tenant_id, binding.issuer.clone(), lineage).await?;
+        let after = match sessions.end_lineage(owner, lineage).await {
+            Ok(ended) => self.end_rest(call, &binding, ended).await,
+            Err(error) => Err(error.into()),
+        };
+        if after.is_err() {
+            // The next try must find it.
+            logout.sids.bind(binding).await?;
+        }
+        Ok(after? || before)
+    }
+
+    /// Ends what belongs to an ended session, and records that it ended. Tells whether there was one.
+    async fn end_rest(
+        &self,
+        call: &Call<'_>,
+        binding: &SidBinding,
+        ended: EndedLineage,
+    ) -> Result<bool, AuthnError> {
+        let (owner, sessions, why) =
+            (binding.owner, call.session.sessions(), RefreshRevocationReason::Logout);
+        let session_id = match ended {
+            EndedLineage::Nothing => return Ok(false),
+            EndedLineage::Session { id, family } => {
+                if let Some(family) = family {
+                    self.revoke_family(owner, family, By::System, why).await?;
+                    sessions.end_bound(owner, Bond::Family(family), None).await?;
+                }
+                id
+            }
+            EndedLineage::All { sessions: ended } => {
+                self.cut_off_refreshed(sessions, owner, By::System, why).await?;
+                if ended == 0 {
+                    return Ok(false);
+                }
+                binding.lineage
+            }
+        };
         self.metrics.session_invalidated();
         let reason = LogoutReason::IdpInitiated;
-        let event = Logout { user_id: owner.user_id, session_id: ended.id, reason };
+        let event = Logout { user_id: owner.user_id, session_id, reason };
         self.emitter.emit(&self.provider_context(call), AuthEvent::Logout(event)).await?;
         Ok(true)
     }
@@ -317,4 +402,9 @@ impl<I, F> AuthnService<I, F> {
             request: call.session.context().clone(),
         }
     }
+}
+
+/// Names one try of a message. Tenants that share a provider each take it once.
+fn try_key(call: &Call<'_>, notice: &LogoutNotice, id: &str, attempt: u32) -> ReplayKey {
+    ReplayKey::new(&notice.issuer, &format!("logout:{}:{id}:{attempt}", call.tenant_id))
 }

@@ -8,6 +8,9 @@ use axess_events::{
 use axess_factors::federated::FederationError;
 use axess_identity::{ProviderName, TenantId, UserId};
 
+/// What metrics call a provider that was not found, or not looked for.
+const UNKNOWN: &str = "unknown";
+
 impl<I, F> AuthnService<I, F> {
     /// Records why nobody was logged in although the provider did its part, or could not be asked at all.
     pub(super) async fn federation_refused(
@@ -40,7 +43,9 @@ impl<I, F> AuthnService<I, F> {
         reason: FederationRefusalReason,
         detail: Option<AuditText>,
     ) -> Result<(), AuthnError> {
-        self.metrics.federation_refused(provider.as_str());
+        // Without a tenant nobody has looked the provider up: anybody can make such names up, one for each request.
+        let known = tenant_id.is_some() && reason != FederationRefusalReason::UnknownProvider;
+        self.metrics.federation_refused(if known { provider.as_str() } else { UNKNOWN });
         let event = FederationRefused { user_id, provider: provider.as_str().into(), reason, detail };
         self.emit(session, tenant_id, AuthEvent::FederationRefused(event)).await.map(|_| ())
     }

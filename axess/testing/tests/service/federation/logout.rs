@@ -7,7 +7,9 @@ use axess_core::{
     store::SidStore,
 };
 use axess_events::{Actor, authentication::LogoutReason, federation::FederationRefusalReason as Reason};
-use axess_factors::federated::{CallbackMethod, CallbackResponse, FederationError};
+use axess_factors::federated::{
+    CallbackMethod, CallbackResponse, FederationError, FederationProtocol, MAX_FEDERATED_SID_BYTES,
+};
 use axess_testing::PASSWORD;
 
 fn with_sid(world: &Wired, subject: &str, sid: &str) -> FederatedIdentity {
@@ -141,8 +143,31 @@ async fn a_page_of_the_provider_may_end_a_session_by_its_name() {
         world.service.complete_frontchannel_logout(&request, TENANT, "okta", issuer, sid).await.unwrap()
     };
     assert!(matches!(refused(front("https://evil.example", "sid-1").await), FederationError::IssuerMismatch));
+    for name in ["", &"s".repeat(MAX_FEDERATED_SID_BYTES + 1)] {
+        let unfit = refused(front(world.idp.issuer_name(), name).await);
+        assert!(matches!(unfit, FederationError::Malformed { .. }));
+    }
+    assert_eq!(world.refusals(), [Reason::IssuerMismatch, Reason::Malformed, Reason::Malformed]);
     assert_eq!(ended(&front(world.idp.issuer_name(), "sid-2").await), 1);
     assert!(is_live(&world, &sessions[0]).await && !is_live(&world, &sessions[2]).await);
+}
+
+#[tokio::test]
+async fn only_the_page_of_an_openid_connect_provider_may() {
+    for protocol in [FederationProtocol::Saml, FederationProtocol::OAuth2] {
+        let suite = TestSuite::builder().methods(vec![federated()]).build();
+        let idp = Scripted::speaking(protocol, "https://acme.okta.example");
+        let providers =
+            FederationProviders::new().with(okta(), Arc::new(idp.clone()), ProviderPolicy::default());
+        let world = Wired::from(suite, idp, providers, None);
+        world.link("1").await;
+        let session = world.logged_in(with_sid(&world, "1", "sid-1")).await;
+        let (request, issuer) = (world.suite.session().await, world.idp.issuer_name());
+        let outcome = world.service.complete_frontchannel_logout(&request, TENANT, "okta", issuer, "sid-1");
+        assert!(matches!(refused(outcome.await.unwrap()), FederationError::Configuration { .. }));
+        assert!(is_live(&world, &session).await);
+        assert_eq!(ended(&obey(&world, message(Some("sid-1"), None, None)).await), 1, "a signed one is obeyed");
+    }
 }
 
 #[tokio::test]

@@ -17,12 +17,13 @@ pub(crate) struct Scripted(Arc<Inner>);
 
 struct Inner {
     issuer: String,
+    protocol: FederationProtocol,
     played: Mutex<Played>,
 }
 
 #[derive(Default)]
 struct Played {
-    begun: u64,
+    begun: Vec<FederationOptions>,
     codes: BTreeMap<String, FederatedIdentity>,
     asked: Vec<String>,
     down: bool,
@@ -30,7 +31,11 @@ struct Played {
 
 impl Scripted {
     pub(crate) fn new(issuer: &str) -> Self {
-        Self(Arc::new(Inner { issuer: issuer.to_owned(), played: Mutex::default() }))
+        Self::speaking(FederationProtocol::Oidc, issuer)
+    }
+
+    pub(crate) fn speaking(protocol: FederationProtocol, issuer: &str) -> Self {
+        Self(Arc::new(Inner { issuer: issuer.to_owned(), protocol, played: Mutex::default() }))
     }
 
     pub(crate) fn issuer_name(&self) -> &str {
@@ -47,6 +52,11 @@ impl Scripted {
         let code = format!("code-{}", played.codes.len());
         played.codes.insert(code.clone(), identity);
         CallbackResponse::new(CallbackMethod::Get, [("code", code.as_str()), ("state", state)]).unwrap()
+    }
+
+    /// What the logins that were begun wanted, in order.
+    pub(crate) fn wanted(&self) -> Vec<FederationOptions> {
+        self.0.played.lock().unwrap().begun.clone()
     }
 
     /// The codes that were exchanged, in order.
@@ -77,7 +87,7 @@ pub(crate) fn message(sid: Option<&str>, subject: Option<&str>, id: Option<&str>
 
 impl FederationProvider for Scripted {
     fn protocol(&self) -> FederationProtocol {
-        FederationProtocol::Oidc
+        self.0.protocol
     }
 
     fn issuer(&self) -> &str {
@@ -86,7 +96,7 @@ impl FederationProvider for Scripted {
 
     fn begin<'a>(
         &'a self,
-        _: &'a FederationOptions,
+        options: &'a FederationOptions,
         context: FederationContext<'a>,
     ) -> BoxFuture<'a, Result<BegunFederation, FederationError>> {
         Box::pin(async move {
@@ -95,8 +105,8 @@ impl FederationProvider for Scripted {
             if played.down {
                 return Err(FederationError::unavailable("discovery", "refused"));
             }
-            played.begun += 1;
-            let state = format!("state-{}", played.begun);
+            played.begun.push(options.clone());
+            let state = format!("state-{}", played.begun.len());
             let redirection = Redirection::Get(format!("{}/authorize?state={state}", self.0.issuer));
             let pending = PendingFederation {
                 provider: context.provider.clone(),

@@ -159,3 +159,23 @@ async fn a_directory_that_is_away_is_a_fault_and_creates_nobody() {
     let failed = world.service.complete_federated_login(&session, "okta", response).await;
     assert!(matches!(failed, Err(AuthnError::Store(error)) if error.kind() == StoreErrorKind::Backend));
 }
+
+#[tokio::test]
+async fn an_address_links_no_account_that_may_not_log_in() {
+    let blocked = |world: &Wired| FederatedIdentity {
+        groups: vec!["blocked".into()],
+        email: axess_testing::EMAIL.parse().ok(),
+        email_verified: true,
+        ..world.word("1")
+    };
+    let no_method = TestSuite::builder().methods(vec![Method::password()]).build();
+    for (world, why) in [
+        (wired(authority(), Staff::default()), Reason::NotAdmitted),
+        (Wired::over(no_method, authority(), None), Reason::NoMethod),
+    ] {
+        let (_, done) = world.log_in(blocked(&world)).await;
+        assert_eq!(called(&done.outcome), "not allowed");
+        assert_eq!(world.refusals(), [why]);
+        assert!(world.links.find_links(world.suite.owner().await).await.unwrap().is_empty());
+    }
+}

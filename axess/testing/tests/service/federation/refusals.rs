@@ -245,3 +245,28 @@ async fn somebody_who_logged_in_meanwhile_is_not_replaced_and_nobody_is_created(
     let (tenant, issuer) = (world.suite.owner().await.tenant_id, world.idp.issuer_name());
     assert!(world.links.find_link(tenant, issuer.into(), "mallory".into()).await.unwrap().is_none());
 }
+
+/// Keeps what refusals were counted under.
+#[derive(Default)]
+struct Counted(std::sync::Mutex<Vec<String>>);
+
+impl axess_core::metrics::AuthnMetrics for Counted {
+    fn federation_refused(&self, provider: &str) {
+        self.0.lock().unwrap().push(provider.to_owned());
+    }
+}
+
+#[tokio::test]
+async fn nobody_names_a_metric() {
+    let mut world = Wired::new();
+    let counted = Arc::new(Counted::default());
+    world.service = world.service.with_metrics(counted.clone());
+    let session = world.suite.session().await;
+    let begun = world.service.begin_federated_login(&session, TENANT, "made-up-1", Default::default()).await;
+    assert!(begun.is_err());
+    let response = world.idp.answer("state-1", world.word("1"));
+    let done = world.service.complete_federated_login(&session, "made-up-2", response).await.unwrap();
+    assert_eq!(called(&done.outcome), "refused");
+    assert_eq!(called(&world.log_in(world.word("nobody")).await.1.outcome), "not linked");
+    assert_eq!(*counted.0.lock().unwrap(), ["unknown", "unknown", "okta"]);
+}

@@ -31,6 +31,7 @@ async fn the_provider_may_be_the_second_step_of_the_same_user() {
     assert!(done.outcome.is_authenticated());
     let session = world.suite.reopen(&session).await;
     assert_eq!(session.factors_completed(), [FactorKind::Password, kind()]);
+    assert!(!world.idp.wanted()[0].force, "a login may rest on one at the provider");
 }
 
 #[tokio::test]
@@ -94,6 +95,7 @@ async fn the_provider_may_be_asked_for_a_step_up() {
     assert!(step.admits(&kind()));
 
     let (session, state) = world.begin(&session).await;
+    assert!(world.idp.wanted()[0].force, "the user must be there");
     let wrong = world.come_back(&session, &state, world.word("2")).await;
     assert_eq!(called(&wrong.outcome), "not allowed");
     let session = world.suite.reopen(&session).await;

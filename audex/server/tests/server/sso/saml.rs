@@ -1,0 +1,204 @@
+//! SAML, against pysaml2.
+
+use super::{
+    company::{self, Visitor},
+    saml_peer::{Idp, certificate, form, key_pair},
+};
+use crate::access::door::{Answer, Door};
+use audex_server::settings::{SamlSettings, SsoProtocol, SsoSettings};
+use axess::clock::{Clock, SystemClock};
+use axess_peers::{Kind, skip};
+use reqwest::Method;
+use serde_json::json;
+
+/// A server whose people sign in at pysaml2.
+struct Company {
+    door: Door,
+    idp: Idp,
+}
+
+impl Company {
+    async fn with(test: &str, options: &str, change: impl FnOnce(&mut SamlSettings)) -> Option<Self> {
+        let idp = match Idp::of(Kind::SamlIdp, "/metadata").await {
+            Ok(idp) => idp,
+            Err(why) => {
+                skip(test, &why);
+                return None;
+            }
+        };
+        let door = Door::with(|settings| {
+            let url = settings.public_url.clone();
+            let (sp_key_path, sp_cert_path) = key_pair(&settings.data);
+            let mut saml = SamlSettings {
+                entity_id: url.clone(),
+                idp_sso_url: format!("{}/sso", idp.url),
+                idp_cert_path: certificate(&settings.data, &idp.metadata),
+                assertion_consumer_service_url: format!("{url}/acs"),
+                idp_entity_id: Some(idp.entity_id.clone()),
+                idp_slo_url: Some(format!("{}/slo", idp.url)),
+                sp_key_path: Some(sp_key_path),
+                sp_cert_path: Some(sp_cert_path),
+                name_id_format: Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent".to_owned()),
+            };
+            change(&mut saml);
+            settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+            settings.sso = Some(SsoSettings::new(SsoProtocol::Saml(saml)));
+        })
+        .await;
+        door.clock.set(SystemClock.now());
+        let company = Self { door, idp };
+        let metadata = company.visitor().get("/saml/metadata").await;
+        assert_eq!(metadata.header("content-type"), Some("application/samlmetadata+xml"), "{metadata:?}");
+        company.idp.know(options, metadata.body.as_str().unwrap()).await;
+        Some(company)
+    }
+
+    fn visitor(&self) -> Visitor {
+        company::visitor(&self.door.url, None)
+    }
+
+    /// Goes to the provider, and returns what it has the browser post.
+    async fn at_provider(&self, visitor: &Visitor, next: &str) -> Vec<(String, String)> {
+        self.door.clock.set(SystemClock.now());
+        let begun = visitor.page(&format!("/login/sso?next={next}")).await;
+        let there = begun.header("location").unwrap_or_else(|| panic!("{begun:?}"));
+        let page = visitor.client.get(there).send().await.unwrap().text().await.unwrap();
+        let (action, fields) = form(&page);
+        assert_eq!(action, format!("{}/acs", self.door.url));
+        fields
+    }
+
+    async fn sign_in(&self, visitor: &Visitor) -> Answer {
+        let fields = self.at_provider(visitor, "/console").await;
+        visitor.cross_post("/acs", &fields).await
+    }
+}
+
+#[tokio::test]
+async fn somebody_signs_in_by_saml() {
+    let Some(company) = Company::with("somebody_signs_in_by_saml", "", |_| {}).await else { return };
+    let alice = company.visitor();
+    let fields = company.at_provider(&alice, "/console/me").await;
+    // What comes from another site is posted once more, from ours.
+    let first = alice
+        .raw_post("/acs", &fields, &[("sec-fetch-site", "cross-site"), ("origin", "http://idp.example")])
+        .await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let (action, again) = form(first.body.as_str().unwrap());
+    assert_eq!((action.as_str(), &again), ("/acs?again", &fields));
+    assert!(first.header("content-security-policy").unwrap().contains("form-action 'self'"));
+    let done = alice.raw_post("/acs?again", &again, &[("sec-fetch-site", "same-origin")]).await;
+    assert_eq!((done.status, done.header("location")), (303, Some("/console/me")), "{done:?}");
+    assert_eq!(alice.identity().await.as_deref(), Some("alice@example.test"));
+    let made = alice.send(Method::POST, "/tokens", json!({ "name": "first" })).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    // The answer is used up, and was never another browser's.
+    for visitor in [&alice, &company.visitor()] {
+        let again = visitor.raw_post("/acs?again", &fields, &[("sec-fetch-site", "same-origin")]).await;
+        assert_eq!(again.status, 403, "{again:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_without_a_name_is_known_by_its_certificate() {
+    let test = "a_provider_without_a_name_is_known_by_its_certificate";
+    let unnamed = |saml: &mut SamlSettings| {
+        saml.idp_entity_id = None;
+        saml.idp_slo_url = None;
+    };
+    let Some(company) = Company::with(test, "", unnamed).await else { return };
+    let answer = company.sign_in(&company.visitor()).await;
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/console")), "{answer:?}");
+    // Another key than the certificate's is another provider, whatever it calls itself.
+    let Some(company) = Company::with(test, "key=next", unnamed).await else { return };
+    assert_eq!(company.sign_in(&company.visitor()).await.status, 403);
+}
+
+#[tokio::test]
+async fn what_is_signed_too_little_denied_or_of_another_key_is_refused() {
+    let test = "what_is_signed_too_little_denied_or_of_another_key_is_refused";
+    for options in ["sign=response", "status=denied", "key=next"] {
+        let Some(company) = Company::with(test, options, |_| {}).await else { return };
+        let visitor = company.visitor();
+        assert_eq!(company.sign_in(&visitor).await.status, 403, "{options}");
+        assert_eq!(visitor.identity().await, None);
+    }
+    let Some(company) = Company::with(test, "encrypt=aes256-gcm", |_| {}).await else { return };
+    assert_eq!(company.sign_in(&company.visitor()).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_relay_state_leads_nowhere() {
+    let Some(company) = Company::with("a_relay_state_leads_nowhere", "", |_| {}).await else { return };
+    let visitor = company.visitor();
+    let mut fields = company.at_provider(&visitor, "https://evil.example/").await;
+    let answer = visitor.cross_post("/acs", &fields).await;
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/")), "{answer:?}");
+    let other = company.visitor();
+    fields = company.at_provider(&other, "/console").await;
+    for (name, value) in &mut fields {
+        if name == "RelayState" {
+            *value = "https://evil.example/".to_owned();
+        }
+    }
+    assert_eq!(other.cross_post("/acs", &fields).await.status, 403);
+}
+
+#[tokio::test]
+async fn the_provider_ends_the_session() {
+    for binding in ["redirect", "post"] {
+        let Some(company) = Company::with("the_provider_ends_the_session", "", |_| {}).await else { return };
+        let (alice, stranger) = (company.visitor(), company.visitor());
+        assert_eq!(company.sign_in(&alice).await.status, 303);
+        let url =
+            format!("{}/logout?sp={}&name=alice-id&binding={binding}", company.idp.url, company.door.url);
+        let sent = stranger.client.get(url).send().await.unwrap();
+        let answer = match sent.headers().get("location") {
+            Some(there) => stranger.page(there.to_str().unwrap()).await,
+            None => {
+                let (action, fields) = form(&sent.text().await.unwrap());
+                assert_eq!(action, format!("{}/saml/slo", company.door.url));
+                stranger.cross_post("/saml/slo", &fields).await
+            }
+        };
+        assert_eq!(alice.identity().await, None, "{binding}: {answer:?}");
+        // The provider gets its answer, and takes it.
+        let there = answer.header("location").unwrap_or_else(|| panic!("{answer:?}")).to_owned();
+        assert!(there.starts_with(&format!("{}/slo?SAMLResponse=", company.idp.url)), "{there}");
+        let text = stranger.client.get(there).send().await.unwrap().text().await.unwrap();
+        assert!(text.contains("status:Success"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_logout_here_ends_the_one_there() {
+    let Some(company) = Company::with("a_logout_here_ends_the_one_there", "", |_| {}).await else { return };
+    let alice = company.visitor();
+    assert_eq!(company.sign_in(&alice).await.status, 303);
+    let out = alice.form("/logout", &[]).await;
+    let text = out.body.as_str().unwrap();
+    let (_, rest) = text.split_once("id=\"everywhere\" href=\"").unwrap_or_else(|| panic!("{text}"));
+    let there = rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+    assert!(there.starts_with(&format!("{}/slo?SAMLRequest=", company.idp.url)), "{there}");
+    assert_eq!(alice.identity().await, None);
+    let back = alice.client.get(there).send().await.unwrap();
+    let back = back.headers()["location"].to_str().unwrap().to_owned();
+    assert!(back.starts_with(&format!("{}/saml/slo?SAMLResponse=", company.door.url)), "{back}");
+    let end = alice.page(&back).await;
+    assert_eq!((end.status, end.header("location")), (303, Some("/login")), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_logout_that_nobody_signed_ends_nothing() {
+    let Some(company) = Company::with("a_logout_that_nobody_signed_ends_nothing", "", |_| {}).await else {
+        return;
+    };
+    let alice = company.visitor();
+    assert_eq!(company.sign_in(&alice).await.status, 303);
+    for path in ["/saml/slo?SAMLRequest=x", "/saml/slo?SAMLRequest=fZA%3D", "/saml/slo"] {
+        assert_eq!(company.visitor().get(path).await.status, 400, "{path}");
+    }
+    assert!(alice.identity().await.is_some());
+    let other = company.visitor().form("/oidc/backchannel-logout", &[("logout_token", "x")]).await;
+    assert_eq!(other.status, 404, "{other:?}");
+}

@@ -157,10 +157,8 @@ impl Access {
             (sso, joining, provider_logouts) = (Some(made), Some(joins), Some((sids, replays)));
         }
         let paths = Paths::of(settings.sso.as_ref(), origin.as_str());
-        let sessions = session_layer(settings, secret, &origin, db)?
-            .with_clock(Arc::clone(&clock))
-            .with_rng(Arc::clone(&rng))
-            .with_audit_sink(Arc::clone(&sink));
+        let sessions = session_layer(settings, secret, &origin, db)?.with_audit_sink(Arc::clone(&sink));
+        let sessions = sessions.with_clock(Arc::clone(&clock)).with_rng(Arc::clone(&rng));
         sessions.check().map_err(OpenAccessError::Login)?;
         let refusals = ShellAudit::new(sink).with_clock(Arc::clone(&clock)).with_rng(Arc::clone(&rng));
         let csrf = CsrfConfig::new(derive(secret, "cookies"))

@@ -31,7 +31,7 @@ pub(super) fn merged(mut signed: Map<String, Value>, userinfo: Map<String, Value
     for (name, value) in userinfo {
         let is_of_login = PROTOCOL.contains(&name.as_str()) || matches!(name.as_str(), "acr" | "amr");
         let is_of_address = matches!(name.as_str(), "email" | "email_verified");
-        if !is_of_login && !(is_of_address && has_address) {
+        if !(is_of_login || is_of_address && has_address) {
             signed.entry(name).or_insert(value);
         }
     }

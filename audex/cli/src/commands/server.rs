@@ -24,7 +24,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Runtime};
 
 /// How long the last traces may take.
 const LAST_TRACES: Duration = Duration::from_secs(3);
@@ -93,18 +93,27 @@ pub(super) fn run(invocation: &Invocation, args: &ServerArgs) -> Outcome {
     for warning in &config.warnings {
         invocation.output.warn(warning);
     }
-    let traces = Traces::open(&config.server.telemetry).map_err(|error| Failure::of(Exit::Config, &error))?;
+    let runtime = new_runtime()?;
+    let traces = traces(&runtime, &config)?;
     logs::begin(invocation, traces.as_ref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime
-        .map_err(|error| Failure::new(Exit::LocalState, format!("nothing can be waited for: {error}")))?;
     let served = runtime.block_on(start(invocation, args, config));
-    // What still waits for others is not waited for.
-    runtime.shutdown_timeout(Duration::from_secs(1));
     if let Some(traces) = traces {
         traces.close(LAST_TRACES);
     }
+    // What still waits for others is not waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     served
+}
+
+fn new_runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(Exit::LocalState, format!("nothing can be waited for: {error}")))
+}
+
+/// Prepares to send traces; those that go by gRPC are sent from the runtime.
+fn traces(runtime: &Runtime, config: &ServerConfig) -> Result<Option<Traces>, Failure> {
+    let _inside = runtime.enter();
+    Traces::open(&config.server.telemetry).map_err(|error| Failure::of(Exit::Config, &error))
 }
 
 /// Returns the failure of flags that do not go together.

@@ -9,7 +9,6 @@ use crate::{
 use audex_server::{
     access::Access,
     settings::{AuditBackend, ServerSettings, SsoProtocol, SsoSettings},
-    telemetry::Traces,
 };
 use nix::unistd::{AccessFlags, access};
 use serde_json::json;
@@ -36,8 +35,8 @@ pub(super) fn run(
     {
         faults.push(format!("authorization.policies: {}", with_causes(&error)));
     }
-    if let Err(error) = Traces::open(&settings.telemetry) {
-        faults.push(format!("telemetry.otlp_endpoint: {}", with_causes(&error)));
+    if let Err(failure) = super::new_runtime().and_then(|runtime| super::traces(&runtime, config).map(drop)) {
+        faults.push(format!("telemetry.otlp_endpoint: {}", failure.message));
     }
     if let Err(failure) = super::compose::aws(invocation, &config.broker, &super::SessionArgs::default()) {
         faults.push(failure.message);

@@ -214,7 +214,7 @@ fn workload(table: Section<'_>) -> Vec<WorkloadIssuer> {
 fn telemetry(table: Section<'_>) -> TelemetrySettings {
     let none = TelemetrySettings::default();
     let settings = TelemetrySettings {
-        otlp_endpoint: read::address(&table, "otlp_endpoint"),
+        otlp_endpoint: collector(&table, "otlp_endpoint"),
         service_name: table.name("service_name").unwrap_or(none.service_name),
         trace_sample_rate: table
             .amount::<Share>("trace_sample_rate")
@@ -222,6 +222,23 @@ fn telemetry(table: Section<'_>) -> TelemetrySettings {
     };
     table.end();
     settings
+}
+
+/// Reads the address of a collector of traces, which may speak gRPC.
+fn collector(table: &Section<'_>, key: &'static str) -> Option<String> {
+    let text = table.text(key)?;
+    let host = ["https://", "http://", "grpc://"].iter().find_map(|scheme| text.value.strip_prefix(scheme));
+    let is_sound = |host: &str| {
+        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@')
+    };
+    if text.value.len() <= 2_048 && host.is_some_and(is_sound) {
+        return Some(text.value);
+    }
+    table.fault(
+        &text.key,
+        text.line,
+        "an address is needed, as in http://localhost:4318 or grpc://localhost:4317",
+    )
 }
 
 /// Refuses what is known and not built in yet, where somebody turns it on; what it would be set to is not looked at.

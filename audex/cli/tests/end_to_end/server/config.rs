@@ -61,3 +61,19 @@ fn what_follows_sqlite_is_the_path_of_the_database_as_it_is() {
     let site = site.kill_and_restart();
     assert!(site.link.is_none() && admin.get("/me")["identity"] == "admin@localhost");
 }
+
+#[test]
+fn a_collector_that_speaks_grpc_is_taken_and_need_not_be_there() {
+    let home = Home::new();
+    for endpoint in
+        ["http://localhost:4317", "grpc://localhost:9", "https://otlp.example.com", "http://localhost:4318"]
+    {
+        let (code, said) = check(&home, &format!("[telemetry]\notlp_endpoint = \"{endpoint}\"\n"));
+        assert_eq!(code, Some(0), "{endpoint}: {said}");
+    }
+    let (code, said) = check(&home, "[telemetry]\notlp_endpoint = \"localhost:4317\"\n");
+    assert!(code == Some(86) && said.contains("telemetry.otlp_endpoint"), "{said}");
+    // Nobody listens there; nothing waits for it.
+    let site = Site::with("[telemetry]\notlp_endpoint = \"grpc://127.0.0.1:9\"\ntrace_sample_rate = 1.0\n");
+    site.admin();
+}

@@ -243,7 +243,8 @@ async fn what_a_person_recognises_a_device_by_is_bounded() {
     let grant = RefreshGrant { authn_time: start(), factors_completed: vec![] };
     let info = "ä".repeat(1_000);
     let device = (None, Some(info.as_str()));
-    let (issued, _) = ground.tokens.issue(OWNER, (grant, None), device, ground.now, &ground.rng).await.unwrap();
+    let (issued, _) =
+        ground.tokens.issue(OWNER, (grant, None), device, ground.now, &ground.rng).await.unwrap();
     let row = ground.store.load_token(OWNER, issued.id).await.unwrap().unwrap();
     assert_eq!(row.device_info.unwrap().chars().count(), MAX_DEVICE_INFO_CHARS);
     assert_eq!(issued.expires_at, start() + TimeDelta::seconds(60));

@@ -166,7 +166,11 @@ async fn only_the_page_of_an_openid_connect_provider_may() {
         let outcome = world.service.complete_frontchannel_logout(&request, TENANT, "okta", issuer, "sid-1");
         assert!(matches!(refused(outcome.await.unwrap()), FederationError::Configuration { .. }));
         assert!(is_live(&world, &session).await);
-        assert_eq!(ended(&obey(&world, message(Some("sid-1"), None, None)).await), 1, "a signed one is obeyed");
+        assert_eq!(
+            ended(&obey(&world, message(Some("sid-1"), None, None)).await),
+            1,
+            "a signed one is obeyed"
+        );
     }
 }
 

@@ -7,10 +7,10 @@ use axess_core::{
     memory::{InMemorySessionStore, MemoryRefreshTokenStore},
     refresh::{RefreshOutcome, RefreshTokens},
     service::ProviderLogoutOutcome,
-    store::{StoreError, StoreErrorKind},
+    store::{SidStore, StoreError, StoreErrorKind},
 };
 use axess_factors::federated::FederationError;
-use axess_identity::TokenSecret;
+use axess_identity::{TenantId, TokenSecret};
 use axess_testing::{Instrumented, Probe};
 use chrono::TimeDelta;
 use std::{
@@ -202,4 +202,45 @@ async fn another_family_leaves_no_session_of_the_one_before() {
     let session = world.suite.reopen(&session).await;
     token(&world, &session).await;
     assert!(is_live(&world, &session).await && !is_live(&world, &refreshed).await);
+}
+
+/// Forgets every binding as soon as it is made, as a whole logout at that moment does.
+#[derive(Clone)]
+struct LoggedOutAtOnce(MemorySidStore, TenantId, String);
+
+impl Probe for LoggedOutAtOnce {
+    async fn before(&self, _verb: &'static str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn after(&self, verb: &'static str) -> Result<(), StoreError> {
+        let Self(sids, tenant, issuer) = self;
+        if verb == "bind" {
+            let now = chrono::DateTime::UNIX_EPOCH;
+            for bound in sids.find_by_subject(*tenant, issuer.clone(), "1".into(), now).await? {
+                sids.unbind(*tenant, issuer.clone(), bound.lineage).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_login_whose_binding_goes_before_it_is_written_is_refused() {
+    let mut world = Wired::new();
+    world.link("1").await;
+    let tenant = world.suite.owner().await.tenant_id;
+    let probe = LoggedOutAtOnce(world.sids.clone(), tenant, world.idp.issuer_name().to_owned());
+    let sids: Instrumented<MemorySidStore, LoggedOutAtOnce> = Instrumented::new(world.sids.clone(), probe);
+    let providers =
+        FederationProviders::new().with(okta(), Arc::new(world.idp.clone()), ProviderPolicy::default());
+    let federation = Federation::new(providers, Arc::new(world.links.clone()))
+        .with_provider_logout(Arc::new(sids), Arc::new(MemoryJtiReplayStore::new()));
+    world.service = world
+        .suite
+        .service_over(world.suite.backend.clone(), world.suite.backend.clone())
+        .with_federation(federation);
+    let (session, done) = world.log_in(bound_word(&world)).await;
+    assert!(!done.outcome.is_authenticated() && !session.is_authenticated(), "{:?}", done.outcome);
+    assert_eq!(crate::fixtures::live_sessions(&world.suite).await, 0);
 }

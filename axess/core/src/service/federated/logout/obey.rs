@@ -1,0 +1,187 @@
+//! Obeying a provider's logout:
+//!
+//! 1. What is bound ends while the binding is there. If that stops half-way, the provider's next try finds it again.
+//! 2. The binding goes, so that a login that is being written at the same time notices.
+//! 3. What was written just before that ends too.
+
+use super::ProviderLogoutOutcome;
+use crate::{
+    audit::EventContext,
+    authn::AuthnError,
+    federation::ProviderLogout,
+    service::{AuthnService, cut_off::By, federated::Call},
+    session::{Bond, EndedLineage},
+    store::{Claim, ReplayKey, SidBinding},
+};
+use axess_events::{
+    Actor, AuthEvent,
+    authentication::{Logout, LogoutReason},
+    federation::FederatedLogoutReceived,
+    refresh::RefreshRevocationReason,
+};
+use axess_factors::federated::{FederationError, LogoutNotice};
+use chrono::TimeDelta;
+
+/// How long a message may be valid: it is remembered until then.
+const MAX_REMEMBERED: TimeDelta = TimeDelta::days(1);
+/// How often a message may be taken when obeying it fails.
+const MAX_TRIES: u32 = 3;
+
+impl<I, F> AuthnService<I, F> {
+    /// Takes a message that must be taken once: one of its tries. The others are there in case obeying it fails.
+    pub(super) async fn claim(
+        &self,
+        call: &Call<'_>,
+        logout: &ProviderLogout,
+        notice: &LogoutNotice,
+    ) -> Result<Result<(), FederationError>, AuthnError> {
+        let Some((id, until)) = &notice.replay else { return Ok(Ok(())) };
+        let now = self.now();
+        if *until > now + MAX_REMEMBERED {
+            let what = "the message is valid for more than a day";
+            return Ok(Err(FederationError::WeakerThanConfigured { what }));
+        }
+        for attempt in 0..MAX_TRIES {
+            let key = try_key(call, notice, id, attempt);
+            if logout.replay.claim(key, *until, now).await? == Claim::Fresh {
+                return Ok(Ok(()));
+            }
+        }
+        Ok(Err(FederationError::Replayed))
+    }
+
+    /// Uses up the tries of a message that was obeyed.
+    pub(super) async fn close(
+        &self,
+        call: &Call<'_>,
+        logout: &ProviderLogout,
+        notice: &LogoutNotice,
+    ) -> Result<(), AuthnError> {
+        let Some((id, until)) = &notice.replay else { return Ok(()) };
+        for attempt in 0..MAX_TRIES {
+            let _ = logout.replay.claim(try_key(call, notice, id, attempt), *until, self.now()).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn obey(
+        &self,
+        call: &Call<'_>,
+        logout: &ProviderLogout,
+        notice: &LogoutNotice,
+    ) -> Result<ProviderLogoutOutcome, AuthnError> {
+        let (tenant_id, issuer, now) = (call.tenant_id, notice.issuer.clone(), self.now());
+        let named = match (&notice.session_id, &notice.subject) {
+            (Some(sid), subject) => {
+                let mut found = logout.sids.find_by_sid(tenant_id, issuer.clone(), sid.clone(), now).await?;
+                found.retain(|binding| subject.as_ref().is_none_or(|subject| *subject == binding.subject));
+                found
+            }
+            (None, Some(subject)) => {
+                logout.sids.find_by_subject(tenant_id, issuer.clone(), subject.clone(), now).await?
+            }
+            (None, None) => {
+                let error = FederationError::Malformed { what: "the logout names nobody" };
+                self.provider_refused(call.session, Some(tenant_id), &call.name, &error).await?;
+                return Ok(ProviderLogoutOutcome::Refused(error));
+            }
+        };
+        let (mut sessions, mut failed) = (0, None);
+        for binding in named {
+            match self.end_bound_session(call, logout, binding).await {
+                Ok(ended) => sessions += u64::from(ended),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let event = FederatedLogoutReceived {
+            provider: call.name.as_str().into(),
+            issuer: issuer.as_str().into(),
+            sessions_ended: u32::try_from(sessions).unwrap_or(u32::MAX),
+        };
+        let context = self.provider_context(call);
+        self.emitter.emit(&context, AuthEvent::FederatedLogoutReceived(event)).await?;
+        Ok(ProviderLogoutOutcome::Ended { sessions, answer: notice.answer.clone() })
+    }
+
+    /// Ends the one session that is bound, with the refresh tokens of its login. Tells whether there still was one.
+    async fn end_bound_session(
+        &self,
+        call: &Call<'_>,
+        logout: &ProviderLogout,
+        binding: SidBinding,
+    ) -> Result<bool, AuthnError> {
+        let (owner, lineage, sessions) = (binding.owner, binding.lineage, call.session.sessions());
+        // First, because only the session says which family it is.
+        if self.refresh.is_some()
+            && let Some(family) = sessions.family_of_lineage(owner, lineage).await?
+        {
+            self.revoke_family(owner, family, By::System, RefreshRevocationReason::Logout).await?;
+        }
+        let ended = sessions.end_lineage(owner, lineage).await?;
+        if ended == EndedLineage::Nothing {
+            // Nobody can tell any more which refresh tokens its login began.
+            self.cut_off_refreshed(sessions, owner, By::System, RefreshRevocationReason::Logout).await?;
+        }
+        let before = self.end_rest(call, &binding, ended).await?;
+        logout.sids.unbind(owner.tenant_id, binding.issuer.clone(), lineage).await?;
+        let after = match sessions.end_lineage(owner, lineage).await {
+            Ok(ended) => self.end_rest(call, &binding, ended).await,
+            Err(error) => Err(error.into()),
+        };
+        if after.is_err() {
+            // The next try must find it.
+            logout.sids.bind(binding).await?;
+        }
+        Ok(after? || before)
+    }
+
+    /// Ends what belongs to an ended session, and records that it ended. Tells whether there was one.
+    async fn end_rest(
+        &self,
+        call: &Call<'_>,
+        binding: &SidBinding,
+        ended: EndedLineage,
+    ) -> Result<bool, AuthnError> {
+        let (owner, sessions, why) =
+            (binding.owner, call.session.sessions(), RefreshRevocationReason::Logout);
+        let session_id = match ended {
+            EndedLineage::Nothing => return Ok(false),
+            EndedLineage::Session { id, family } => {
+                if let Some(family) = family {
+                    self.revoke_family(owner, family, By::System, why).await?;
+                    sessions.end_bound(owner, Bond::Family(family), None).await?;
+                }
+                id
+            }
+            EndedLineage::All { sessions: ended } => {
+                self.cut_off_refreshed(sessions, owner, By::System, why).await?;
+                if ended == 0 {
+                    return Ok(false);
+                }
+                binding.lineage
+            }
+        };
+        self.metrics.session_invalidated();
+        let reason = LogoutReason::IdpInitiated;
+        let event = Logout { user_id: owner.user_id, session_id, reason };
+        self.emitter.emit(&self.provider_context(call), AuthEvent::Logout(event)).await?;
+        Ok(true)
+    }
+
+    /// A provider asked for it, whoever's session the request came in.
+    fn provider_context(&self, call: &Call<'_>) -> EventContext {
+        EventContext {
+            tenant_id: Some(call.tenant_id),
+            actor: Some(Actor::System),
+            request: call.session.context().clone(),
+        }
+    }
+}
+
+/// Names one try of a message. Tenants that share a provider each take it once.
+fn try_key(call: &Call<'_>, notice: &LogoutNotice, id: &str, attempt: u32) -> ReplayKey {
+    ReplayKey::new(&notice.issuer, &format!("logout:{}:{id}:{attempt}", call.tenant_id))
+}

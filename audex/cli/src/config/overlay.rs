@@ -27,7 +27,7 @@ pub struct Variable {
 
 impl Variable {
     /// Lists every one.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         read("AUDEX_CONFIG", "the configuration file, as --config"),
         read("AUDEX_PROVIDER", "who mints, as --provider"),
         read("AUDEX_ROLE_ARN", "the AWS role to assume, as aws.role_arn"),
@@ -40,6 +40,7 @@ impl Variable {
             "AUDEX_AUDIT_CONNECTION_STRING",
             "the server's PostgreSQL for events, as audit.connection_string",
         ),
+        read("AUDEX_SSO_CLIENT_SECRET", "the server's secret at the identity provider, as sso.client_secret"),
         read("AUDEX_SMTP_URL", "the server's way to send mail, as notifications.smtp"),
         read(
             "AUDEX_WEBHOOK_KEY",

@@ -66,7 +66,7 @@ pub struct ServerArgs {
     /// Start without any configuration, on this machine alone, in a data folder of its own
     #[arg(long)]
     pub dev: bool,
-    /// Sign people in at the identity provider of [sso], as its `enabled = true` does
+    /// Sign people in at the identity provider of the section `sso`, as its `enabled = true` does
     #[arg(long, conflicts_with = "dev")]
     pub enable_sso: bool,
 }

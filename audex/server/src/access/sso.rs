@@ -1,8 +1,8 @@
 //! Single sign-on: people sign in at the identity provider their company has.
 //!
-//! 1. The provider is a [`FederationProvider`] of axess; what it says is read as the settings want it ([`Vetted`]), and
+//! 1. The provider is a [`FederationProvider`] of axess; what it says is read as the settings want it (`Vetted`), and
 //!    an identity that has no account yet finds that of its verified address.
-//! 2. Who has none gets one, and the provider's groups decide groups and roles where the settings say so ([`Joining`]).
+//! 2. Who has none gets one, and the provider's groups decide groups and roles where the settings say so (`Joining`).
 //! 3. A login there counts as both factors: the provider answers for its own.
 
 mod check;

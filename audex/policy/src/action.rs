@@ -58,7 +58,10 @@ impl ActionPattern {
             return Err(Problem::TooManyWildcards(MAX_WILDCARDS).into());
         }
         check_form(provider, text)?;
-        let text = if text == "*:*" { "*" } else { text };
+        // Every action of every service is one set, however many stars it is written with.
+        let stars = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte == b'*');
+        let everything = text.split_once(':').is_some_and(|(service, name)| stars(service) && stars(name));
+        let text = if everything { "*" } else { text };
         Ok(Self { provider, glob: Glob::new(tokens(provider, text), true) })
     }
 

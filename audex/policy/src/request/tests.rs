@@ -18,6 +18,7 @@ fn lists_become_sets() {
         (Provider::Aws, " s3:listbucket ,\n s3:getobject,", &[], "s3:GetObject,s3:ListBucket"),
         (Provider::Aws, "s3:GetObject,S3:GETOBJECT,s3:Get*", &[], "s3:Get*"),
         (Provider::Aws, "*:*", &[], "*"),
+        (Provider::Aws, "**:***", &[], "*"),
         (
             Provider::Aws,
             "s3:GetObject=arn:aws:s3:::a/*,s3:PutObject",

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 use crate::{Outcome, process, workspace::Workspace};
 
-const USAGE: &str = "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable] | authz [--rounds N] | audit [--rounds N] | broker [--rounds N] | server [--rounds N] | jose [--rounds N]]";
+const USAGE: &str = "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable] | authz [--rounds N] | audit [--rounds N] | broker [--rounds N] | server [--rounds N] | federation [--rounds N]]";
 
 /// The stores we are compared with, in a workspace of their own.
 const PEER: &str = "axess-bench-peer-stores";
@@ -19,14 +19,14 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             .and_then(|()| audit(&workspace, &[]))
             .and_then(|()| broker(&workspace, &[]))
             .and_then(|()| server(&workspace, &[]))
-            .and_then(|()| jose(&workspace, &[])),
+            .and_then(|()| federation(&workspace, &[])),
         Some((name, rest)) if name == "request" => request(&workspace, rest),
         Some((name, rest)) if name == "stores" => stores(&workspace, rest),
         Some((name, rest)) if name == "authz" => authz(&workspace, rest),
         Some((name, rest)) if name == "audit" => audit(&workspace, rest),
         Some((name, rest)) if name == "broker" => broker(&workspace, rest),
         Some((name, rest)) if name == "server" => server(&workspace, rest),
-        Some((name, rest)) if name == "jose" => jose(&workspace, rest),
+        Some((name, rest)) if name == "federation" => federation(&workspace, rest),
         Some((name, _)) => Err(format!("there is no benchmark `{name}`\n{USAGE}")),
     }?;
     println!("results: {}", results(&workspace).display());
@@ -64,8 +64,8 @@ fn authz(workspace: &Workspace, args: &[String]) -> Outcome {
     program(workspace, "authz", &[], args)
 }
 
-fn jose(workspace: &Workspace, args: &[String]) -> Outcome {
-    program(workspace, "jose", &[], args)
+fn federation(workspace: &Workspace, args: &[String]) -> Outcome {
+    program(workspace, "federation", &[], args)
 }
 
 fn audit(workspace: &Workspace, args: &[String]) -> Outcome {
@@ -128,7 +128,7 @@ mod tests {
     fn an_unknown_benchmark_names_the_known_ones() {
         let message = run(&["sores".to_owned()]).unwrap_err();
         assert!(
-            ["`sores`", "request", "stores", "authz", "audit", "broker", "server", "jose"]
+            ["`sores`", "request", "stores", "authz", "audit", "broker", "server", "federation"]
                 .iter()
                 .all(|text| message.contains(text)),
             "{message}"

@@ -1,10 +1,8 @@
 //! The other side: `jsonwebtoken::decode` with one key that is ready, which is what it costs without looking for it.
 
-use crate::{
-    Fault,
-    issuer::{CLIENT, Issuer, NAME},
-};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, jwk::Jwk};
+use crate::{Fault, issuer::CLIENT};
+use axess_jose::{Algorithm, SigningKey};
+use jsonwebtoken::{DecodingKey, Validation, decode, jwk::Jwk};
 use serde_json::{Map, Value};
 
 /// A verifier of one key.
@@ -14,10 +12,10 @@ pub(crate) struct Alone {
 }
 
 impl Alone {
-    pub(crate) fn new(issuer: &Issuer) -> Result<Self, Fault> {
-        let jwk: Jwk = serde_json::from_value(issuer.key.public_jwk())?;
-        let mut validation = Validation::new(issuer.algorithm.name().parse::<Algorithm>()?);
-        validation.set_issuer(&[NAME]);
+    pub(crate) fn new(key: &SigningKey, algorithm: Algorithm, issuer: &str) -> Result<Self, Fault> {
+        let jwk: Jwk = serde_json::from_value(key.public_jwk())?;
+        let mut validation = Validation::new(algorithm.name().parse::<jsonwebtoken::Algorithm>()?);
+        validation.set_issuer(&[issuer]);
         validation.set_audience(&[CLIENT]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.validate_nbf = true;

@@ -1,6 +1,6 @@
 //! The table, the headline, and the same as JSON.
 
-use crate::{Fault, rounds::Costs};
+use crate::{Fault, callback, rounds::Costs};
 use axess_jose::Algorithm;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -25,6 +25,18 @@ pub(crate) fn print(algorithm: Algorithm, costs: &Costs) {
     );
 }
 
+/// Prints what a callback takes.
+pub(crate) fn print_callback(costs: &callback::Costs) {
+    let [low, median, high] = costs.ratio;
+    println!(
+        "\na callback takes {:.0} microseconds (99 of 100 less than {:.0}); the exchange by hand takes {:.0}",
+        costs.median / 1e3,
+        costs.slowest / 1e3,
+        costs.by_hand / 1e3,
+    );
+    println!("a callback takes {median:.2} times what the exchange by hand takes ({low:.2} to {high:.2})");
+}
+
 /// Prints the greatest ratio.
 pub(crate) fn print_headline(results: &[(Algorithm, Costs)]) {
     if let Some(worst) = worst(results) {
@@ -35,13 +47,24 @@ pub(crate) fn print_headline(results: &[(Algorithm, Costs)]) {
 }
 
 /// Writes the results.
-pub(crate) fn write(file: &Path, rounds: usize, results: &[(Algorithm, Costs)]) -> Result<(), Fault> {
+pub(crate) fn write(
+    file: &Path,
+    rounds: usize,
+    results: &[(Algorithm, Costs)],
+    callback: &callback::Costs,
+) -> Result<(), Fault> {
     let all = json!({
-        "benchmark": "jose",
+        "benchmark": "federation",
         "rounds": rounds,
         "cases": results.iter().map(case).collect::<Vec<_>>(),
         "greatest_ratio": worst(results),
         "aim": AIM,
+        "callback": {
+            "p50_ns": callback.median,
+            "p99_ns": callback.slowest,
+            "by_hand_ns": callback.by_hand,
+            "ratio_quartiles": callback.ratio,
+        },
     });
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;

@@ -1,6 +1,7 @@
-//! What verifying an ID token costs: with our checks and published keys, and with `jsonwebtoken::decode` alone.
+//! What a login at a provider costs: verifying an ID token, beside `jsonwebtoken::decode` alone, and a whole callback, beside
+//! the exchange by hand.
 //!
-//! Does not know about: HTTP, or how keys are fetched: both sides have theirs in memory.
+//! Does not know about: networks, or what a provider needs for its answer: it has it ready.
 //!
 //! 1. For each algorithm make a key and many tokens, and give both sides the same.
 //! 2. Check that both take what is to be timed and refuse something else.
@@ -10,8 +11,10 @@
 
 mod alone;
 mod arguments;
+mod callback;
 mod issuer;
 mod ours;
+mod quantile;
 mod report;
 mod rounds;
 
@@ -33,19 +36,19 @@ fn main() -> ExitCode {
     match Arguments::of(&args).and_then(|arguments| measure(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            eprintln!("jose: {fault}");
+            eprintln!("federation: {fault}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn measure(arguments: &Arguments) -> Result<(), Fault> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     report::print_header(arguments.rounds);
     let mut results = Vec::new();
     for algorithm in ALGORITHMS {
         let issuer = Issuer::of(algorithm)?;
-        let alone = Alone::new(&issuer)?;
+        let alone = Alone::new(&issuer.key, algorithm, issuer::NAME)?;
         // A server polls each request as a task of its own, with tokio's budget for one task.
         let costs = runtime.block_on(tokio::task::unconstrained(async {
             let ours = Ours::new(&issuer).await?;
@@ -55,9 +58,11 @@ fn measure(arguments: &Arguments) -> Result<(), Fault> {
         report::print(algorithm, &costs);
         results.push((algorithm, costs));
     }
+    let callback = runtime.block_on(tokio::task::unconstrained(callback::measure(arguments.rounds)))?;
+    report::print_callback(&callback);
     report::print_headline(&results);
     if let Some(file) = &arguments.json {
-        report::write(file, arguments.rounds, &results)?;
+        report::write(file, arguments.rounds, &results, &callback)?;
         println!("\nwritten to {}", file.display());
     }
     Ok(())

@@ -1,6 +1,12 @@
-//! The measurement: both sides in turn, so that whatever slows the machine down slows both of them down.
+//! ID tokens: both sides in turn, so that whatever slows the machine down slows both of them down.
 
-use crate::{Fault, alone::Alone, issuer::Issuer, ours::Ours};
+use crate::{
+    Fault,
+    alone::Alone,
+    issuer::Issuer,
+    ours::Ours,
+    quantile::{quantile, ratio},
+};
 use std::{
     hint::black_box,
     time::{Duration, Instant},
@@ -47,17 +53,5 @@ pub(crate) async fn measure(
         }
     }
     let [alone, ours] = spent;
-    Ok(Costs { ratio: ratio(&ours, &alone), ours: quantile(ours, 2), alone: quantile(alone, 2) })
-}
-
-/// A machine changes its speed from second to second, but hardly within one round.
-fn ratio(ours: &[f64], alone: &[f64]) -> [f64; 3] {
-    let ratios: Vec<f64> = ours.iter().zip(alone).map(|(ours, alone)| ours / alone).collect();
-    [1, 2, 3].map(|quarters| quantile(ratios.clone(), quarters))
-}
-
-/// Returns the value that `quarters` quarters of the values are below.
-fn quantile(mut values: Vec<f64>, quarters: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() * quarters / 4).copied().unwrap_or(f64::NAN)
+    Ok(Costs { ratio: ratio(&ours, &alone), ours: quantile(&ours, 50), alone: quantile(&alone, 50) })
 }

@@ -12,7 +12,7 @@ struct Program {
     used_for: &'static str,
 }
 
-const PROGRAMS: [Program; 21] = [
+const PROGRAMS: [Program; 22] = [
     Program { name: "cc", package: "build-essential", used_for: "linking; crates with C code" },
     Program { name: "curl", package: "curl", used_for: "an HTTP client that is not ours, and the demo" },
     Program {
@@ -49,6 +49,7 @@ const PROGRAMS: [Program; 21] = [
     Program { name: "npm", package: "npm", used_for: "fetching the OpenID Provider" },
     Program { name: "xmlsec1", package: "xmlsec1", used_for: "XML signatures that are not ours" },
     Program { name: "php", package: "php-cli", used_for: "SimpleSAMLphp" },
+    Program { name: "pdftotext", package: "poppler-utils", used_for: "a reader of PDF that is not ours" },
     Program { name: "faketime", package: "faketime", used_for: "a clock that runs fast" },
 ];
 

@@ -1,0 +1,4 @@
+//! How much memory a long log takes: in a process of its own, since that is measured.
+
+#[cfg(test)]
+mod memory;

@@ -88,6 +88,9 @@ pub enum RoleRefusal {
     /// They named one that is not mapped to them.
     #[error("{0} is not mapped to you")]
     NotYours(String),
+    /// The provider needs one, and neither they nor the settings name it.
+    #[error("no role is named, and none is set up")]
+    Unnamed,
     /// Who somebody is on their own machine says nothing about who they are to others.
     #[error("roles are mapped to people whom a team server knows, and a local user is not one of them")]
     Unproven,
@@ -106,19 +109,17 @@ impl RoleMap {
         asked: Option<&str>,
         default: Option<&str>,
     ) -> Result<Target, RoleRefusal> {
-        let Requester::Principal { email, groups } = who else {
-            if self.is_enabled {
-                return Err(RoleRefusal::Unproven);
-            }
-            return Ok(Target { target: asked.or(default).map(str::to_owned), ceiling: None });
-        };
-        if !self.is_enabled {
-            // Whoever asks a server uses the server's own credentials: only what it was set up for.
-            return match asked {
-                Some(asked) if Some(asked) != default => Err(RoleRefusal::NotYours(asked.to_owned())),
+        if !self.is_enabled || !has_roles(provider) {
+            return match (who, asked) {
+                (Requester::LocalUser { .. }, _) => {
+                    Ok(Target { target: asked.or(default).map(str::to_owned), ceiling: None })
+                }
+                // Whoever asks a server uses the server's own credentials: only what it was set up for.
+                (_, Some(asked)) if Some(asked) != default => Err(RoleRefusal::NotYours(asked.to_owned())),
                 _ => Ok(Target { target: default.map(str::to_owned), ceiling: None }),
             };
         }
+        let Requester::Principal { email, groups } = who else { return Err(RoleRefusal::Unproven) };
         let mut own = self.rules.iter().filter(|rule| match &rule.subject {
             Subject::Email(mapped) => mapped == email,
             Subject::Group(mapped) => groups.contains(mapped),
@@ -132,6 +133,11 @@ impl RoleMap {
             asked.map_or(RoleRefusal::NotMapped, |asked| RoleRefusal::NotYours(asked.to_owned()))
         })
     }
+}
+
+/// Tells whether a provider has identities of its own that people can be mapped to.
+const fn has_roles(provider: Provider) -> bool {
+    matches!(provider, Provider::Aws | Provider::Gcp | Provider::Azure)
 }
 
 #[cfg(test)]
@@ -170,5 +176,19 @@ mod tests {
             Err(RoleRefusal::NotYours("role/ops".to_owned()))
         );
         assert_eq!(mapped.target(&person(&[]), Provider::Gcp, None, None), Err(RoleRefusal::NotMapped));
+        // These have nothing to map people to: what the server was set up for holds for everybody.
+        for provider in [Provider::Local, Provider::Vault] {
+            let got = |asked| mapped.target(&person(&[]), provider, asked, Some("own")).map(|got| got.target);
+            assert_eq!(got(None), Ok(Some("own".to_owned())), "{provider}");
+            assert_eq!(got(Some("other")), Err(RoleRefusal::NotYours("other".to_owned())), "{provider}");
+        }
+        let workload = Requester::Workload {
+            issuer: "https://builds.example.com".to_owned(),
+            subject: "repo:a/b".to_owned(),
+            groups: Vec::new(),
+        };
+        assert_eq!(got(&open, &workload, None), Ok("role/default".to_owned()));
+        assert_eq!(got(&open, &workload, Some("role/x")), Err(RoleRefusal::NotYours("role/x".to_owned())));
+        assert_eq!(got(&mapped, &workload, None), Err(RoleRefusal::Unproven));
     }
 }

@@ -57,13 +57,7 @@ pub(super) fn settings(root: Section<'_>) -> Settings {
 }
 
 pub(super) fn aws(table: Section<'_>, none: AwsSettings) -> AwsSettings {
-    let arn = |key| {
-        let text = table.text(key)?;
-        let is_role =
-            text.value.starts_with("arn:") && text.value.contains(":role/") && text.value.len() <= 2_048;
-        let message = "this is no role (write its ARN, as in arn:aws:iam::123456789012:role/NAME)";
-        if is_role { Some(text.value) } else { table.fault(&text.key, text.line, message) }
-    };
+    let arn = |key| role_arn(&table, key);
     let settings = AwsSettings {
         role_arn: arn("role_arn"),
         region: table.name("region"),
@@ -80,6 +74,23 @@ pub(super) fn aws(table: Section<'_>, none: AwsSettings) -> AwsSettings {
     }
     table.end();
     settings
+}
+
+fn role_arn(table: &Section<'_>, key: &'static str) -> Option<String> {
+    let is_role = |text: &str| text.starts_with("arn:") && text.contains(":role/") && text.len() <= 2_048;
+    let message = "this is no role (write its ARN, as in arn:aws:iam::123456789012:role/NAME)";
+    name_like(table, key, is_role, message)
+}
+
+/// Reads a name of the form that a provider gives.
+fn name_like(
+    table: &Section<'_>,
+    key: &'static str,
+    is_right: impl Fn(&str) -> bool,
+    message: &str,
+) -> Option<String> {
+    let text = table.text(key)?;
+    if is_right(&text.value) { Some(text.value) } else { table.fault(&text.key, text.line, message) }
 }
 
 pub(super) fn local(table: Section<'_>, none: LocalSettings) -> LocalSettings {
@@ -151,6 +162,11 @@ pub(super) fn rates(table: Section<'_>) -> Vec<RateRule> {
         }
         rule.end();
     }
+    if is_enabled && rules.is_empty() {
+        table.missing("rules", "this is needed: without rules nothing is limited");
+    } else if !rules.is_empty() && !table.has("enabled") {
+        table.missing("enabled", "this is needed: true, or the rules are none; false turns them off");
+    }
     table.end();
     if is_enabled { rules } else { Vec::new() }
 }
@@ -161,16 +177,18 @@ pub(super) fn roles(table: Section<'_>) -> RoleMap {
     for (index, rule) in table.sections("rules").into_iter().enumerate() {
         let (email, group) = (rule.name("user_email"), rule.name("group"));
         let targets = [
-            (Provider::Aws, rule.name("aws_role_arn")),
-            (Provider::Gcp, rule.name("gcp_service_account")),
-            (Provider::Azure, rule.name("azure_object_id")),
+            (Provider::Aws, role_arn(&rule, "aws_role_arn")),
+            (Provider::Gcp, service_account(&rule)),
+            (Provider::Azure, object_id(&rule)),
         ];
         let targets: BTreeMap<Provider, String> =
             targets.into_iter().filter_map(|(provider, target)| Some((provider, target?))).collect();
         let name = email.as_deref().or(group.as_deref()).unwrap_or("").to_owned();
         let ceiling =
             rules(&rule, "allow").map(|rules| Ceiling { name: format!("role mapping of {name}"), rules });
-        if targets.is_empty() {
+        let is_mapped =
+            ["aws_role_arn", "gcp_service_account", "azure_object_id"].iter().any(|key| rule.has(key));
+        if !is_mapped {
             rule.missing(
                 "",
                 &format!(
@@ -190,8 +208,32 @@ pub(super) fn roles(table: Section<'_>) -> RoleMap {
         mapped.extend(subject.map(|subject| RoleRule { subject, targets, ceiling }));
         rule.end();
     }
+    if is_enabled && mapped.is_empty() {
+        table.missing("rules", "this is needed: without rules nobody gets a role");
+    } else if !mapped.is_empty() && !table.has("enabled") {
+        table.missing("enabled", "this is needed: true, or the rules are none; false turns them off");
+    }
     table.end();
     RoleMap { is_enabled, rules: mapped }
+}
+
+fn service_account(rule: &Section<'_>) -> Option<String> {
+    let is_account = |text: &str| {
+        text.split_once('@')
+            .is_some_and(|(name, domain)| !name.is_empty() && domain.ends_with(".gserviceaccount.com"))
+    };
+    let message =
+        "this is no service account (write its address, as in NAME@PROJECT.iam.gserviceaccount.com)";
+    name_like(rule, "gcp_service_account", is_account, message)
+}
+
+fn object_id(rule: &Section<'_>) -> Option<String> {
+    let is_id = |text: &str| {
+        let lengths = text.split('-').map(str::len);
+        lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+    };
+    let message = "this is no object id (write it as in 12345678-1234-1234-1234-123456789012)";
+    name_like(rule, "azure_object_id", is_id, message)
 }
 
 pub(super) fn networks(table: Section<'_>) -> Vec<ipnet::IpNet> {

@@ -8,6 +8,7 @@ use std::{fmt, path::PathBuf};
 ///     provider_url: "https://auth.example.com".into(),
 ///     client_id: "audex".into(),
 ///     client_secret: Some("secret".into()),
+///     is_public: false,
 ///     redirect_uri: "https://audex.example.com/oidc/callback".into(),
 ///     scopes: vec!["openid".into(), "email".into()],
 /// };
@@ -30,6 +31,9 @@ pub struct SsoSettings {
     pub required_amr: Vec<String>,
     /// The domains of the people that the provider answers for (`sso.email_domains`), in lower case; empty for everybody.
     pub email_domains: Vec<String>,
+    /// Whether the provider is believed about addresses that it does not call verified, or that are in a claim that it says
+    /// nothing of (`sso.trust_email`); needs `email_domains`. Of SAML it is always believed.
+    pub trust_email: bool,
     /// Whether people may still sign in with a password and a code (`sso.local_login`).
     pub local_login: bool,
     /// Certificates, in PEM, of authorities that are trusted besides the machine's (`sso.ca_file`).
@@ -67,8 +71,10 @@ pub struct OidcSettings {
     pub provider_url: String,
     /// Our name there (`sso.client_id`).
     pub client_id: String,
-    /// Our secret there (`sso.client_secret`, `AUDEX_SSO_CLIENT_SECRET`); a client without one is a public client.
+    /// Our secret there (`sso.client_secret`, `AUDEX_SSO_CLIENT_SECRET`).
     pub client_secret: Option<String>,
+    /// Whether we are a public client there, which has no secret (`sso.public_client`).
+    pub is_public: bool,
     /// Where the browser comes back to (`sso.redirect_uri`): an address of this server.
     pub redirect_uri: String,
     /// What is asked for (`sso.scopes`).
@@ -102,6 +108,8 @@ pub struct SamlSettings {
     pub sp_cert_path: Option<PathBuf>,
     /// The kind of name that is asked for (`sso.name_id_format`).
     pub name_id_format: Option<String>,
+    /// Whether assertions may be encrypted with AES-CBC, in responses that are signed (`sso.allow_cbc`).
+    pub allow_cbc: bool,
 }
 
 /// What a group of the provider's means here.
@@ -132,6 +140,7 @@ impl SsoSettings {
             required_acr: Vec::new(),
             required_amr: Vec::new(),
             email_domains: Vec::new(),
+            trust_email: false,
             local_login: true,
             ca_file: None,
             groups: Vec::new(),

@@ -1,6 +1,9 @@
 //! `[sso]`: at which identity provider people sign in.
 
-use crate::config::{document::Section, read};
+use crate::{
+    config::{document::Section, read},
+    remote::ServerAddress,
+};
 use audex_server::settings::{OidcSettings, SamlSettings, SsoGroup, SsoProtocol, SsoSettings};
 use std::{path::PathBuf, str::FromStr};
 
@@ -46,6 +49,7 @@ pub(super) fn sso(table: Section<'_>, is_asked: bool) -> Option<SsoSettings> {
         required_acr: table.names("required_acr"),
         required_amr: table.names("required_amr"),
         email_domains: lower(table.names("email_domains")),
+        trust_email: table.flag("trust_email").unwrap_or(false),
         local_login: table.flag("local_login").unwrap_or(true),
         ca_file: read::file(&table, "ca_file"),
         groups: groups(&table),
@@ -57,6 +61,7 @@ pub(super) fn sso(table: Section<'_>, is_asked: bool) -> Option<SsoSettings> {
             provider_url: String::new(),
             client_id: String::new(),
             client_secret: None,
+            is_public: false,
             redirect_uri: String::new(),
             scopes: Vec::new(),
         })
@@ -71,10 +76,12 @@ fn oidc(table: &Section<'_>) -> Option<OidcSettings> {
     let (provider_url, client_id) = (needed(table, "provider_url"), needed(table, "client_id"));
     let redirect_uri = needed(table, "redirect_uri");
     let (client_secret, scopes) = (table.name("client_secret"), table.names("scopes"));
+    let is_public = table.flag("public_client").unwrap_or(false);
     Some(OidcSettings {
         provider_url: provider_url?,
         client_id: client_id?,
         client_secret,
+        is_public,
         redirect_uri: redirect_uri?,
         scopes,
     })
@@ -90,7 +97,8 @@ fn saml(table: &Section<'_>) -> Option<SamlSettings> {
     let file = |key| -> Option<PathBuf> { read::file(table, key) };
     let (idp_entity_id, idp_slo_url) = (table.name("idp_entity_id"), table.name("idp_slo_url"));
     let (sp_key_path, sp_cert_path) = (file("sp_key_path"), file("sp_cert_path"));
-    let name_id_format = table.name("name_id_format");
+    let (name_id_format, allow_cbc) =
+        (table.name("name_id_format"), table.flag("allow_cbc").unwrap_or(false));
     Some(SamlSettings {
         entity_id: entity_id?,
         idp_sso_url: idp_sso_url?,
@@ -101,7 +109,20 @@ fn saml(table: &Section<'_>) -> Option<SamlSettings> {
         sp_key_path,
         sp_cert_path,
         name_id_format,
+        allow_cbc,
     })
+}
+
+/// Returns the address that people use, as far as the place where browsers come back to tells it.
+pub(super) fn public_url(sso: &SsoSettings) -> Option<String> {
+    let back = match &sso.protocol {
+        SsoProtocol::Oidc(oidc) => &oidc.redirect_uri,
+        SsoProtocol::Saml(saml) => &saml.assertion_consumer_service_url,
+    };
+    let (scheme, rest) = back.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let address: ServerAddress = format!("{scheme}://{authority}").parse().ok()?;
+    Some(address.to_string())
 }
 
 fn groups(table: &Section<'_>) -> Vec<SsoGroup> {

@@ -109,10 +109,20 @@ fn oidc(
     faults: &mut Faults,
 ) -> Option<Made> {
     own_address("sso.redirect_uri", &oidc.redirect_uri, CALLBACK, origin, faults);
-    let auth = match oidc.client_secret.as_deref() {
-        Some("") | None => ClientAuth::None,
+    let auth = match oidc.client_secret.as_deref().filter(|secret| !secret.is_empty()) {
         Some(secret) => secret.into(),
+        None => {
+            if !oidc.is_public {
+                let why =
+                    "this is needed: write it, set AUDEX_SSO_CLIENT_SECRET, or write public_client = true";
+                faults.add("sso.client_secret", why);
+            }
+            ClientAuth::None
+        }
     };
+    if settings.trust_email && settings.email_domains.is_empty() {
+        faults.add("sso.trust_email", "email_domains are needed as well: whom the provider answers for");
+    }
     let mut config =
         OAuthProviderConfig::discover(&oidc.provider_url, &oidc.client_id, auth, &oidc.redirect_uri)
             .with_required_acr(settings.required_acr.clone());
@@ -209,6 +219,8 @@ fn saml(settings: &SsoSettings, saml: &SamlSettings, origin: &Origin, faults: &m
         attributes,
         authn_contexts: settings.required_acr.clone(),
         name_id_format: saml.name_id_format.clone(),
+        want_signed_response: saml.allow_cbc,
+        allow_cbc: saml.allow_cbc,
         trust_email: true,
         ..SamlConfig::new(&saml.entity_id, acs, idp)
     };

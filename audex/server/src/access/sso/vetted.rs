@@ -98,7 +98,10 @@ fn read(
     let name = settings.name_claim.as_deref().filter(|name| *name != "name").map(claim);
     if let Some(email) = email {
         identity.email = email.and_then(|email| email.parse().ok());
+        // `email_verified` is about the claim `email` (OpenID Connect Core section 5.1), and about no other.
+        identity.email_verified = false;
     }
+    identity.email_verified |= settings.trust_email && identity.email.is_some();
     if let Some(name) = name {
         identity.display_name = name;
     }
@@ -117,6 +120,7 @@ mod tests {
             provider_url: String::new(),
             client_id: String::new(),
             client_secret: None,
+            is_public: true,
             redirect_uri: String::new(),
             scopes: Vec::new(),
         };
@@ -141,6 +145,24 @@ mod tests {
         assert_eq!(email(Some("nothing")), None);
         let read = read(&settings(None), FederationProtocol::Oidc, said);
         assert_eq!(read.display_name.as_deref(), Some("Al"));
+    }
+
+    #[test]
+    fn what_the_provider_verified_is_one_claim_unless_it_is_believed_about_all() {
+        let mut said = FederatedIdentity::new("https://a.example", "1", Assurance::IdToken);
+        said.email = "own@example.com".parse().ok();
+        said.email_verified = true;
+        said.attributes = json!({ "mail2": "boss@example.com" }).as_object().unwrap().clone();
+        let counts = |claim, trust_email, said: &FederatedIdentity| {
+            let settings = SsoSettings { trust_email, ..settings(claim) };
+            read(&settings, FederationProtocol::Oidc, said.clone()).email_verified
+        };
+        assert!(counts(None, false, &said) && counts(Some("email"), false, &said));
+        assert!(!counts(Some("mail2"), false, &said), "anybody may write what they like there");
+        assert!(counts(Some("mail2"), true, &said));
+        assert!(!counts(Some("nothing"), true, &said), "there is no address");
+        let unverified = FederatedIdentity { email_verified: false, ..said };
+        assert!(!counts(None, false, &unverified) && counts(None, true, &unverified));
     }
 
     #[test]

@@ -158,6 +158,8 @@ fn named(event_type: &str, fields: &Map<String, Value>, status: Option<String>) 
             _ => ("approval_granted", "pending_approval"),
         },
         "ApprovalLapsed" => ("approval_lapsed", "expired"),
+        "ApprovalReopened" => ("approval_reopened", "pending_approval"),
+        "ApprovalWithdrawn" => ("approval_withdrawn", "withdrawn"),
         "SessionRevoked" => ("credential_revoked", "revoked"),
         other => return (snake(other), status.map(|status| snake(&status))),
     };

@@ -322,6 +322,8 @@ mod tests {
             reason: "denied".to_owned(),
         };
         read(&denied, |what| matches!(what, What::Denied { provider: "aws", reason: "denied" }));
-        read(&BrokerEvent::ApprovalWithdrawn { session_id, reason: None }, |what| matches!(what, What::Withdrawn));
+        read(&BrokerEvent::ApprovalWithdrawn { session_id, reason: None }, |what| {
+            matches!(what, What::Withdrawn)
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! What is done now and then: old events go, and `audit.jsonl` points at the newest segment.
 
-use super::{Copied, EvidenceError, SEARCH};
+use super::{Copied, EvidenceError, SEARCH, blocking};
 use crate::settings::ServerSettings;
 use audex_core::audit::point_at;
 use axess::{
@@ -10,13 +10,13 @@ use axess::{
         chain::AuditSigningKey,
         log::{AuditLog, LogError},
         pipe::AuditPipe,
-        retention::{AuditRetentionLoop, AuditRetentionPolicy, LogRetention, RetentionHandle},
+        retention::{AuditRetentionLoop, AuditRetentionPolicy, LogRetention, RetentionReport},
     },
-    backends::memory,
+    backends::{memory, sqlite::AuditStore},
     clock::Clock,
-    rng::SecureRng,
+    rng::{SecureRng, random_below},
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, watch},
     task::JoinHandle,
@@ -24,12 +24,12 @@ use tokio::{
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
+/// How long after the start old events go for the first time, and how far apart servers that start at once begin.
+const FIRST: Duration = Duration::from_secs(60);
+const APART: Duration = Duration::from_secs(60);
+
 /// How often it is looked whether a segment was ended.
 const LINK_EVERY: Duration = Duration::from_secs(1);
-
-/// How many looks there are in a day, and at which of them the segment is ended.
-const LOOKS_A_DAY: u64 = 24 * 3_600;
-const FIRST_END: u64 = 30;
 
 /// What the deletion of old events goes by.
 struct Rounds {
@@ -39,30 +39,57 @@ struct Rounds {
     emitter: Emitter,
 }
 
-/// Begins to delete what is older than it is kept; nothing to do where everything is kept.
+/// Deletes what is older than it is kept.
 ///
 /// What leaves the database is in the archive beside the log for two days more, so that a clock that is wrong loses nothing at
 /// once. The log loses whole segments, and still verifies.
-pub(super) fn retention(
-    settings: &ServerSettings,
-    log: &AuditLog,
-    copy: Option<&Copied>,
-    pipe: &AuditPipe,
-    key: AuditSigningKey,
-    injected: (Arc<dyn Clock>, Arc<dyn SecureRng>),
-) -> Result<Option<RetentionHandle>, EvidenceError> {
-    let Some(rounds) = rounds(settings, pipe, key, injected)? else { return Ok(None) };
-    let Rounds { keep, policy, archive, emitter } = rounds;
-    Ok(Some(match copy {
-        Some(copy) => {
-            let retire = LogRetention::for_sinks(log.clone(), keep, [SEARCH]);
-            AuditRetentionLoop::new(copy.events.clone(), archive, policy, emitter)?.with_log(retire).run()
-        }
-        None => {
-            let nothing = memory::AuditStore::new();
-            AuditRetentionLoop::new(nothing, archive, policy, emitter)?.with_log(of_log(log, keep)).run()
-        }
-    }))
+pub(super) struct Retention {
+    log: AuditLog,
+    rounds: Kept,
+}
+
+/// Where events are, beside the log.
+enum Kept {
+    Copied(AuditRetentionLoop<AuditStore, FilesystemAuditArchiver>),
+    Nowhere(AuditRetentionLoop<memory::AuditStore, FilesystemAuditArchiver>),
+}
+
+impl Retention {
+    /// Reads the settings; nothing where everything is kept.
+    pub(super) fn new(
+        settings: &ServerSettings,
+        log: &AuditLog,
+        copy: Option<&Copied>,
+        pipe: &AuditPipe,
+        key: AuditSigningKey,
+        injected: (Arc<dyn Clock>, Arc<dyn SecureRng>),
+    ) -> Result<Option<Self>, EvidenceError> {
+        let Some(rounds) = rounds(settings, pipe, key, injected)? else { return Ok(None) };
+        let Rounds { keep, policy, archive, emitter } = rounds;
+        let rounds = match copy {
+            Some(copy) => {
+                let retire = LogRetention::for_sinks(log.clone(), keep, [SEARCH]);
+                let rounds = AuditRetentionLoop::new(copy.events.clone(), archive, policy, emitter)?;
+                Kept::Copied(rounds.with_log(retire))
+            }
+            None => {
+                let nothing = memory::AuditStore::new();
+                let rounds = AuditRetentionLoop::new(nothing, archive, policy, emitter)?;
+                Kept::Nowhere(rounds.with_log(of_log(log, keep)))
+            }
+        };
+        Ok(Some(Self { log: log.clone(), rounds }))
+    }
+
+    /// Ends the segment, so that it can go as a whole when it is old, and deletes what is. Cut off, the next one goes on.
+    pub(super) async fn round(&self) -> Result<RetentionReport, EvidenceError> {
+        let log = self.log.clone();
+        blocking(move || Ok(end_segment(&log)?)).await?;
+        Ok(match &self.rounds {
+            Kept::Copied(rounds) => rounds.run_once().await?,
+            Kept::Nowhere(rounds) => rounds.run_once().await?,
+        })
+    }
 }
 
 fn rounds(
@@ -90,34 +117,67 @@ fn of_log(log: &AuditLog, keep: Duration) -> LogRetention {
     LogRetention::new(log.clone(), keep, Arc::new(move || end.end().ok()))
 }
 
-/// Keeps the link to the newest segment.
-pub(super) struct Link {
+/// Something that is done again and again until it is stopped.
+pub(super) struct Chore {
     stop: watch::Sender<bool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Link {
-    /// Sets the link now and then. Where events are not kept for ever, segments end daily, so that they can go as a whole.
-    pub(super) fn keep(log: AuditLog, rng: Arc<dyn SecureRng>, ends_segments: bool) -> Self {
-        let (stop, mut stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            for look in 0_u64.. {
-                let (log, rng) = (log.clone(), Arc::clone(&rng));
-                let is_day_over = ends_segments && look % LOOKS_A_DAY == FIRST_END;
-                let pointed = tokio::task::spawn_blocking(move || {
-                    if is_day_over {
-                        end_segment(&log).map_err(io::Error::other)?;
-                    }
-                    point(&log, &*rng)
-                });
-                let pointed = pointed.await;
-                if let Ok(Err(error)) = pointed {
+impl Chore {
+    /// Keeps the link to the newest segment.
+    pub(super) fn link(log: AuditLog, rng: Arc<dyn SecureRng>) -> Self {
+        Self::every(Duration::ZERO, LINK_EVERY, move || {
+            let (log, rng) = (log.clone(), Arc::clone(&rng));
+            async move {
+                let pointed = tokio::task::spawn_blocking(move || point(&log, &*rng));
+                if let Ok(Err(error)) = pointed.await {
                     tracing::warn!(%error, "audit.jsonl does not point at the newest segment of the audit log");
                 }
-                tokio::select! {
-                    () = tokio::time::sleep(LINK_EVERY) => {}
-                    _ = stopped.changed() => return,
+            }
+        })
+    }
+
+    /// Deletes daily what is older than it is kept.
+    pub(super) fn retention(retention: Arc<Retention>, rng: &dyn SecureRng) -> Self {
+        let apart = random_below(rng, u64::try_from(APART.as_millis()).unwrap_or(1));
+        Self::every(FIRST + Duration::from_millis(apart), DAY, move || {
+            let retention = Arc::clone(&retention);
+            async move {
+                match retention.round().await {
+                    Ok(done) => tracing::info!(
+                        archived = done.archived,
+                        deleted_hot = done.deleted_hot,
+                        deleted_archive = done.deleted_archive,
+                        retired_segments = done.retired_segments,
+                        failures = done.failures.len(),
+                        "old audit events were deleted"
+                    ),
+                    Err(error) => {
+                        tracing::error!(error = &error as &dyn Error, "old audit events were not deleted");
+                    }
                 }
+            }
+        })
+    }
+
+    fn every<F: Future<Output = ()> + Send>(
+        first: Duration,
+        pause: Duration,
+        chore: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
+        let (stop, mut stopped) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            let again = async {
+                tokio::time::sleep(first).await;
+                loop {
+                    chore().await;
+                    tokio::time::sleep(pause).await;
+                }
+            };
+            // Told to, or nobody is left to tell it: what is under way is cut off.
+            tokio::select! {
+                () = again => {}
+                _ = stopped.changed() => {}
             }
         });
         Self { stop, task: Mutex::new(Some(task)) }

@@ -111,11 +111,12 @@ async fn merged(
 
 /// Reads an event from a row: it holds the entry of the log.
 fn read(body: &Bytes) -> Result<AuditRecord, EvidenceError> {
-    let event = match Entry::parse(body) {
-        Ok(entry) => Bytes::copy_from_slice(entry.event()),
-        Err(_) => body.clone(),
+    let (event, line) = match Entry::parse(body) {
+        Ok(entry) => (Bytes::copy_from_slice(entry.event()), Some(body.clone())),
+        Err(_) => (body.clone(), None),
     };
-    AuditRecord::from_event(event).map_err(EvidenceError::Unreadable)
+    let record = AuditRecord::from_event(event).map_err(EvidenceError::Unreadable)?;
+    Ok(AuditRecord { line, ..record })
 }
 
 /// Reads everything, oldest first, up to where it is when the reading begins.

@@ -116,7 +116,7 @@ impl Reader {
             let id = entry.session_id.as_deref().filter(|_| waits).and_then(|id| id.parse().ok());
             let Some(id) = id else { continue };
             if let Ok(Some((pending, _))) = self.store.load_request(id).await {
-                entry.ttl = pending.ask.ttl;
+                entry.ttl = pending.lifetime();
             }
         }
         entries

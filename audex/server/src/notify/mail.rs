@@ -1,10 +1,11 @@
-use super::{NotifyFault, message::Message, post::Failure};
+use super::{NotifyFault, draft::Draft, message::Message, post::Failure};
 use http::Uri;
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
     message::{Mailbox, header::ContentType},
 };
 use std::{fmt, fmt::Write, time::Duration};
+use uuid::Uuid;
 
 /// How long the server may take for one command.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,15 +38,15 @@ impl Post {
         Ok(Self { server, from })
     }
 
-    /// Sends a message once, to one person.
-    pub(super) async fn send(&self, to: &Mailbox, message: &Message) -> Result<(), Failure> {
+    /// Sends a mail once, to one person; its `Message-ID` is the same in every attempt.
+    pub(super) async fn send(&self, to: &Mailbox, id: Uuid, draft: &Draft) -> Result<(), Failure> {
         let mail = lettre::Message::builder()
             .from(self.from.clone())
             .to(to.clone())
-            .subject(&message.headline)
-            .message_id(Some(format!("<{}@audex>", message.id)))
+            .subject(&draft.subject)
+            .message_id(Some(format!("<{id}@audex>")))
             .header(ContentType::TEXT_PLAIN)
-            .body(text(message));
+            .body(draft.body.clone());
         let mail = mail.map_err(|_| Failure::permanent("the mail cannot be written"))?;
         match self.server.send(mail).await {
             Ok(_) => Ok(()),
@@ -67,7 +68,8 @@ pub(super) fn recipient(text: &str) -> Result<Mailbox, NotifyFault> {
     text.parse().map_err(|_| NotifyFault { key: "notifications.mail_to", why: "an entry is no mail address" })
 }
 
-fn text(message: &Message) -> String {
+/// Writes a message as a mail.
+pub(super) fn text(message: &Message) -> String {
     let mut text = format!("{}\n\n", message.headline);
     for (name, fact) in &message.facts {
         // Writing to a string cannot fail.

@@ -12,10 +12,10 @@ const MAX_TEXT: usize = 500;
 /// What is told, in each form.
 #[derive(Debug)]
 pub(super) struct Message {
-    /// The same in every attempt, so that a receiver knows a repetition.
+    /// The same in every attempt, so that a receiver knows a repetition; each receiver has its own.
     pub(super) id: Uuid,
     /// The body of a webhook.
-    pub(super) json: Vec<u8>,
+    pub(super) json: String,
     /// One line: what happened.
     pub(super) headline: String,
     /// What there is to know, by its name.
@@ -43,7 +43,7 @@ impl Message {
     }
 }
 
-fn body(id: Uuid, state: RequestState, pending: &PendingRequest, url: &str, now: DateTime<Utc>) -> Vec<u8> {
+fn body(id: Uuid, state: RequestState, pending: &PendingRequest, url: &str, now: DateTime<Utc>) -> String {
     let ask = &pending.ask;
     let stamp = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
     let votes = pending.approval.votes().iter().map(|vote| {
@@ -58,7 +58,8 @@ fn body(id: Uuid, state: RequestState, pending: &PendingRequest, url: &str, now:
         "requester": pending.requester.identity(),
         "provider": ask.provider.name(),
         "allow": ask.allow,
-        "ttl": ask.ttl,
+        "target": pending.target(),
+        "ttl": pending.lifetime(),
         "reason": ask.reason,
         "approval": {
             "required": pending.approval.required(),
@@ -69,7 +70,7 @@ fn body(id: Uuid, state: RequestState, pending: &PendingRequest, url: &str, now:
         "votes": votes.collect::<Vec<_>>(),
         "url": url,
     });
-    body.to_string().into_bytes()
+    body.to_string()
 }
 
 fn headline(state: RequestState, pending: &PendingRequest) -> String {
@@ -92,7 +93,8 @@ fn facts(state: RequestState, pending: &PendingRequest) -> Vec<(&'static str, St
         ("Provider", ask.provider.to_string()),
         ("Actions", clean(&ask.allow, MAX_TEXT)),
     ];
-    let optional = [("Lifetime", &ask.ttl), ("Target", &ask.target), ("Reason", &ask.reason)];
+    let (lifetime, target) = (pending.lifetime(), pending.target().map(str::to_owned));
+    let optional = [("Lifetime", &lifetime), ("Target", &target), ("Reason", &ask.reason)];
     facts.extend(
         optional.into_iter().filter_map(|(name, text)| Some((name, clean(text.as_deref()?, MAX_TEXT)))),
     );

@@ -24,6 +24,10 @@ impl Failure {
     pub(super) fn permanent(what: impl Into<String>) -> Self {
         Self { what: what.into(), may_pass: false, wait: None }
     }
+
+    pub(super) fn slow() -> Self {
+        Self { what: "no answer in time".to_owned(), may_pass: true, wait: None }
+    }
 }
 
 /// Makes the client for addresses that the operator configured.
@@ -49,7 +53,7 @@ pub(super) async fn post(
     client: &Client,
     url: &Url,
     headers: HeaderMap,
-    json: Vec<u8>,
+    json: String,
 ) -> Result<(), Failure> {
     let request = client.post(url.clone()).headers(headers).header(header::CONTENT_TYPE, "application/json");
     let answer = request.body(json).send().await.map_err(|error| Failure {

@@ -1,40 +1,37 @@
 use super::{
     Notice, NotifyFault,
+    callback::CallbackKeys,
     destination::check_callback,
+    draft::{Callback, Draft},
     mail::{self, Post},
     message::{Message, signature},
     post::{Failure, guarded, post, trusting},
     slack,
 };
-use crate::{
-    model::PendingRequest,
-    settings::{NotificationSettings, ServerSettings},
-};
-use axess::clock::Clock;
+use crate::settings::{NotificationSettings, ServerSettings};
+use axess::rng::SecureRng;
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lettre::message::Mailbox;
 use reqwest::{Client, Url};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
+use uuid::Uuid;
 use zeroize::Zeroizing;
-
-/// The waits before another attempt, after a failure that may pass.
-const WAITS: [Duration; 4] =
-    [Duration::from_millis(500), Duration::from_secs(3), Duration::from_secs(20), Duration::from_secs(120)];
 
 /// The shortest key that webhooks are signed with, in bytes.
 const MIN_KEY: usize = 16;
+
+/// The kind of the destinations that requesters choose.
+const CALLBACK: &str = "callback";
 
 /// Everybody who is told.
 #[derive(Debug)]
 pub(super) struct Sinks {
     console: String,
     is_dev: bool,
-    open: Client,
     guarded: Client,
-    key: Option<Key>,
-    webhooks: Vec<Address>,
-    slack: Vec<Address>,
-    mail: Option<(Post, Vec<Mailbox>)>,
+    keys: CallbackKeys,
+    configured: Vec<Arc<Sink>>,
 }
 
 /// Where a webhook is: whoever knows it may write there.
@@ -48,7 +45,7 @@ struct Key(Arc<Zeroizing<Vec<u8>>>);
 /// One who is told.
 #[derive(Debug)]
 pub(super) struct Sink {
-    name: &'static str,
+    destination: String,
     way: Way,
 }
 
@@ -60,21 +57,33 @@ enum Way {
 }
 
 impl Sinks {
-    pub(super) fn new(settings: &ServerSettings) -> Result<Self, NotifyFault> {
+    pub(super) fn new(settings: &ServerSettings, keys: CallbackKeys) -> Result<Self, NotifyFault> {
         let told = &settings.notifications;
         let client = |built: reqwest::Result<Client>| {
             built.map_err(|_| NotifyFault { key: "notifications", why: "TLS cannot be set up" })
         };
-        Ok(Self {
-            console: settings.public_url.clone(),
-            is_dev: settings.is_dev,
-            open: client(trusting())?,
-            guarded: client(guarded(settings.is_dev))?,
-            key: key(told)?,
-            webhooks: urls("notifications.webhooks", &told.webhooks)?,
-            slack: urls("notifications.slack", &told.slack)?,
-            mail: mails(told)?,
-        })
+        let (open, key) = (client(trusting())?, key(told)?);
+        let sink = |kind: &str, address: &str, way: Way| {
+            Arc::new(Sink { destination: keys.destination(kind, address), way })
+        };
+        let mut configured = Vec::new();
+        for url in urls("notifications.webhooks", &told.webhooks)? {
+            let address = url.0.to_string();
+            let way = Way::Webhook { client: open.clone(), url, key: key.clone() };
+            configured.push(sink("webhook", &address, way));
+        }
+        for url in urls("notifications.slack", &told.slack)? {
+            let address = url.0.to_string();
+            configured.push(sink("slack", &address, Way::Slack { client: open.clone(), url }));
+        }
+        if let Some((post, recipients)) = mails(told)? {
+            for to in recipients {
+                let address = to.to_string();
+                configured.push(sink("mail", &address, Way::Mail { post: post.clone(), to }));
+            }
+        }
+        let (console, is_dev) = (settings.public_url.clone(), settings.is_dev);
+        Ok(Self { console, is_dev, guarded: client(guarded(is_dev))?, keys, configured })
     }
 
     /// Returns everything that is wrong with the settings.
@@ -88,37 +97,59 @@ impl Sinks {
         faults.into_iter().flatten().collect()
     }
 
-    /// Returns where the console is.
-    pub(super) fn console(&self) -> &str {
-        &self.console
+    /// Returns what is to be told, under which id, and to which destination.
+    pub(super) fn drafts(
+        &self,
+        notice: Notice<'_>,
+        now: DateTime<Utc>,
+        rng: &dyn SecureRng,
+    ) -> Vec<(Uuid, String, Draft)> {
+        let message = || Message::new(notice, &self.console, now, rng);
+        let told = self.configured.iter().filter(|sink| sink.is_told(notice));
+        let mut drafts: Vec<_> = told
+            .map(|sink| {
+                let message = message();
+                (message.id, sink.destination.clone(), sink.draft(&message))
+            })
+            .collect();
+        if let Notice::Decided(pending) = notice
+            && let Some(url) = &pending.callback
+            // The mode may have changed since it was asked for.
+            && check_callback(url, self.is_dev).is_ok()
+        {
+            let message = message();
+            let callback = Some(Callback { url: url.clone(), session_id: pending.session_id });
+            let draft = Draft::new(&message, message.json.clone(), callback);
+            // By requester, so that one whose receiver does not answer holds up nobody else.
+            let destination = self.keys.destination(CALLBACK, &pending.requester.identity());
+            drafts.push((message.id, destination, draft));
+        }
+        drafts
     }
 
-    /// Returns whom the operator wants to be told.
-    pub(super) fn configured(&self, notice: Notice<'_>) -> Vec<Sink> {
-        let webhooks = self.webhooks.iter().map(|url| {
-            let way = Way::Webhook { client: self.open.clone(), url: url.clone(), key: self.key.clone() };
-            Sink { name: "webhook", way }
-        });
-        let slack = self.slack.iter().map(|url| Sink {
-            name: "slack",
-            way: Way::Slack { client: self.open.clone(), url: url.clone() },
-        });
-        let mails = self.mail.iter().filter(|_| matches!(notice, Notice::Asked(_))).flat_map(|(post, to)| {
-            let way = |to: &Mailbox| Way::Mail { post: post.clone(), to: to.clone() };
-            to.iter().map(move |to| Sink { name: "mail", way: way(to) })
-        });
-        webhooks.chain(slack).chain(mails).collect()
+    /// Tells whether something can be sent to a destination.
+    pub(super) fn knows(&self, destination: &str) -> bool {
+        destination.split('-').next() == Some(CALLBACK) || self.configured(destination).is_some()
     }
 
-    /// Returns where the requester wants to be told of a decision, signed with `key`.
-    pub(super) fn callback(&self, pending: &PendingRequest, key: String) -> Option<Sink> {
-        let address = pending.callback.as_deref()?;
-        // The mode may have changed since it was asked for.
-        check_callback(address, self.is_dev).ok()?;
-        let url = Address(Url::parse(address).ok()?);
-        let key = Some(Key(Arc::new(Zeroizing::new(key.into_bytes()))));
-        let way = Way::Webhook { client: self.guarded.clone(), url, key };
-        Some(Sink { name: "callback", way })
+    /// Finds who is told; nobody, where that is not allowed any more.
+    pub(super) fn find(&self, destination: &str, draft: &Draft) -> Option<Arc<Sink>> {
+        let Some(Callback { url, session_id }) = &draft.callback else {
+            return self.configured(destination).cloned();
+        };
+        check_callback(url, self.is_dev).ok()?;
+        let key = Some(Key(Arc::new(Zeroizing::new(self.keys.key(*session_id).into_bytes()))));
+        let way = Way::Webhook { client: self.guarded.clone(), url: Address(Url::parse(url).ok()?), key };
+        Some(Arc::new(Sink { destination: destination.to_owned(), way }))
+    }
+
+    /// Returns the keys of callbacks.
+    pub(super) const fn keys(&self) -> &CallbackKeys {
+        &self.keys
+    }
+
+    fn configured(&self, destination: &str) -> Option<&Arc<Sink>> {
+        self.configured.iter().find(|sink| sink.destination == destination)
     }
 }
 
@@ -154,43 +185,37 @@ fn urls(key: &'static str, list: &[String]) -> Result<Vec<Address>, NotifyFault>
 }
 
 impl Sink {
-    pub(super) const fn name(&self) -> &'static str {
-        self.name
+    /// Tells whether they are told of this: no mail tells of a decision.
+    const fn is_told(&self, notice: Notice<'_>) -> bool {
+        matches!(notice, Notice::Asked(_)) || !matches!(self.way, Way::Mail { .. })
     }
 
-    /// Tries until it works, a failure is for good, or there were enough.
-    pub(super) async fn deliver(self, message: Arc<Message>, clock: Arc<dyn Clock>) {
-        let mut waits = WAITS.into_iter();
-        while let Err(failure) = self.attempt(&message, &*clock).await {
-            let (sink, id, what) = (self.name, message.id, failure.what.as_str());
-            match waits.next().filter(|_| failure.may_pass) {
-                Some(wait) => {
-                    tracing::debug!(sink, %id, what, "a notification is tried again");
-                    tokio::time::sleep(failure.wait.unwrap_or(wait)).await;
-                }
-                None => {
-                    tracing::warn!(sink, %id, what, "a notification was given up");
-                    return;
-                }
-            }
-        }
+    /// Writes a message in the form that they read.
+    fn draft(&self, message: &Message) -> Draft {
+        let body = match &self.way {
+            Way::Webhook { .. } => message.json.clone(),
+            Way::Slack { .. } => slack::body(message),
+            Way::Mail { .. } => mail::text(message),
+        };
+        Draft::new(message, body, None)
     }
 
-    async fn attempt(&self, message: &Message, clock: &dyn Clock) -> Result<(), Failure> {
+    /// Sends once.
+    pub(super) async fn attempt(&self, id: Uuid, draft: &Draft, now: DateTime<Utc>) -> Result<(), Failure> {
         match &self.way {
             Way::Webhook { client, url, key } => {
-                let headers = webhook_headers(message, key.as_ref(), clock.now().timestamp());
-                post(client, &url.0, headers, message.json.clone()).await
+                let headers = webhook_headers(id, &draft.body, key.as_ref(), now.timestamp());
+                post(client, &url.0, headers, draft.body.clone()).await
             }
-            Way::Slack { client, url } => post(client, &url.0, HeaderMap::new(), slack::body(message)).await,
-            Way::Mail { post, to } => post.send(to, message).await,
+            Way::Slack { client, url } => post(client, &url.0, HeaderMap::new(), draft.body.clone()).await,
+            Way::Mail { post, to } => post.send(to, id, draft).await,
         }
     }
 }
 
-fn webhook_headers(message: &Message, key: Option<&Key>, seconds: i64) -> HeaderMap {
-    let signed = key.map(|key| ("x-audex-signature", signature(&key.0, seconds, &message.json)));
-    let plain = [("x-audex-id", message.id.to_string()), ("x-audex-timestamp", seconds.to_string())];
+fn webhook_headers(id: Uuid, body: &str, key: Option<&Key>, seconds: i64) -> HeaderMap {
+    let signed = key.map(|key| ("x-audex-signature", signature(&key.0, seconds, body.as_bytes())));
+    let plain = [("x-audex-id", id.to_string()), ("x-audex-timestamp", seconds.to_string())];
     let headers = plain.into_iter().chain(signed);
     let header = |(name, value): (&'static str, String)| {
         Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?))

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 /// Writes a message for an incoming webhook of Slack: a line for notifications, and blocks.
 ///
 /// What people wrote stands in blocks of plain text, in which nothing is a link, a mention or a format.
-pub(super) fn body(message: &Message) -> Vec<u8> {
+pub(super) fn body(message: &Message) -> String {
     let fields = message.facts.iter().map(|(name, text)| plain(&format!("{name}\n{text}")));
     // Slack takes ten fields in a section.
     let fields: Vec<Value> = fields.take(10).collect();
@@ -18,7 +18,7 @@ pub(super) fn body(message: &Message) -> Vec<u8> {
             ]},
         ],
     });
-    body.to_string().into_bytes()
+    body.to_string()
 }
 
 fn plain(text: &str) -> Value {

@@ -5,7 +5,7 @@ use audex_core::{
     approval::{Approval, Vote},
 };
 use audex_policy::Provider;
-use axess::{clock::SystemClock, rng::SystemRng};
+use axess::rng::SystemRng;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -24,6 +24,8 @@ fn pending() -> PendingRequest {
             reason: Some("<!channel> *now*\nVote: bob agreed \u{202e}evil".to_owned()),
             ..Ask::new(Provider::Aws)
         },
+        target: None,
+        ttl: None,
         rules: vec!["*:Delete*".to_owned()],
         document: "{}".to_owned(),
         approval: Approval::new([7; 32], "alice@example.com", 1, roles, now() + TimeDelta::hours(24)),
@@ -53,7 +55,7 @@ fn message(notice: Notice<'_>) -> Message {
 #[test]
 fn a_webhook_says_what_a_program_needs() {
     let message = message(Notice::Decided(&denied()));
-    let json: Value = serde_json::from_slice(&message.json).unwrap();
+    let json: Value = serde_json::from_str(&message.json).unwrap();
     assert_eq!(json["event"], "request.denied");
     assert_eq!(json["status"], "denied");
     assert_eq!(json["session_id"], "a1b2c3d4-e5f6-4748-b9c0-d1e2f3a4b5c6");
@@ -69,7 +71,7 @@ fn what_people_write_stays_a_text() {
     let message = message(Notice::Asked(&pending()));
     let reason = &message.facts.iter().find(|(name, _)| *name == "Reason").unwrap().1;
     assert_eq!(reason, "<!channel> *now* Vote: bob agreed evil");
-    let slack: Value = serde_json::from_slice(&slack::body(&message)).unwrap();
+    let slack: Value = serde_json::from_str(&slack::body(&message)).unwrap();
     for field in slack["blocks"][1]["fields"].as_array().unwrap() {
         assert_eq!(field["type"], "plain_text");
     }
@@ -77,8 +79,7 @@ fn what_people_write_stays_a_text() {
     assert!(text.starts_with("Approval needed: alice@example.com asks for s3:DeleteObject (aws)"), "{text}");
     let mut shouting = pending();
     shouting.ask.allow = "<!channel>&".to_owned();
-    let slack: Value =
-        serde_json::from_slice(&slack::body(&self::message(Notice::Asked(&shouting)))).unwrap();
+    let slack: Value = serde_json::from_str(&slack::body(&self::message(Notice::Asked(&shouting)))).unwrap();
     let text = slack["text"].as_str().unwrap();
     assert!(text.contains("&lt;!channel&gt;&amp;") && !text.contains("<!channel>"), "{text}");
 }
@@ -93,7 +94,7 @@ fn signatures_are_hmac_of_time_and_body() {
 fn fault(change: impl FnOnce(&mut ServerSettings)) -> Option<&'static str> {
     let mut settings = ServerSettings::new("/nowhere");
     change(&mut settings);
-    Notifier::new(&settings, [7; 32], Arc::new(SystemClock), Arc::new(SystemRng)).err().map(|fault| fault.key)
+    Sinks::new(&settings, CallbackKeys([7; 32])).err().map(|fault| fault.key)
 }
 
 #[test]
@@ -138,15 +139,14 @@ fn all_that_cannot_work_is_named_at_once() {
     assert!(Notifier::check(&ServerSettings::new("/nowhere")).is_empty());
 }
 
-#[tokio::test]
-async fn no_secret_is_shown() {
+#[test]
+fn no_secret_is_shown() {
     let mut settings = ServerSettings::new("/nowhere");
     settings.notifications.slack = vec!["https://hooks.slack.example/services/T0/B0/slacksecret".into()];
     settings.notifications.webhooks = vec!["https://x.example/hooksecret".into()];
     settings.notifications.webhook_key = Some("keysecret-keysecret".into());
     settings.notifications.smtp = Some("smtp://audex:mailsecret@mail.example.com".into());
     settings.notifications.mail_from = Some("audex@example.com".into());
-    let notifier = Notifier::new(&settings, [7; 32], Arc::new(SystemClock), Arc::new(SystemRng)).unwrap();
-    let shown = format!("{notifier:?}");
+    let shown = format!("{:?}", Sinks::new(&settings, CallbackKeys([7; 32])).unwrap());
     assert!(!shown.contains("secret"), "{shown}");
 }

@@ -69,10 +69,13 @@ impl Store {
         };
         tokio::time::timeout(MIGRATION_LIMIT, tables).await.map_err(|_| StoreFault::too_slow())??;
         let (writer, keyed) = (Writer::start(pool.clone()), Keyed::default());
-        let store = Self { pool, db, writer, seal, keyed, probed: Probed::default(), clock, rng };
+        let (most_waiting, probed) = (settings.max_waiting, Probed::default());
+        let store = Self { pool, db, writer, seal, keyed, most_waiting, probed, clock, rng };
         let now = store.clock.now();
         store.forgive(now).await?;
         store.expire_sessions(now).await?;
+        store.sweep_notices(now).await?;
+        store.free_notices(now).await?;
         Ok(store)
     }
 }

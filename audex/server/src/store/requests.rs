@@ -1,12 +1,13 @@
 use super::{
-    Store, StoreFault,
+    NewNotice, Store, StoreFault,
     limits::Limits,
+    notices,
     pages::List,
-    sql::{Row, args, json},
+    sql::{Row, Value, args, json},
     tx::{Counted, Tx},
     writer::Work,
 };
-use crate::model::{Page, PageQuery, PendingRequest};
+use crate::model::{Page, PageQuery, PendingRequest, Person};
 use audex_core::{
     IssueError, Requester,
     approval::{ApprovalState, Approved},
@@ -24,11 +25,18 @@ const SAVE: &str = "UPDATE audex_requests SET version = version + 1, state = $3,
     WHERE id = $1 AND version = $2 AND state <> 4";
 const LIST: &str = "SELECT id, created_at, body FROM audex_requests";
 const WAITING: &str = "SELECT COUNT(*) AS waiting FROM audex_requests WHERE state = 0 AND expires_at > $1";
+const WAITING_OF: &str =
+    "SELECT COUNT(*) AS waiting FROM audex_requests WHERE identity = $1 AND state = 0 AND expires_at > $2";
+const OPEN: &str = "SELECT id, body FROM audex_requests WHERE state IN (0, 1) AND expires_at > $1 AND id > $2
+    ORDER BY id LIMIT $3";
 const FIND: &str = "SELECT id FROM audex_requests WHERE id >= $1 AND id <= $2
     UNION SELECT id FROM audex_sessions WHERE id >= $1 AND id <= $2 LIMIT 2";
 
 /// The state of a request that lapsed, beside those of its approval: see [`state_of`].
 pub(super) const LAPSED: i64 = 4;
+
+/// How many open requests are looked at at a time.
+const BATCH: u32 = 200;
 
 /// The fewest hexadecimal digits that name a request or a session.
 const MIN_PREFIX: usize = 8;
@@ -49,7 +57,7 @@ pub struct RequestFilter {
 }
 
 impl Store {
-    /// Checks the limits, counts a request that waits for approval, and keeps it.
+    /// Checks the limits, that of requests that wait at once included, counts a request that waits for approval, and keeps it, with who is to be told.
     ///
     /// # Errors
     ///
@@ -59,11 +67,14 @@ impl Store {
         pending: &PendingRequest,
         rates: &[RateRule],
         event: BrokerEvent,
+        notices: Vec<NewNotice>,
     ) -> Result<(), IssueError> {
         let events = self.events(Some(&pending.requester), [event])?;
         let limits = Limits::about(rates, &pending.requester);
         let identity = pending.requester.identity();
-        let ask = Ask { body: json(pending)?, pending: pending.clone(), identity, limits, events };
+        let most = u64::from(self.most_waiting);
+        let ask =
+            Ask { body: json(pending)?, pending: pending.clone(), identity, most, limits, events, notices };
         self.write(ask).await?.map_err(IssueError::Limited)
     }
 
@@ -77,7 +88,9 @@ impl Store {
         row.map(|row| Ok((row.json("body")?, row.count("version")?))).transpose()
     }
 
-    /// Replaces a request, unless somebody else was first: then nothing happens, and this is `false`.
+    /// Replaces a request, and keeps who is to be told.
+    ///
+    /// Where somebody else was first nothing happens, and this is `false`.
     ///
     /// # Errors
     ///
@@ -88,10 +101,11 @@ impl Store {
         pending: &PendingRequest,
         who: &Requester,
         event: BrokerEvent,
+        notices: Vec<NewNotice>,
     ) -> Result<bool, StoreFault> {
         let events = self.events(Some(who), [event])?;
         let version = i64::try_from(version).map_err(|_| StoreFault::Conflict)?;
-        self.write(Save { version, pending: pending.clone(), events }).await
+        self.write(Save { version, pending: pending.clone(), events, notices }).await
     }
 
     /// Lists requests, newest first.
@@ -135,6 +149,31 @@ impl Store {
         }
     }
 
+    /// Finds the requests of an account that wait or were not picked up: those that it asked, and those that it answers for.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFault`].
+    pub async fn open_requests(
+        &self,
+        person: &Person,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SessionId>, StoreFault> {
+        let (mut open, mut after) = (Vec::new(), None);
+        loop {
+            let after_it = after.map_or_else(|| Value::from(&[0_u8; 16][..]), Value::from);
+            let rows = self.pool.fetch_all(OPEN, args![now, after_it, BATCH]).await?;
+            let Some(last) = rows.last() else { return Ok(open) };
+            after = Some(last.session("id")?);
+            for row in &rows {
+                let pending: PendingRequest = row.json("body")?;
+                let is_theirs =
+                    pending.asked_by == Some(person.user_id) || pending.requester.identity() == person.email;
+                open.extend(is_theirs.then_some(pending.session_id));
+            }
+        }
+    }
+
     /// Counts the requests that wait for votes.
     ///
     /// # Errors
@@ -174,19 +213,31 @@ struct Ask {
     pending: PendingRequest,
     body: Vec<u8>,
     identity: String,
+    /// How many of them may wait at once.
+    most: u64,
     limits: Limits,
     events: Vec<OutboxRecord>,
+    notices: Vec<NewNotice>,
 }
 
 impl Work for Ask {
     type Out = Result<(), RateLimited>;
 
     fn counts(&self) -> Vec<Counted<'_>> {
-        self.limits.counted(self.pending.created_at)
+        let (name, now) = (&*self.identity, self.pending.created_at);
+        let mut counted = self.limits.counted(now);
+        // Also where no rule is about them: those that wait are counted.
+        counted.push(Counted { name, is_group: false, is_capped: false, now });
+        counted
     }
 
     async fn run(&self, tx: &mut Tx) -> Result<Self::Out, StoreFault> {
         let PendingRequest { session_id, approval, created_at, .. } = &self.pending;
+        let row = tx.fetch_optional(WAITING_OF, args![&*self.identity, *created_at]).await?;
+        if row.map(|row| row.count("waiting")).transpose()?.unwrap_or_default() >= self.most {
+            let what = format!("{} requests that wait for approval at once", self.most);
+            return Ok(Err(RateLimited { rule: self.identity.clone(), what, retry_after: None }));
+        }
         let admitted = tx.admit(&self.limits, *created_at, true, false).await?;
         if admitted.is_ok() {
             let (identity, state) = (&*self.identity, state_of(&self.pending));
@@ -194,6 +245,7 @@ impl Work for Ask {
                 args![*session_id, identity, state, *created_at, approval.expires_at(), self.body.clone()];
             tx.execute(INSERT, args).await?;
             tx.record(&self.events);
+            notices::keep(tx, &self.notices).await?;
         }
         Ok(admitted)
     }
@@ -203,6 +255,7 @@ struct Save {
     version: i64,
     pending: PendingRequest,
     events: Vec<OutboxRecord>,
+    notices: Vec<NewNotice>,
 }
 
 impl Work for Save {
@@ -212,6 +265,7 @@ impl Work for Save {
         let is_saved = replace(tx, self.version, &self.pending).await?;
         if is_saved {
             tx.record(&self.events);
+            notices::keep(tx, &self.notices).await?;
         }
         Ok(is_saved)
     }
@@ -221,6 +275,14 @@ async fn replace(tx: &mut Tx, version: i64, pending: &PendingRequest) -> Result<
     let expires_at = pending.approval.expires_at();
     let args = args![pending.session_id, version, state_of(pending), expires_at, json(pending)?];
     Ok(tx.execute(SAVE, args).await? > 0)
+}
+
+/// Lets the approval of a request be used again, where it has one.
+pub(super) async fn give_back(tx: &mut Tx, id: SessionId) -> Result<(), StoreFault> {
+    let Some(row) = tx.fetch_optional(LOAD, args![id]).await? else { return Ok(()) };
+    let mut pending: PendingRequest = row.json("body")?;
+    pending.approval.give_back();
+    replace(tx, row.int("version")?, &pending).await.map(drop)
 }
 
 /// Uses up the approval of a request; `false` when it cannot be used, or not any more.

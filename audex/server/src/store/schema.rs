@@ -5,9 +5,10 @@ use sqlx::{
 };
 
 /// Every migration: its number, its name, and its statements, with `{bytes}`, `{int}` for the types of the database.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "server", include_str!("../../migrations/0001_server.sql")),
     (2, "probe", include_str!("../../migrations/0002_probe.sql")),
+    (3, "notices", include_str!("../../migrations/0003_notices.sql")),
 ];
 
 /// Where the database remembers which migrations it has: apart from axess's.

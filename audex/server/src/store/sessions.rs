@@ -1,3 +1,5 @@
+mod steps;
+
 use super::{
     Store, StoreFault,
     handovers::{Sealed, keep},
@@ -13,16 +15,21 @@ use audex_core::{
     IssueError, Requester,
     approval::Approved,
     audit::BrokerEvent,
-    rate::RateLimited,
-    session::{Beginning, Change, SessionId, SessionRecord, SessionStatus, SessionStore, SessionStoreError},
+    rate::{RateLimited, RateRule},
+    session::{
+        Beginning, Change, Renewal, SessionId, SessionRecord, SessionStatus, SessionStore, SessionStoreError,
+        Step,
+    },
 };
 use axess::store::OutboxRecord;
 use chrono::{DateTime, Utc};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+use steps::{Renew, Save};
 
 const LOAD: &str = "SELECT record FROM audex_sessions WHERE id = $1";
-const LOAD_FOR_CHANGE: &str = "SELECT version, record FROM audex_sessions WHERE id = $1";
-const HOLD: &str = "SELECT version FROM audex_sessions WHERE id = $1";
+const HOLD: &str = "SELECT id FROM audex_sessions WHERE id = $1";
+const FAILED: &str = "SELECT id FROM audex_sessions WHERE id = $1 AND status = 2";
+const FORGET: &str = "DELETE FROM audex_sessions WHERE id = $1 AND status = 2";
 const LIST: &str = "SELECT id, created_at, record FROM audex_sessions";
 const SAVE: &str =
     "UPDATE audex_sessions SET version = version + 1, status = $3, bare = $4, deadline = $5, record = $6
@@ -45,7 +52,7 @@ pub struct SessionFilter {
     pub status: Option<SessionStatus>,
 }
 
-/// Lets its holder change a session, as long as nobody else has since.
+/// Lets its holder change a session: each change is of the session as it is then.
 ///
 /// ```
 /// fn which(hold: &audex_server::store::SqlHold) -> audex_core::session::SessionId {
@@ -55,7 +62,6 @@ pub struct SessionFilter {
 #[derive(Debug)]
 pub struct SqlHold {
     id: SessionId,
-    version: AtomicI64,
     /// Whether what is minted is kept for a while, in case the answer is lost.
     keeps: bool,
 }
@@ -68,14 +74,14 @@ impl SqlHold {
 }
 
 impl Store {
-    /// Loads a session.
+    /// Loads a session as the clock has it: one whose deadline has passed is expired.
     ///
     /// # Errors
     ///
     /// [`StoreFault`].
     pub async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreFault> {
         let row = self.pool.fetch_optional(LOAD, args![id]).await?;
-        row.map(|row| row.json("record")).transpose()
+        row.map(|row| seen(&row, self.clock.now())).transpose()
     }
 
     /// Lists sessions, newest first.
@@ -96,15 +102,23 @@ impl Store {
             }
             None => select.push_str("id IS NOT NULL"),
         }
+        let now = self.clock.now();
         if let Some(status) = filter.status {
-            args.extend(args![number_of(status)]);
-            select.push_str(&format!(" AND status = ${}", args.len()));
+            args.extend(args![number_of(status), now]);
+            let (status_at, now_at) = (args.len() - 1, args.len());
+            // Active is what is active and not late; expired is also what nobody has ended yet.
+            select.push_str(&match status {
+                SessionStatus::Expired => {
+                    format!(" AND (status = ${status_at} OR (status = 0 AND deadline <= ${now_at}))")
+                }
+                _ => format!(" AND status = ${status_at} AND (status <> 0 OR deadline > ${now_at})"),
+            });
         }
         let list = List { select, args, id: "id", at: "created_at" };
-        self.page(list, page, |row: &Row| row.json("record")).await
+        self.page(list, page, |row: &Row| seen(row, now)).await
     }
 
-    /// Loads a session and takes hold of it, to change it: the hold is of the very version that is loaded.
+    /// Loads a session and takes hold of it, to change it.
     ///
     /// # Errors
     ///
@@ -113,18 +127,18 @@ impl Store {
         &self,
         id: SessionId,
     ) -> Result<Option<(SessionRecord, SqlHold)>, StoreFault> {
-        let row = self.pool.fetch_optional(LOAD_FOR_CHANGE, args![id]).await?;
-        row.map(|row| Ok((row.json("record")?, held(id, &row)?))).transpose()
+        let row = self.pool.fetch_optional(LOAD, args![id]).await?;
+        row.map(|row| Ok((row.json("record")?, SqlHold { id, keeps: false }))).transpose()
     }
 
-    /// Takes hold of a session, to change it; of two that do, the one that saves first has it.
+    /// Takes hold of a session, to change it.
     ///
     /// # Errors
     ///
     /// [`StoreFault`].
     pub async fn hold(&self, id: SessionId) -> Result<Option<SqlHold>, StoreFault> {
         let row = self.pool.fetch_optional(HOLD, args![id]).await?;
-        row.map(|row| held(id, &row)).transpose()
+        Ok(row.map(|_| SqlHold { id, keeps: false }))
     }
 
     /// Counts the sessions that are active.
@@ -164,26 +178,30 @@ impl SessionStore for Store {
                     // What is minted comes later.
                     self.keyed.put(id, &answer);
                 }
-                Ok(SqlHold { id, version: AtomicI64::new(1), keeps })
+                Ok(SqlHold { id, keeps })
             }
             Begun::Limited(limited) => Err(IssueError::Limited(limited)),
             Begun::Used => Err(IssueError::ApprovalUsed),
         }
     }
 
-    async fn save(&self, hold: &SqlHold, change: Change<'_>) -> Result<(), IssueError> {
-        let Change { record, event, credential } = change;
-        let answer = self.keyed.take(hold.id);
+    async fn save(&self, hold: &SqlHold, change: Change<'_>) -> Result<SessionRecord, IssueError> {
+        let Change { step, now, credential } = change;
+        // Whoever revokes what is being minted does not take its answer away.
+        let is_outcome = matches!(step, Step::Minted { .. } | Step::Lost { .. });
+        let answer = if is_outcome { self.keyed.take(hold.id) } else { None };
         let sealed = credential.and_then(|credential| self.seal(hold.id, credential, hold.keeps));
         let sealed = sealed.map(|sealed| sealed.answers(answer.as_ref()));
-        let version = hold.version.load(Ordering::Acquire);
-        let change = SessionChange::new(record, version)?;
-        let events = self.events(Some(&record.requester), event)?;
-        if !self.write(Save { change, sealed, events }).await? {
-            return Err(StoreFault::Conflict.into());
-        }
-        hold.version.store(version + 1, Ordering::Release);
-        Ok(())
+        let rng = Arc::clone(&self.rng);
+        self.write(Save { id: hold.id, step, now, sealed, rng }).await?
+    }
+
+    async fn renew(&self, hold: &SqlHold, renewal: Renewal<'_>) -> Result<(), IssueError> {
+        let Renewal { who, rates, event, now } = renewal;
+        let one_more = |rate: &RateRule| RateRule { max_concurrent: None, ..rate.clone() };
+        let rates: Vec<RateRule> = rates.iter().map(one_more).collect();
+        let (limits, events) = (Limits::about(&rates, who), self.events(Some(who), [event])?);
+        self.write(Renew { id: hold.id, limits, events, now }).await?
     }
 
     async fn release(&self, _: SqlHold) -> Result<(), IssueError> {
@@ -197,8 +215,7 @@ impl SessionStore for Store {
     }
 
     async fn load(&self, id: SessionId) -> Result<SessionRecord, IssueError> {
-        let unknown = || IssueError::Sessions(SessionStoreError::Unknown(id.to_string()));
-        self.session(id).await?.ok_or_else(unknown)
+        self.session(id).await?.ok_or_else(|| unknown(id))
     }
 }
 
@@ -229,13 +246,17 @@ impl Work for Begin {
 
     async fn run(&self, tx: &mut Tx) -> Result<Begun, StoreFault> {
         if let Some(approved) = &self.approved {
-            // It was counted when it was asked for; how many sessions are active is looked at now.
-            if let Err(limited) = tx.admit(&self.limits, self.now, false, false).await? {
+            // It was counted when it was asked for, and counts again where its provider failed before; how many sessions
+            // are active is looked at now.
+            let is_again = tx.fetch_optional(FAILED, args![self.id]).await?.is_some();
+            if let Err(limited) = tx.admit(&self.limits, self.now, is_again, false).await? {
                 return Ok(Begun::Limited(limited));
             }
             if !consume(tx, self.id, approved, self.now).await? {
                 return Ok(Begun::Used);
             }
+            // The session that came to nothing is in the log; this is the one of its name now.
+            tx.execute(FORGET, args![self.id]).await?;
         }
         let is_counted = self.approved.is_none();
         if let Err(limited) = tx.admit(&self.limits, self.now, is_counted, true).await? {
@@ -245,26 +266,6 @@ impl Work for Begin {
         tx.record(&self.events);
         keep(tx, self.sealed.as_ref()).await?;
         Ok(Begun::Active)
-    }
-}
-
-struct Save {
-    change: SessionChange,
-    sealed: Option<Sealed>,
-    events: Vec<OutboxRecord>,
-}
-
-impl Work for Save {
-    type Out = bool;
-
-    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreFault> {
-        let is_changed = self.change.apply(tx).await?;
-        if is_changed {
-            tx.record(&self.events);
-            // What is kept of a session that is over is deleted at the end.
-            keep(tx, self.sealed.as_ref()).await?;
-        }
-        Ok(is_changed)
     }
 }
 
@@ -318,8 +319,13 @@ impl SessionChange {
     }
 }
 
-fn held(id: SessionId, row: &Row) -> Result<SqlHold, StoreFault> {
-    Ok(SqlHold { id, version: AtomicI64::new(row.int("version")?), keeps: false })
+/// Reads a session as the clock has it.
+fn seen(row: &Row, now: DateTime<Utc>) -> Result<SessionRecord, StoreFault> {
+    row.json::<SessionRecord>("record").map(|record| record.as_of(now))
+}
+
+fn unknown(id: SessionId) -> IssueError {
+    IssueError::Sessions(SessionStoreError::Unknown(id.to_string()))
 }
 
 const fn number_of(status: SessionStatus) -> i64 {

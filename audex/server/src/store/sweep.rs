@@ -1,7 +1,7 @@
 //! What time brings about: sessions expire, requests lapse, and what a crash left is put right.
 
 use super::{
-    Store, StoreFault,
+    NewNotice, Store, StoreFault, notices,
     requests::LAPSED,
     sessions::SessionChange,
     sql::{Row, args},
@@ -53,14 +53,18 @@ impl Store {
         Ok(expired + self.end_all(ABANDONED, left, now, SessionStatus::Failed, reason).await?)
     }
 
-    /// Lets requests lapse that nobody decided, or nobody picked up, in time; returns them.
+    /// Lets requests lapse that nobody decided, or nobody picked up, in time, and keeps whom to `tell`; returns them.
     ///
     /// Of several servers that do so, one returns each.
     ///
     /// # Errors
     ///
     /// [`StoreFault`].
-    pub async fn lapse_requests(&self, now: DateTime<Utc>) -> Result<Vec<PendingRequest>, StoreFault> {
+    pub async fn lapse_requests(
+        &self,
+        now: DateTime<Utc>,
+        tell: impl Fn(&PendingRequest) -> Vec<NewNotice> + Send + Sync,
+    ) -> Result<Vec<PendingRequest>, StoreFault> {
         let mut lapsed = Vec::new();
         loop {
             let rows = self.pool.fetch_all(OVERDUE, args![now, BATCH]).await?;
@@ -80,7 +84,9 @@ impl Store {
                 };
                 let event =
                     BrokerEvent::ApprovalLapsed { session_id: pending.session_id, reason: reason.to_owned() };
-                changes.push((row.int("version")?, pending, self.events(None, [event])?));
+                let (version, events) = (row.int("version")?, self.events(None, [event])?);
+                let notices = tell(&pending);
+                changes.push(Lapsing { version, pending, events, notices });
             }
             if changes.is_empty() {
                 return Ok(lapsed);
@@ -139,17 +145,9 @@ impl Store {
         let mut record: SessionRecord = row.json("record")?;
         record.status = status;
         record.ended_at = Some(now);
-        record.ending = Some(Ending { reason: Some(reason.to_owned()), ..Ending::default() });
-        let took = (now - record.created_at).num_milliseconds();
-        let event = BrokerEvent::SessionEnded {
-            session_id: record.session_id,
-            status,
-            duration_ms: u64::try_from(took).unwrap_or(0),
-            exit_code: None,
-            signal: None,
-            reason: Some(reason.to_owned()),
-        };
-        let events = self.events(Some(&record.requester), [event])?;
+        let code = (status == SessionStatus::Failed).then(|| "abandoned".to_owned());
+        record.ending = Some(Ending { reason: Some(reason.to_owned()), code, ..Ending::default() });
+        let events = self.events(Some(&record.requester), [record.ended(now)])?;
         Ok((SessionChange::new(&record, row.int("version")?)?, events))
     }
 }
@@ -174,7 +172,14 @@ impl Work for End {
 }
 
 struct Lapse {
-    changes: Vec<(i64, PendingRequest, Vec<OutboxRecord>)>,
+    changes: Vec<Lapsing>,
+}
+
+struct Lapsing {
+    version: i64,
+    pending: PendingRequest,
+    events: Vec<OutboxRecord>,
+    notices: Vec<NewNotice>,
 }
 
 impl Work for Lapse {
@@ -182,9 +187,10 @@ impl Work for Lapse {
 
     async fn run(&self, tx: &mut Tx) -> Result<Vec<PendingRequest>, StoreFault> {
         let mut lapsed = Vec::new();
-        for (version, pending, events) in &self.changes {
+        for Lapsing { version, pending, events, notices } in &self.changes {
             if tx.execute(LAPSE, args![pending.session_id, *version, LAPSED]).await? > 0 {
                 tx.record(events);
+                notices::keep(tx, notices).await?;
                 lapsed.push(pending.clone());
             }
         }

@@ -16,6 +16,10 @@ use uuid::Uuid;
 /// How exactly it is known when a token was last used.
 const USED_WITHIN: TimeDelta = TimeDelta::minutes(5);
 
+/// Changes nothing, and has whoever else makes a token for the same owner wait, also on another server.
+const LOCK: &str = "UPDATE audex_people SET email = email WHERE user_id = $1";
+const WORKING: &str = "SELECT COUNT(*) AS working FROM audex_tokens
+    WHERE owner = $1 AND revoked_at IS NULL AND expires_at > $2";
 const INSERT: &str =
     "INSERT INTO audex_tokens (id, digest, owner, created_at, expires_at, last_used_at, revoked_at,
     details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
@@ -37,7 +41,7 @@ struct Details {
 }
 
 impl Store {
-    /// Adds a token.
+    /// Adds a token, unless `most` of its owner's work already when it begins; tells whether there was room.
     ///
     /// # Errors
     ///
@@ -46,12 +50,14 @@ impl Store {
         &self,
         who: &Requester,
         token: &ApiToken,
+        most: u64,
         event: BrokerEvent,
-    ) -> Result<(), StoreFault> {
+    ) -> Result<bool, StoreFault> {
         let events = self.events(Some(who), [event])?;
-        match self.write(Insert { token: token.clone(), events }).await? {
-            true => Ok(()),
-            false => Err(StoreFault::Conflict),
+        match self.write(Insert { token: token.clone(), most, events }).await? {
+            Inserted::Now => Ok(true),
+            Inserted::Full => Ok(false),
+            Inserted::Before => Err(StoreFault::Conflict),
         }
     }
 
@@ -111,13 +117,27 @@ impl Store {
 
 struct Insert {
     token: ApiToken,
+    most: u64,
     events: Vec<OutboxRecord>,
 }
 
-impl Work for Insert {
-    type Out = bool;
+/// What became of a token that was to be added.
+enum Inserted {
+    Now,
+    Before,
+    Full,
+}
 
-    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreFault> {
+impl Work for Insert {
+    type Out = Inserted;
+
+    async fn run(&self, tx: &mut Tx) -> Result<Inserted, StoreFault> {
+        tx.execute(LOCK, args![self.token.owner]).await?;
+        let row = tx.fetch_optional(WORKING, args![self.token.owner, self.token.created_at]).await?;
+        let working = row.map(|row| row.count("working")).transpose()?.unwrap_or_default();
+        if working >= self.most {
+            return Ok(Inserted::Full);
+        }
         let ApiToken { id, digest, owner, created_at, expires_at, last_used_at, revoked_at, .. } =
             &self.token;
         let details = Details {
@@ -127,11 +147,11 @@ impl Work for Insert {
         };
         let args =
             args![*id, digest, *owner, *created_at, *expires_at, *last_used_at, *revoked_at, json(&details)?];
-        let is_new = tx.execute(INSERT, args).await? > 0;
-        if is_new {
-            tx.record(&self.events);
+        if tx.execute(INSERT, args).await? == 0 {
+            return Ok(Inserted::Before);
         }
-        Ok(is_new)
+        tx.record(&self.events);
+        Ok(Inserted::Now)
     }
 }
 

@@ -111,6 +111,14 @@ impl Tx {
         Ok(self.connection.fetch_optional(sql, args).await?)
     }
 
+    pub(crate) async fn fetch_all(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreFault> {
+        Ok(self.connection.fetch_all(sql, args).await?)
+    }
+
     /// Adds events at the end of the transaction.
     pub(crate) fn record(&mut self, events: &[OutboxRecord]) {
         self.events.extend_from_slice(events);

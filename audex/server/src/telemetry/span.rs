@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `http.request` | a request; its parent is the caller's, where there is a `traceparent` | `http.request.method`, `http.route`, `http.response.status_code` |
 //! | `session.create` | policy, limits, the record and its evidence | `audex.provider`, `audex.session_id` |
-//! | `credential.issue` | the provider minting | `audex.provider` |
+//! | `credential.issue` | the provider minting, also for a refresh | `audex.provider` |
 //! | `approval.request`, `approval.vote`, `approval.withdraw`, `approval.pickup` | one step of an approval | `audex.session_id` |
 //! | `db.operation` | one call of the store | `db.operation.name` |
 
@@ -33,10 +33,8 @@ pub enum ApprovalStep {
 }
 
 /// Begins the span of a session that is created.
-///
-/// Its id may be recorded later, as `audex.session_id`.
-pub fn session(provider: Provider) -> Span {
-    tracing::info_span!("session.create", audex.provider = provider.name(), audex.session_id = field::Empty)
+pub fn session(provider: Provider, id: SessionId) -> Span {
+    tracing::info_span!("session.create", audex.provider = provider.name(), audex.session_id = %id)
 }
 
 /// Begins the span of a credential that is minted.

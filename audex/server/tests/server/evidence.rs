@@ -3,4 +3,5 @@
 mod export;
 mod keep;
 mod ledger;
+mod retired;
 mod search;

@@ -7,6 +7,7 @@ mod crowded;
 mod files;
 mod groups;
 mod limits;
+mod notices;
 mod people;
 pub(crate) mod place;
 mod races;

@@ -48,6 +48,11 @@ pub(crate) fn keys() -> AuditKeys {
 
 impl Ledger {
     pub(crate) async fn new(searched: Searched, test: &str) -> Option<Self> {
+        Self::kept_for(None, searched, test).await
+    }
+
+    /// Makes one whose events are kept for so many days.
+    pub(crate) async fn kept_for(days: Option<u32>, searched: Searched, test: &str) -> Option<Self> {
         let mut place = Place::new(Backend::Sqlite, test).await.unwrap();
         place.settings.audit.backend = match searched {
             Searched::Jsonl => AuditBackend::Jsonl,
@@ -60,6 +65,7 @@ impl Ledger {
                 AuditBackend::Postgres { connection_string: new_database(&url).await }
             }
         };
+        place.settings.audit.retention_days = days;
         Some(Self::on(place).await)
     }
 

@@ -24,7 +24,7 @@ on_each!(what_was_just_recorded_is_found_with_its_members, |ledger: Ledger| asyn
         required: 1,
         ttl_seconds: Some(900),
     };
-    ledger.place.store.insert_request(&waiting, &[], required).await.unwrap();
+    ledger.place.store.insert_request(&waiting, &[], required, vec![]).await.unwrap();
     let session = ledger.session("alice@example.com", at(2)).await;
     let denied = BrokerEvent::RequestDenied {
         session_id: id,

@@ -45,7 +45,11 @@ impl Got {
 
 impl Receiver {
     pub(super) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    /// Receives where somebody else did, or nobody yet.
+    pub(super) fn on(listener: TcpListener) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let kept = Arc::new(Kept::default());
         let router = Router::new().fallback(receive).with_state(Arc::clone(&kept));
@@ -67,7 +71,11 @@ impl Receiver {
 
     /// Waits until so many came.
     pub(super) async fn wait_for(&self, count: usize) -> Vec<Got> {
-        for _ in 0..400 {
+        self.wait_long_for(count, Duration::from_secs(10)).await
+    }
+
+    pub(super) async fn wait_long_for(&self, count: usize, long: Duration) -> Vec<Got> {
+        for _ in 0..long.as_millis() / 25 {
             let got = self.got();
             if got.len() >= count {
                 return got;

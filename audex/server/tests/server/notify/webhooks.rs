@@ -79,6 +79,27 @@ async fn what_may_pass_is_tried_again_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn one_that_is_away_for_a_while_is_told_when_it_is_back() {
+    let away = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let webhooks = vec![format!("http://{away}/hook")];
+    let settings = NotificationSettings {
+        webhooks,
+        webhook_key: Some(KEY.to_owned()),
+        ..NotificationSettings::default()
+    };
+    let (site, alice, bob) = site(settings).await;
+    let id = id_of(&alice.post("/credentials", &delete_order()).await.is(202));
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let receiver = Receiver::on(TcpListener::bind(away).await.unwrap());
+    approve(&bob, &id).await;
+    let got = receiver.wait_for(2).await;
+    let mut events: Vec<String> = got.iter().map(|one| one.json()["event"].to_string()).collect();
+    events.sort_unstable();
+    assert_eq!(events, ["\"request.approved\"", "\"request.pending_approval\""]);
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn the_one_who_asked_is_called_back_with_the_decision() {
     let receiver = Receiver::start().await;
     // The operator's key signs what goes to the operator, and nothing that goes where a requester wants.

@@ -1,5 +1,5 @@
 use super::{place::*, requests::approved};
-use audex_core::session::{Beginning, Change, SessionRecord, SessionStatus, SessionStore};
+use audex_core::session::{Beginning, Change, SessionRecord, SessionStatus, SessionStore, Step};
 use audex_server::store::{AnswerKey, AnswerState};
 use chrono::TimeDelta;
 
@@ -28,7 +28,7 @@ on_both!(one_key_is_one_request, |place: Place| async move {
 
 on_both!(an_answer_is_kept_with_what_it_is_about, |place: Place| async move {
     let store = &place.store;
-    let mut record = record("alice@example.com", now());
+    let record = record("alice@example.com", now());
     let state = store.begin_answer(&key("k"), [1; 32], record.session_id, now()).await.unwrap();
     assert_eq!(state, AnswerState::New);
     let credential = credential(now() + TimeDelta::hours(1));
@@ -46,12 +46,8 @@ on_both!(an_answer_is_kept_with_what_it_is_about, |place: Place| async move {
         assert!(!bytes.windows(12).any(|window| window == b"secret-of-it"), "{name}");
     }
     // A successor takes its place.
-    record.add_credential("jti2", now(), record.deadline);
-    let change = Change {
-        record: &record,
-        event: None,
-        credential: Some(&self::credential(now() + TimeDelta::minutes(2))),
-    };
+    let successor = self::credential(now() + TimeDelta::minutes(2));
+    let change = Change { credential: Some(&successor), ..change(minted(&record, "jti2")) };
     store.save(&hold, change).await.unwrap();
     assert!(store.handover(record.session_id, now() + TimeDelta::minutes(2)).await.unwrap().is_none());
 });
@@ -60,7 +56,7 @@ on_both!(what_nobody_asks_for_again_is_not_kept, |place: Place| async move {
     let (store, record) = (&place.store, record("alice@example.com", now()));
     let credential = credential(now() + TimeDelta::hours(1));
     let hold = store.begin(beginning(&record, &[], Some(&credential))).await.unwrap();
-    let change = Change { record: &record, event: None, credential: Some(&credential) };
+    let change = Change { credential: Some(&credential), ..change(minted(&record, "jti")) };
     store.save(&hold, change).await.unwrap();
     assert!(store.handover(record.session_id, now()).await.unwrap().is_none());
 });
@@ -77,7 +73,7 @@ on_both!(what_is_minted_later_is_kept_too, |place: Place| async move {
     for (record, approved) in [(&keyed, None), (&picked_up, Some(approval))] {
         let hold = store.begin(Beginning { approved, ..beginning(record, &[], None) }).await.unwrap();
         assert!(store.handover(record.session_id, now()).await.unwrap().is_none());
-        let change = Change { record, event: Some(issued(record)), credential: Some(&credential) };
+        let change = Change { credential: Some(&credential), ..change(minted(record, "jti")) };
         store.save(&hold, change).await.unwrap();
         assert!(store.handover(record.session_id, now()).await.unwrap().is_some());
         // Until it expires.
@@ -101,17 +97,12 @@ on_both!(what_was_handed_over_is_gone_with_its_session, |place: Place| async mov
         SessionStatus::BudgetExceeded,
     ];
     for status in ends {
-        let (mut record, key) = (record("alice@example.com", now()), key(&format!("{status:?}")));
+        let (record, key) = (record("alice@example.com", now()), key(&format!("{status:?}")));
         store.begin_answer(&key, [1; 32], record.session_id, now()).await.unwrap();
         let hold = store.begin(beginning(&record, &[], Some(&credential))).await.unwrap();
-        // One that somebody else changed meanwhile does not end.
-        let stale = store.hold(record.session_id).await.unwrap().unwrap();
-        store.save(&hold, Change { record: &record, event: None, credential: None }).await.unwrap();
-        record.status = status;
-        let end = || Change { record: &record, event: None, credential: None };
-        assert!(store.save(&stale, end()).await.is_err());
+        store.save(&hold, change(Step::Detached)).await.unwrap();
         assert!(store.handover(record.session_id, now()).await.unwrap().is_some());
-        store.save(&hold, end()).await.unwrap();
+        store.save(&hold, change(ended(status))).await.unwrap();
         assert!(store.handover(record.session_id, now()).await.unwrap().is_none(), "{status:?}");
     }
     let records: Vec<_> = (0..70).map(|_| record("alice@example.com", now())).collect();

@@ -4,7 +4,7 @@ use super::{place::*, requests::approved};
 use audex_core::{
     IssueError, Requester,
     rate::{RateLimited, RateRule},
-    session::{Beginning, Change, SessionId, SessionRecord, SessionStatus, SessionStore},
+    session::{Beginning, SessionRecord, SessionStatus, SessionStore},
 };
 use audex_server::store::{SqlHold, Store};
 use axess::clock::Clock;
@@ -63,7 +63,7 @@ on_both!(the_requests_of_a_group_are_counted_together, |place: Place| async move
     let mut asked = pending("late@example.com", now() + TimeDelta::hours(1));
     asked.requester = late.requester.clone();
     let rates = &[rule("team:data", 1, None)];
-    place.store.insert_request(&asked, rates, administered("asked")).await.unwrap();
+    place.store.insert_request(&asked, rates, administered("asked"), vec![]).await.unwrap();
     let early = of("m1@example.com", &["team:data"], now() + TimeDelta::hours(1));
     assert!(begin(&place.store, &early, rates).await.is_err());
 });
@@ -83,12 +83,11 @@ async fn rows(place: &Place) -> i64 {
 
 on_both!(whoever_ends_a_session_frees_a_slot_of_the_group, |place: Place| async move {
     let (store, rates) = (&place.store, &[rule("team:devops", 100, Some(2))]);
-    let mut first = record("alice@example.com", now());
+    let first = record("alice@example.com", now());
     let hold = begin(store, &first, rates).await.unwrap();
     begin(store, &record("bob@example.com", now()), rates).await.unwrap();
     assert!(begin(store, &record("carol@example.com", now()), rates).await.is_err());
-    first.status = SessionStatus::Revoked;
-    store.save(&hold, Change { record: &first, event: None, credential: None }).await.unwrap();
+    store.save(&hold, change(ended(SessionStatus::Revoked))).await.unwrap();
     assert_eq!(rows(&place).await, 1);
     begin(store, &record("carol@example.com", now()), rates).await.unwrap();
     assert!(begin(store, &record("alice@example.com", now()), rates).await.is_err());
@@ -110,13 +109,7 @@ on_both!(what_was_approved_takes_a_slot_of_the_group, |place: Place| async move 
         Beginning { approved: Some(approval), ..beginning(&picked_up, rates, None) }
     };
     assert!(matches!(store.begin(pick_up()).await, Err(IssueError::Limited(_))));
-    end(store, held.id(), &held).await;
+    store.save(&held, change(ended(SessionStatus::Completed))).await.unwrap();
     store.begin(pick_up()).await.unwrap();
     assert!(begin(store, &record("carol@example.com", now()), rates).await.is_err());
 });
-
-async fn end(store: &Store, id: SessionId, hold: &SqlHold) {
-    let mut record = store.session(id).await.unwrap().unwrap();
-    record.status = SessionStatus::Completed;
-    store.save(hold, Change { record: &record, event: None, credential: None }).await.unwrap();
-}

@@ -2,7 +2,7 @@ use super::place::*;
 use audex_core::{
     IssueError,
     rate::{RateLimited, RateRule},
-    session::{Change, SessionStatus, SessionStore},
+    session::{SessionStatus, SessionStore},
 };
 use audex_server::store::Store;
 use axess::clock::Clock;
@@ -46,13 +46,12 @@ on_both!(the_window_slides_for_each_identity, |place: Place| async move {
 
 on_both!(a_session_that_ends_frees_its_slot, |place: Place| async move {
     let (store, rates) = (&place.store, [rule("*", 100, Some(2))]);
-    let mut first = record("alice@example.com", now());
+    let first = record("alice@example.com", now());
     let hold = store.begin(beginning(&first, &rates, None)).await.unwrap();
     begin(store, "alice@example.com", now(), &rates).await.unwrap();
     assert_eq!(begin(store, "alice@example.com", now(), &rates).await.unwrap_err().retry_after, None);
     begin(store, "bob@example.com", now(), &rates).await.unwrap();
-    first.status = SessionStatus::Revoked;
-    store.save(&hold, Change { record: &first, event: None, credential: None }).await.unwrap();
+    store.save(&hold, change(ended(SessionStatus::Revoked))).await.unwrap();
     begin(store, "alice@example.com", now(), &rates).await.unwrap();
     assert!(begin(store, "alice@example.com", now(), &rates).await.is_err());
     // One whose deadline has passed has none, also before it was swept.

@@ -22,7 +22,7 @@ fn person(email: &str, at: DateTime<Utc>) -> Person {
     }
 }
 
-fn token(owner: &Person, n: u8) -> ApiToken {
+pub(super) fn token(owner: &Person, n: u8) -> ApiToken {
     ApiToken {
         id: Uuid::from_bytes([n; 16]),
         digest: [n; 32],
@@ -37,7 +37,7 @@ fn token(owner: &Person, n: u8) -> ApiToken {
     }
 }
 
-async fn add(store: &Store, email: &str) -> Person {
+pub(super) async fn add(store: &Store, email: &str) -> Person {
     let person = person(email, now());
     store.insert_person(&operator(), &person, administered("person.invited")).await.unwrap();
     person
@@ -95,9 +95,9 @@ on_both!(pages_begin_after_one_another_whatever_is_added, |place: Place| async m
 on_both!(tokens_are_found_with_their_owner_and_die_once, |place: Place| async move {
     let (store, alice) = (&place.store, add(&place.store, "alice@example.com").await);
     for n in [1, 2] {
-        store.insert_token(&operator(), &token(&alice, n), administered("token.made")).await.unwrap();
+        store.insert_token(&operator(), &token(&alice, n), 50, administered("token.made")).await.unwrap();
     }
-    let again = store.insert_token(&operator(), &token(&alice, 1), administered("token.made")).await;
+    let again = store.insert_token(&operator(), &token(&alice, 1), 50, administered("token.made")).await;
     assert!(matches!(again, Err(StoreFault::Conflict)));
     assert_eq!(store.find_token(&[1; 32]).await.unwrap().unwrap(), (token(&alice, 1), alice.clone()));
     assert!(store.find_token(&[9; 32]).await.unwrap().is_none());

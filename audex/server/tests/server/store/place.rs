@@ -1,11 +1,11 @@
 //! A fresh, empty database for one test.
 
 use audex_core::{
-    Credential, Requester,
+    Credential, Requester, Revocation,
     approval::{Approval, Vote},
     audit::BrokerEvent,
     rate::RateRule,
-    session::{Beginning, SessionId, SessionRecord},
+    session::{Beginning, Change, CredentialRecord, Ending, SessionId, SessionRecord, SessionStatus, Step},
 };
 use audex_policy::Provider;
 use audex_server::{
@@ -143,6 +143,23 @@ pub(crate) fn issued(record: &SessionRecord) -> BrokerEvent {
     }
 }
 
+/// Returns the step by which a session gets a credential.
+pub(crate) fn minted(record: &SessionRecord, id: &str) -> Step {
+    let credential =
+        CredentialRecord { id: id.to_owned(), issued_at: now(), expires_at: record.deadline, fate: None };
+    Step::Minted { credential, event: issued(record) }
+}
+
+/// Returns the step by which a session ends.
+pub(crate) fn ended(status: SessionStatus) -> Step {
+    let (ending, retired) = (Ending::default(), Revocation::default());
+    Step::Ended { status, ending, retired, revoked_by: None, gives_back: false }
+}
+
+pub(crate) fn change(step: Step) -> Change<'static> {
+    Change { step, now: now(), credential: None }
+}
+
 pub(crate) fn credential(at: DateTime<Utc>) -> Credential {
     Credential::new(Provider::Local, "jti", at).with_part("AUDEX_TOKEN", "secret-of-it".into())
 }
@@ -173,6 +190,8 @@ pub(crate) fn pending(who: &str, at: DateTime<Utc>) -> PendingRequest {
             ttl: Some("15m".to_owned()),
             ..Ask::new(Provider::Local)
         },
+        target: None,
+        ttl: None,
         rules: vec!["*".to_owned()],
         document: "{}".to_owned(),
         approval: Approval::new([3; 32], who, 1, roles, at + TimeDelta::hours(1)),

@@ -1,6 +1,7 @@
 //! Twenty at once, on two servers: one wins.
 
 use super::{
+    people::{add, token},
     place::*,
     requests::{approved, voted},
 };
@@ -8,19 +9,19 @@ use audex_core::{
     IssueError,
     session::{Beginning, SessionRecord, SessionStore},
 };
-use audex_server::store::{AnswerKey, AnswerState, StoreFault};
+use audex_server::store::{AnswerKey, AnswerState, Store, StoreFault};
 use futures_util::future::join_all;
 
 on_both!(one_vote_decides, |place: Place| async move {
     let (store, other) = (&place.store, place.other().await);
     let pending = pending("alice@example.com", now());
-    store.insert_request(&pending, &[], administered("asked")).await.unwrap();
+    store.insert_request(&pending, &[], administered("asked"), vec![]).await.unwrap();
     let votes = (0..20).map(|n| {
         let name = format!("v{n}@example.com");
         let mut pending = pending.clone();
         pending.approval.vote(vote(&name, now())).unwrap();
         let store = if n % 2 == 0 { store.clone() } else { other.clone() };
-        async move { store.save_request(1, &pending, &who(&name), voted(&pending)).await.unwrap() }
+        async move { store.save_request(1, &pending, &who(&name), voted(&pending), vec![]).await.unwrap() }
     });
     assert_eq!(join_all(votes).await.into_iter().filter(|won| *won).count(), 1);
     let (left, version) = store.load_request(pending.session_id).await.unwrap().unwrap();
@@ -43,6 +44,24 @@ on_both!(an_approval_is_used_once, |place: Place| async move {
     assert_eq!(begun.iter().filter(|outcome| lost(outcome)).count(), 19, "{begun:?}");
     let types = place.types().await;
     assert_eq!(types.iter().filter(|&name| name == "CredentialsIssued").count(), 1);
+});
+
+on_both!(the_last_free_token_is_made_once, |place: Place| async move {
+    let (store, other) = (&place.store, place.other().await);
+    let alice = add(store, "alice@example.com").await;
+    let make = async |store: &Store, n: u8| {
+        store.insert_token(&operator(), &token(&alice, n), 10, administered("token.made")).await.unwrap()
+    };
+    for n in 0..9 {
+        assert!(make(store, n).await);
+    }
+    // Those that work no more do not count.
+    let mut over = token(&alice, 100);
+    over.revoked_at = Some(now());
+    assert!(store.insert_token(&operator(), &over, 10, administered("token.made")).await.unwrap());
+    let made = join_all((9..29).map(|n| make(if n % 2 == 0 { store } else { &other }, n))).await;
+    assert_eq!(made.into_iter().filter(|made| *made).count(), 1);
+    assert_eq!(place.types().await.len(), 12, "what was not made is no event");
 });
 
 on_both!(a_key_begins_one_answer, |place: Place| async move {

@@ -28,20 +28,21 @@ pub(super) fn voted(pending: &PendingRequest) -> BrokerEvent {
 /// Has a request that is approved.
 pub(super) async fn approved(store: &Store, name: &str) -> PendingRequest {
     let mut pending = pending(name, now());
-    store.insert_request(&pending, &[], administered("asked")).await.unwrap();
+    store.insert_request(&pending, &[], administered("asked"), vec![]).await.unwrap();
     pending.approval.vote(vote("bob@example.com", now())).unwrap();
     let event = voted(&pending);
-    assert!(store.save_request(1, &pending, &who("bob@example.com"), event).await.unwrap());
+    assert!(store.save_request(1, &pending, &who("bob@example.com"), event, vec![]).await.unwrap());
     pending
 }
 
 on_both!(a_request_changes_once_for_each_version, |place: Place| async move {
     let (store, mut pending) = (&place.store, pending("alice@example.com", now()));
-    store.insert_request(&pending, &[], administered("asked")).await.unwrap();
+    store.insert_request(&pending, &[], administered("asked"), vec![]).await.unwrap();
     assert_eq!(store.load_request(pending.session_id).await.unwrap().unwrap(), (pending.clone(), 1));
     pending.approval.vote(vote("bob@example.com", now())).unwrap();
     for expected in [true, false] {
-        let saved = store.save_request(1, &pending, &who("bob@example.com"), voted(&pending)).await.unwrap();
+        let saved =
+            store.save_request(1, &pending, &who("bob@example.com"), voted(&pending), vec![]).await.unwrap();
         assert_eq!(saved, expected);
     }
     assert_eq!(store.load_request(pending.session_id).await.unwrap().unwrap(), (pending, 2));
@@ -53,10 +54,10 @@ on_both!(requests_count_when_they_are_asked_for_and_not_again, |place: Place| as
     let (store, rates) = (&place.store, [rule("*", 2, None)]);
     for _ in 0..2 {
         let pending = pending("alice@example.com", now());
-        store.insert_request(&pending, &rates, administered("asked")).await.unwrap();
+        store.insert_request(&pending, &rates, administered("asked"), vec![]).await.unwrap();
     }
     let third = pending("alice@example.com", now());
-    let refused = store.insert_request(&third, &rates, administered("asked")).await;
+    let refused = store.insert_request(&third, &rates, administered("asked"), vec![]).await;
     assert!(matches!(refused, Err(IssueError::Limited(_))));
     assert!(store.load_request(third.session_id).await.unwrap().is_none());
     let mut pending = approved(store, "alice@example.com").await;
@@ -96,13 +97,14 @@ on_both!(an_approval_that_cannot_begin_stays_unused, |place: Place| async move {
 on_both!(requests_lapse_once, |place: Place| async move {
     let (store, other) = (&place.store, place.other().await);
     let waiting = pending("alice@example.com", now());
-    store.insert_request(&waiting, &[], administered("asked")).await.unwrap();
+    store.insert_request(&waiting, &[], administered("asked"), vec![]).await.unwrap();
     let unused = approved(store, "bob@example.org").await;
     assert_eq!(store.waiting_requests(now()).await.unwrap(), 1);
-    assert!(store.lapse_requests(now()).await.unwrap().is_empty());
+    assert!(store.lapse_requests(now(), |_| vec![]).await.unwrap().is_empty());
     let later = now() + TimeDelta::hours(1);
     place.clock.jump(TimeDelta::hours(1));
-    let (one, two) = tokio::join!(store.lapse_requests(later), other.lapse_requests(later));
+    let (one, two) =
+        tokio::join!(store.lapse_requests(later, |_| vec![]), other.lapse_requests(later, |_| vec![]));
     let mut lapsed: Vec<_> = one.unwrap().into_iter().chain(two.unwrap()).map(|one| one.session_id).collect();
     let mut expected = vec![waiting.session_id, unused.session_id];
     lapsed.sort_unstable();
@@ -114,14 +116,14 @@ on_both!(requests_lapse_once, |place: Place| async move {
     assert_eq!(place.events().await.last().unwrap()["actor"]["kind"], "system");
     // What has lapsed stays so, whatever somebody still has in hand.
     let (_, version) = store.load_request(waiting.session_id).await.unwrap().unwrap();
-    let saved = store.save_request(version, &waiting, &who("bob@example.com"), voted(&waiting)).await;
+    let saved = store.save_request(version, &waiting, &who("bob@example.com"), voted(&waiting), vec![]).await;
     assert!(!saved.unwrap());
 });
 
 on_both!(requests_are_listed_by_whose_they_are_and_whether_they_wait, |place: Place| async move {
     let store = &place.store;
     for name in ["alice@example.com", "carol@example.com"] {
-        store.insert_request(&pending(name, now()), &[], administered("asked")).await.unwrap();
+        store.insert_request(&pending(name, now()), &[], administered("asked"), vec![]).await.unwrap();
         approved(store, name).await;
     }
     let count = |filter: RequestFilter| async move {
@@ -137,7 +139,7 @@ on_both!(requests_are_listed_by_whose_they_are_and_whether_they_wait, |place: Pl
 
 on_both!(eight_digits_name_a_request_or_a_session, |place: Place| async move {
     let (store, waiting) = (&place.store, pending("alice@example.com", now()));
-    store.insert_request(&waiting, &[], administered("asked")).await.unwrap();
+    store.insert_request(&waiting, &[], administered("asked"), vec![]).await.unwrap();
     let session = record("alice@example.com", now());
     store.begin(beginning(&session, &[], None)).await.unwrap();
     for id in [waiting.session_id, session.session_id] {
@@ -165,4 +167,18 @@ on_both!(eight_digits_name_a_request_or_a_session, |place: Place| async move {
     store.begin(beginning(&twin, &[], None)).await.unwrap();
     assert_eq!(store.find_id(&text[..8]).await.unwrap(), None);
     assert_eq!(store.find_id(&text).await.unwrap(), Some(one.session_id));
+});
+
+on_both!(so_many_of_one_identity_wait_and_no_more, |place: Place| async move {
+    let store = &place.store;
+    let ask = async |who: &str, at| {
+        let asked = store.insert_request(&pending(who, at), &[], administered("asked"), vec![]).await;
+        assert!(matches!(&asked, Ok(()) | Err(IssueError::Limited(_))), "{asked:?}");
+        asked.is_ok()
+    };
+    let asked = futures_util::future::join_all((0..30).map(|_| ask("alice@example.com", now()))).await;
+    assert_eq!(asked.into_iter().filter(|&is_kept| is_kept).count(), 20);
+    assert!(ask("bob@example.com", now()).await);
+    // Those whose time is over wait no longer.
+    assert!(ask("alice@example.com", now() + TimeDelta::hours(2)).await);
 });

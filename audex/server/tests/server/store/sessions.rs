@@ -1,7 +1,7 @@
 use super::place::*;
 use audex_core::{
     IssueError,
-    session::{Change, SessionStatus, SessionStore, SessionStoreError},
+    session::{Change, SessionStatus, SessionStore, SessionStoreError, Step},
 };
 use audex_server::{
     model::PageQuery,
@@ -19,20 +19,20 @@ on_both!(a_session_is_there_with_its_events_and_of_two_holders_one_ends_it, |pla
     let (store, mut record) = (&place.store, record("alice@example.com", now()));
     let hold = store.begin(beginning(&record, &[], None)).await.unwrap();
     assert_eq!(store.load(record.session_id).await.unwrap(), record);
-    record.add_credential("jti", now(), record.deadline);
-    let change = Change { record: &record, event: Some(issued(&record)), credential: None };
-    store.save(&hold, change).await.unwrap();
+    record = store.save(&hold, change(minted(&record, "jti"))).await.unwrap();
+    assert_eq!(record.credentials.len(), 1);
     assert_eq!(store.session(record.session_id).await.unwrap().unwrap(), record);
-    // The holder may go on; another one that looked before may not.
+    // Of two that end it the first does, and what was being minted meanwhile is not handed over.
     let other = place.other().await;
     let theirs = other.hold(record.session_id).await.unwrap().unwrap();
-    record.status = SessionStatus::Revoked;
-    let change = || Change { record: &record, event: Some(issued(&record)), credential: None };
-    other.save(&theirs, change()).await.unwrap();
-    assert!(is_conflict(&store.save(&hold, change()).await.unwrap_err()));
+    record = other.save(&theirs, change(ended(SessionStatus::Revoked))).await.unwrap();
+    assert_eq!(record.status, SessionStatus::Revoked);
+    let late = store.save(&hold, change(minted(&record, "jti2"))).await;
+    assert!(matches!(late, Err(IssueError::Over(_))), "{late:?}");
+    assert_eq!(store.save(&hold, change(ended(SessionStatus::Failed))).await.unwrap(), record);
     store.release(hold).await.unwrap();
     assert_eq!(store.session(record.session_id).await.unwrap().unwrap(), record);
-    assert_eq!(place.types().await, ["CredentialsIssued"; 3]);
+    assert_eq!(place.types().await, ["CredentialsIssued", "CredentialsIssued", "SessionEnded"]);
     assert!(store.hold(new_id()).await.unwrap().is_none());
     let unknown = store.load(new_id()).await.unwrap_err();
     assert!(matches!(unknown, IssueError::Sessions(SessionStoreError::Unknown(_))));
@@ -86,7 +86,7 @@ on_both!(sessions_are_listed_by_who_and_how_they_are, |place: Place| async move 
 on_both!(what_is_over_in_time_ends_once_and_what_a_crash_left_is_found, |place: Place| async move {
     let store = &place.store;
     let mut whole = record("alice@example.com", now());
-    whole.add_credential("jti", now(), whole.deadline);
+    whole.take(&minted(&whole.clone(), "jti"), now()).unwrap();
     let bare = record("bob@example.com", now());
     for record in [&whole, &bare] {
         store.begin(beginning(record, &[], None)).await.unwrap();
@@ -121,29 +121,45 @@ on_both!(many_expire_at_once, |place: Place| async move {
     assert_eq!(store.active_sessions(now()).await.unwrap(), 0);
 });
 
-on_both!(a_hold_is_of_the_version_that_was_loaded, |place: Place| async move {
+on_both!(each_change_is_of_the_session_as_it_is, |place: Place| async move {
     let (store, other, record) = (&place.store, place.other().await, record("alice@example.com", now()));
     store.begin(beginning(&record, &[], None)).await.unwrap();
     let id = record.session_id;
-    // Each adds a credential to what it loaded: of one that paired an old record with a newer version, something is lost.
-    let adds = (0..12).map(|n| {
+    let adds = (0..40).map(|n| {
         let store = if n % 2 == 0 { store.clone() } else { other.clone() };
+        let step = minted(&record, &format!("jti{n}"));
         tokio::spawn(async move {
-            loop {
-                let (mut record, hold) = store.load_for_change(id).await.unwrap().unwrap();
-                record.add_credential(&format!("jti{n}"), now(), record.deadline);
-                let change = Change { record: &record, event: None, credential: None };
-                match store.save(&hold, change).await {
-                    Ok(()) => return,
-                    Err(error) => assert!(is_conflict(&error), "{error:?}"),
-                }
-            }
+            let hold = store.hold(id).await.unwrap().unwrap();
+            store.save(&hold, change(step)).await.unwrap();
         })
     });
     for added in futures_util::future::join_all(adds).await {
         added.unwrap();
     }
     let (kept, hold) = store.load_for_change(id).await.unwrap().unwrap();
-    assert_eq!((kept.credentials.len(), hold.id()), (12, id));
+    assert_eq!((kept.credentials.len(), hold.id()), (40, id), "nothing is lost");
     assert!(store.load_for_change(new_id()).await.unwrap().is_none());
+});
+
+on_both!(one_that_is_late_is_expired_before_anybody_ends_it, |place: Place| async move {
+    let (store, record) = (&place.store, record("alice@example.com", now()));
+    let hold = store.begin(beginning(&record, &[], None)).await.unwrap();
+    let listed = |status| {
+        let filter = SessionFilter { identity: None, status: Some(status) };
+        async move { store.list_sessions(&filter, &PageQuery::default()).await.unwrap().items.len() }
+    };
+    assert_eq!((listed(SessionStatus::Active).await, listed(SessionStatus::Expired).await), (1, 0));
+    place.clock.jump(TimeDelta::minutes(15));
+    assert_eq!((listed(SessionStatus::Active).await, listed(SessionStatus::Expired).await), (0, 1));
+    let seen = store.session(record.session_id).await.unwrap().unwrap();
+    assert_eq!((seen.status, seen.ended_at), (SessionStatus::Expired, Some(record.deadline)));
+    assert!(place.types().await.iter().all(|name| name != "SessionEnded"));
+    // Whoever revokes it now finds that it is over.
+    let Step::Ended { status, ending, retired, .. } = ended(SessionStatus::Revoked) else { panic!() };
+    let revoked_by = Some(operator());
+    let step = Step::Ended { status, ending, retired, revoked_by, gives_back: false };
+    let late = Change { step, now: place.clock.now(), credential: None };
+    assert_eq!(store.save(&hold, late).await.unwrap().status, SessionStatus::Expired);
+    assert_eq!(store.expire_sessions(place.clock.now()).await.unwrap(), 0);
+    assert_eq!(place.types().await, ["CredentialsIssued", "SessionEnded"]);
 });

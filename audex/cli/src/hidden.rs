@@ -139,7 +139,7 @@ fn verdict(abandoned: &Abandoned) -> (SessionStatus, Ending) {
             (SessionStatus::BudgetExceeded, "the budget was exceeded, and tryaudex was killed")
         }
     };
-    (status, Ending { exit_code, signal, reason: Some(reason.to_owned()) })
+    (status, Ending { exit_code, signal, reason: Some(reason.to_owned()), code: None })
 }
 
 #[cfg(test)]

@@ -236,7 +236,8 @@ fn verdict(ended: &Ended) -> (SessionStatus, u8, Ending) {
         ChildExit::Code(code) => (Some(code), None),
         ChildExit::Signal(signal) => (None, Some(signal)),
     };
-    let ending = |reason: Option<&str>| Ending { exit_code, signal, reason: reason.map(str::to_owned) };
+    let ending =
+        |reason: Option<&str>| Ending { exit_code, signal, reason: reason.map(str::to_owned), code: None };
     match ended.cause {
         Cause::Own => {
             let code = u8::try_from(ended.exit.code()).unwrap_or(u8::MAX);

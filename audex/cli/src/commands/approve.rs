@@ -150,7 +150,10 @@ fn decide(invocation: &Invocation, id: &str, approve: bool, ballot: &BallotArgs)
             Exit::Tampered,
             "the digest that the server wants signed is not that of the request it shows; nothing was decided",
         )
-        .with_help("bring tryaudex and the server to the same version; else somebody changed one of the two"));
+        .with_help(
+            "bring tryaudex and the server to the same version, and have what was asked before that asked again; else somebody \
+             changed one of the two",
+        ));
     }
     if !invocation.output.is_json() {
         show(invocation, &decision)?;
@@ -212,8 +215,7 @@ fn show(invocation: &Invocation, decision: &Decision) -> Result<(), Failure> {
     }
     output.line(format_args!("provider   {}", decision.provider))?;
     output.line(format_args!("target     {}", optional(&decision.target)))?;
-    let ttl = decision.ttl.as_deref().map_or_else(|| "the server's default".to_owned(), printable);
-    output.line(format_args!("lifetime   {ttl}"))?;
+    output.line(format_args!("lifetime   {}", optional(&decision.ttl)))?;
     output.line(format_args!("budget     {}", optional(&decision.budget)))?;
     output.line(format_args!("reason     {}", optional(&decision.reason)))?;
     output.line(format_args!("needs      {}", printable(&decision.approval.to_string())))?;

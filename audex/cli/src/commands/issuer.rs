@@ -3,7 +3,7 @@
 use super::Invocation;
 use crate::{
     compose,
-    config::Settings,
+    config::{LocalSettings, Settings},
     exit::{Exit, Failure, Outcome, SUCCESS},
 };
 use audex_core::ProviderError;
@@ -108,13 +108,18 @@ async fn ended() {
     }
 }
 
-/// Returns the address of the configured issuer, where that is a port of this machine's loopback.
+/// Returns the address of the configured issuer, where that is a port of this machine's loopback; else the usual one.
 fn default_address(settings: &Settings) -> SocketAddr {
-    let host = settings.local.issuer.as_str().strip_prefix("http://").and_then(|rest| rest.split('/').next());
+    own_address(&settings.local).unwrap_or_else(|| (Ipv4Addr::LOCALHOST, PORT).into())
+}
+
+/// Returns the address of the configured issuer, where that is a port of this machine's loopback.
+pub(super) fn own_address(local: &LocalSettings) -> Option<SocketAddr> {
+    let host = local.issuer.as_str().strip_prefix("http://").and_then(|rest| rest.split('/').next());
     let named = host
         .map(|host| host.replace("localhost", "127.0.0.1"))
         .and_then(|host| host.parse::<SocketAddr>().ok());
-    named.filter(|address| address.ip().is_loopback()).unwrap_or_else(|| (Ipv4Addr::LOCALHOST, PORT).into())
+    named.filter(|address| address.ip().is_loopback())
 }
 
 fn unusable(error: ProviderError) -> Failure {

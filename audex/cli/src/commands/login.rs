@@ -18,7 +18,7 @@ use audex_server::access::Action;
 use chrono::TimeDelta;
 use clap::{Args, builder::PossibleValuesParser};
 use loopback::Loopback;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     io::{BufRead, Read},
     process::{Command, Stdio},
@@ -49,7 +49,8 @@ const LIMITS: (u64, u64) = (3_600, 60);
     after_help = "A page of the server confirms the login. Where this machine has a browser, it opens and brings the login back; \
                   elsewhere, or with --device, open the address, sign in there, and type the code. The token that \
                   comes of it is kept for you alone, in a file of mode 0600 or in the keyring, as credentials.store says. So is a \
-                  key of your own that approvals are signed with: confirming the login adds its public half to your account."
+                  key of your own that approvals are signed with: where the login may approve, confirming it adds the public \
+                  half to your account."
 )]
 pub struct LoginArgs {
     /// Address of the server [default: $AUDEX_SERVER, else server of the configuration]
@@ -71,7 +72,7 @@ pub struct LoginArgs {
     /// Open the page in a browser of this machine, which brings the login back [default: where there is a display]
     #[arg(long, conflicts_with_all = ["token_stdin", "device"])]
     pub browser: bool,
-    /// Show a code to compare on a page that any browser opens, here or on another machine
+    /// Show a code to type on a page that any browser opens, here or on another machine
     #[arg(long, conflicts_with = "token_stdin")]
     pub device: bool,
 }
@@ -101,6 +102,13 @@ pub struct LogoutArgs {
     /// Take back and forget the key that approvals are signed with, too
     #[arg(long)]
     pub forget_key: bool,
+}
+
+impl LoginArgs {
+    /// Returns the key that is to be added to the account: none, unless the login is to approve.
+    fn key(&self, signer: &ApprovalSigner) -> Option<Value> {
+        self.scope.iter().any(|scope| scope == Action::Approve.name()).then(|| signer.jwk())
+    }
 }
 
 /// Logs in.
@@ -144,8 +152,16 @@ async fn finish(
     })?;
     let login = Login { email: me.identity.clone(), token, expires_at };
     logins.keep(server, &login)?;
+    let may =
+        |action: Action| scope.as_ref().is_none_or(|scope| scope.iter().any(|name| name == action.name()));
     let is_signing = remote.has_key(&signer.id()).await?;
     let output = &invocation.output;
+    if scope.is_some() && may(Action::Approve) && may(Action::Read) && !is_signing {
+        output.warn(format_args!(
+            "what you approve from here cannot be signed: your account did not take the key of this machine. An account takes 8, \
+             and a key belongs to one: remove one on {server}/console/me, or run tryaudex logout --forget-key, and log in again"
+        ));
+    }
     if output.is_json() {
         output.json(&json!({
             "server": server.to_string(), "identity": me.identity, "roles": me.roles, "expires_at": expires_at,
@@ -213,7 +229,7 @@ async fn confirmed_here(
         Failure::new(Exit::LocalState, format!("cannot listen on this machine: {error}"))
             .with_help("log in with --device")
     })?;
-    let page = loopback.page(remote.address(), &name(), &args.scope.join(" "), &signer.jwk());
+    let page = loopback.page(remote.address(), &name(), &args.scope.join(" "), args.key(signer).as_ref());
     invocation.output.overview(format!("open {page}\n"));
     let mut command = Command::new(if cfg!(target_os = "macos") { "open" } else { "xdg-open" });
     command.arg(&page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -233,7 +249,7 @@ async fn confirmed_anywhere(
     signer: &ApprovalSigner,
     args: &LoginArgs,
 ) -> Result<DeviceToken, Failure> {
-    let device = remote.begin_login(&name(), &args.scope.join(" "), &signer.jwk()).await?;
+    let device = remote.begin_login(&name(), &args.scope.join(" "), args.key(signer).as_ref()).await?;
     show(invocation, &device);
     let mut pause = device.interval.clamp(1, LIMITS.1);
     let mut left = device.expires_in.min(LIMITS.0);
@@ -265,7 +281,7 @@ async fn confirmed_anywhere(
 fn show(invocation: &Invocation, device: &Device) {
     // Whoever wants quiet needs the address all the same: it is what they asked for.
     let text = format!(
-        "open {} and compare the code: {}\n",
+        "open {} and type the code: {}\n",
         printable(&device.verification_uri),
         printable(&device.user_code)
     );

@@ -143,6 +143,7 @@ impl SessionArgs {
             command: CommandLine::new(command),
             delivery,
             budget,
+            reason: None,
         })
     }
 }

@@ -239,6 +239,7 @@ impl ServedAsk<'_> {
             command: CommandLine::new(place.command),
             delivery: place.delivery,
             budget: None,
+            reason: None,
         };
         Ok((Open { broker, request, session_id }, served))
     }

@@ -9,7 +9,7 @@ mod stop;
 use super::{Invocation, issuer, run::SessionArgs};
 use crate::{
     compose,
-    config::{ConfigFault, ServerConfig, refuse_shared},
+    config::{ConfigFault, LocalSettings, ServerConfig, refuse_shared},
     exit::{Exit, Failure, Outcome, SUCCESS, with_causes},
 };
 use audex_core::CredentialProvider;
@@ -216,13 +216,26 @@ async fn start(invocation: &Invocation, args: &ServerArgs, mut config: ServerCon
     Ok(SUCCESS)
 }
 
-/// Listens where services fetch the keys of the local issuer, where that is configured; in development always.
+/// Listens where services fetch the keys of the local issuer: at `issuer_listen`, else where the issuer says it is, if that is
+/// this machine.
 async fn issuing(config: &mut ServerConfig) -> Result<Option<TcpListener>, Failure> {
+    let local = &mut config.broker.local;
     if let Some(address) = config.issuer_listen {
-        return Ok(Some(bound(address).await?.0));
+        let (listener, address) = bound(address).await?;
+        // Who says where to listen and not what it is called means the same.
+        if local.issuer == LocalSettings::default().issuer && !address.ip().is_unspecified() {
+            local.issuer =
+                format!("http://{address}").parse().map_err(|error| Failure::of(Exit::Bug, &error))?;
+        }
+        return Ok(Some(listener));
     }
     if !config.server.is_dev {
-        return Ok(None);
+        let Some(address) = issuer::own_address(local) else { return Ok(None) };
+        let listening = TcpListener::bind(address).await;
+        if let Err(error) = &listening {
+            tracing::warn!(%address, %error, "services cannot check tokens of `local` here: set server.issuer_listen");
+        }
+        return Ok(listening.ok());
     }
     let usual = (Ipv4Addr::LOCALHOST, issuer::PORT).into();
     let (listener, address) = match bound(usual).await {
@@ -231,7 +244,7 @@ async fn issuing(config: &mut ServerConfig) -> Result<Option<TcpListener>, Failu
         Err(_) => bound((Ipv4Addr::LOCALHOST, 0).into()).await?,
     };
     let parsed = format!("http://{address}").parse();
-    config.broker.local.issuer = parsed.map_err(|error| Failure::of(Exit::Bug, &error))?;
+    local.issuer = parsed.map_err(|error| Failure::of(Exit::Bug, &error))?;
     Ok(Some(listener))
 }
 

@@ -1,6 +1,8 @@
 //! What a server answers. Members that are not known here are let be: the server may be newer.
 
-use audex_core::{Credential, CredentialSecret, Fate, Requester, Revocation, session::SessionId};
+use audex_core::{
+    Credential, CredentialSecret, Fate, Proposal, Requester, Revocation, Ttl, session::SessionId,
+};
 use audex_policy::Provider;
 use audex_providers::{aws, local};
 use audex_server::model::Ask;
@@ -191,10 +193,10 @@ pub struct Decision {
     /// The resources of actions that name none.
     #[serde(default)]
     pub resources: Vec<String>,
-    /// The role, service account or audience.
+    /// The role, service account or audience that the credential would be of.
     #[serde(default)]
     pub target: Option<String>,
-    /// The lifetime.
+    /// The lifetime that the credential would have.
     #[serde(default)]
     pub ttl: Option<String>,
     /// What may be spent.
@@ -246,23 +248,24 @@ impl std::fmt::Display for Said {
 }
 
 impl Decision {
-    /// Tells whether the digest is that of what is shown: who asks for what, as whom, for how long.
+    /// Tells whether the digest is that of what is shown: who asks for what, as whom, for how long, with which policy, and why.
     ///
     /// Whoever signs it signs what they saw, and not what somebody else put in its place.
     pub fn is_sound(&self) -> bool {
         let ask = Ask {
             allow: self.allow.clone(),
             resources: self.resources.clone(),
-            target: self.target.clone(),
-            ttl: self.ttl.clone(),
             budget: self.budget.clone(),
             reason: self.reason.clone(),
             ..Ask::new(self.provider)
         };
         // Of who asks, the digest has the one name that is shown.
         let requester = Requester::Principal { email: self.requester.clone(), groups: Vec::new() };
+        let Some(ttl) = self.ttl.as_deref().and_then(|ttl| ttl.parse::<Ttl>().ok()) else { return false };
         let digest = |request: audex_core::IssueRequest| {
-            request.digest().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+            let (session_id, target) = (self.session_id, self.target.as_deref());
+            let proposal = Proposal { session_id, request: &request, target, ttl, document: &self.policy };
+            proposal.digest().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         };
         ask.request(requester).is_ok_and(|request| digest(request) == self.digest)
     }

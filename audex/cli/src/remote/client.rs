@@ -64,14 +64,22 @@ impl Remote {
 
     /// Begins a login that is confirmed in a browser (RFC 8628 §3.1).
     ///
-    /// `scope` is what the token will be for, divided by spaces (RFC 6749 §3.3). Whoever confirms it adds the key, with
-    /// which decisions will be signed, to their account.
+    /// `scope` is what the token will be for, divided by spaces (RFC 6749 §3.3). Whoever confirms it adds the key, where
+    /// decisions will be signed with one, to their account.
     ///
     /// # Errors
     ///
     /// [`RemoteError`].
-    pub async fn begin_login(&self, name: &str, scope: &str, jwk: &Value) -> Result<Device, RemoteError> {
-        let body = json!({ "client": name, "scope": scope, "jwk": jwk });
+    pub async fn begin_login(
+        &self,
+        name: &str,
+        scope: &str,
+        jwk: Option<&Value>,
+    ) -> Result<Device, RemoteError> {
+        let mut body = json!({ "client": name, "scope": scope });
+        if let (Some(jwk), Some(members)) = (jwk, body.as_object_mut()) {
+            members.insert("jwk".to_owned(), jwk.clone());
+        }
         self.ask_once(Method::POST, "/login/device", Some(&body)).await
     }
 
@@ -122,7 +130,11 @@ impl Remote {
     ///
     /// [`RemoteError`].
     pub async fn has_key(&self, id: &str) -> Result<bool, RemoteError> {
-        let keys: Value = self.ask_once(Method::GET, "/me/keys", None).await?;
+        let keys: Value = match self.ask_once(Method::GET, "/me/keys", None).await {
+            // A login that may not read is told of no key.
+            Err(RemoteError::Refused { status: StatusCode::FORBIDDEN, .. }) => return Ok(false),
+            keys => keys?,
+        };
         let keys = keys.get("items").and_then(Value::as_array);
         let is_it = |key: &Value| key.get("id").and_then(Value::as_str) == Some(id);
         Ok(keys.is_some_and(|keys| keys.iter().any(is_it)))

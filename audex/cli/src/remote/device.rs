@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer};
 pub struct Device {
     /// What the login is asked for with.
     pub device_code: String,
-    /// What a person compares.
+    /// What a person types.
     pub user_code: String,
     /// Where.
     pub verification_uri: String,

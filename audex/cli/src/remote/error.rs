@@ -85,7 +85,7 @@ impl From<RemoteError> for Failure {
             RemoteError::Refused { status, code, instead, retry_after, .. } => {
                 let exit = match (*status, code.as_str()) {
                     (StatusCode::TOO_MANY_REQUESTS, _) => Exit::RateLimited,
-                    (_, "approval_needed" | "approval_used") => Exit::ApprovalNeeded,
+                    (_, "approval_needed" | "approval_used" | "plan_changed") => Exit::ApprovalNeeded,
                     (_, "session_over") => Exit::DeadlinePassed,
                     (
                         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::NOT_FOUND,

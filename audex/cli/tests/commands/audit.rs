@@ -21,6 +21,17 @@ fn with_nothing_recorded_nothing_is_wrong() {
     assert!(!home.data().exists());
 }
 
+/// A mistyped folder is no log in which nothing is wrong.
+#[test]
+fn a_named_folder_without_a_log_is_no_whole_log() {
+    let home = Home::new();
+    for folder in ["/no/such/folder", home.path().to_str().unwrap()] {
+        let verified = home.run(&["audit", "verify", "--log", folder]);
+        assert_eq!(verified.code, 87, "{verified:?}");
+        assert!(verified.err.contains("holds no log"), "{verified:?}");
+    }
+}
+
 #[test]
 fn a_session_leaves_events_that_verify_and_export() {
     let home = Home::new();

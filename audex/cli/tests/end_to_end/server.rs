@@ -9,3 +9,4 @@ mod login;
 mod recovery;
 mod sessions;
 mod site;
+mod sso;

@@ -118,13 +118,14 @@ impl Access {
                     client_ip: ip,
                 })
             }
-            Err(WorkloadFault::Refused(why)) => {
+            Err(why @ WorkloadFault::NoKeys(_)) => {
+                let error = &why as &dyn std::error::Error;
+                tracing::error!(error, "the token of a workload cannot be checked");
+                Err(Refused::Unavailable(Problem::unavailable()))
+            }
+            Err(why) => {
                 tracing::info!(%why, "the token of a workload was refused");
                 Err(Refused::Token)
-            }
-            Err(WorkloadFault::NoKeys(why)) => {
-                tracing::error!(%why, "the token of a workload cannot be checked");
-                Err(Refused::Unavailable(Problem::unavailable()))
             }
         }
     }

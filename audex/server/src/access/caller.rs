@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use uuid::Uuid;
 
 use super::Action;
-use crate::problem::Problem;
+use crate::{model::PendingRequest, problem::Problem};
 
 /// Who calls, proved.
 ///
@@ -78,6 +78,12 @@ impl Caller {
             Proof::ApiToken { made_by, .. } => Some(made_by),
             Proof::Session { .. } | Proof::Workload => self.user_id,
         }
+    }
+
+    /// Tells whether somebody asked for this themselves, also with a token that they made for a service account.
+    pub fn has_asked(&self, pending: &PendingRequest) -> bool {
+        let is_same_account = self.answerable().is_some() && self.answerable() == pending.asked_by;
+        is_same_account || pending.requester.identity() == self.identity()
     }
 
     /// Tells whether this may be done with what they came with: a token has scopes, everything else has all.

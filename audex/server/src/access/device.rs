@@ -1,7 +1,11 @@
-//! A login of a program without a browser of its own (RFC 8628): it shows a code, a person compares it in a browser where
+//! A login of a program without a browser of its own (RFC 8628): it shows a code, a person types it in a browser where
 //! they are logged in, and the program gets a token of theirs.
 
-use super::{Access, Action, Caller, keys, tokens};
+use super::{
+    Access, Action, Caller,
+    keys::{self, KeyFate},
+    tokens,
+};
 use crate::problem::Problem;
 use axess::{
     UserId,
@@ -23,7 +27,7 @@ const PATIENCE: TimeDelta = TimeDelta::minutes(10);
 const INTERVAL: Duration = Duration::from_secs(5);
 /// How long the token of a login lasts.
 const TOKEN_LASTS: TimeDelta = TimeDelta::hours(12);
-/// The letters of the code that people compare: no vowels, so no words, and none that look like digits.
+/// The letters of the code that people type: no vowels, so no words, and none that look like digits.
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 /// How many: 20^8 codes, of which a few are in use for ten minutes.
 const CODE_CHARS: usize = 8;
@@ -38,14 +42,14 @@ pub const MAX_CLIENT: usize = 80;
 ///
 /// ```
 /// fn prompt(begun: &audex_server::access::device::DeviceLogin) -> String {
-///     format!("open {} and compare {}", begun.verification_uri, begun.user_code)
+///     format!("open {} and type {}", begun.verification_uri, begun.user_code)
 /// }
 /// ```
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct DeviceLogin {
     /// What the program asks with. It is a secret.
     pub device_code: String,
-    /// What the person compares.
+    /// What the person types.
     pub user_code: String,
     /// Where.
     pub verification_uri: String,
@@ -74,7 +78,7 @@ pub struct WaitingLogin {
     pub asked_at: DateTime<Utc>,
     /// What its token could be used for, as far as its person may themselves.
     pub scopes: Vec<String>,
-    /// The thumbprint of the key with which the program would sign what its person approves.
+    /// The thumbprint of the key with which the program would sign what its person approves: it becomes one of theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
@@ -171,19 +175,27 @@ pub async fn begin(
 
 /// Finds the login that waits under a code, however it is typed; `None` where there is none (any more).
 ///
+/// With it comes what becomes of its key when the caller lets it in.
+///
 /// # Errors
 ///
 /// 503.
-pub async fn look(access: &Access, user_code: &str) -> Result<Option<WaitingLogin>, Problem> {
-    let found = find(access, user_code).await?;
-    Ok(found.map(|(_, waiting)| WaitingLogin {
+pub async fn look(
+    access: &Access,
+    caller: &Caller,
+    user_code: &str,
+) -> Result<Option<(WaitingLogin, KeyFate)>, Problem> {
+    let Some((_, waiting)) = find(access, user_code).await? else { return Ok(None) };
+    let fate = keys::foresee(access, caller, &waiting.scopes, waiting.key.as_ref()).await?;
+    let shown = WaitingLogin {
         user_code: waiting.user_code,
         client: waiting.client,
         client_ip: waiting.client_ip,
         asked_at: waiting.asked_at,
         scopes: waiting.scopes,
-        key: waiting.key.as_ref().map(keys::thumbprint),
-    }))
+        key: fate.added().map(str::to_owned),
+    };
+    Ok(Some((shown, fate)))
 }
 
 /// Lets the program act as the caller, or not.
@@ -204,13 +216,9 @@ pub async fn confirm(access: &Access, caller: &Caller, user_code: &str, allow: b
     if !access.waiting.delete(code_key(&waiting.user_code)).await.map_err(super::fault::problem)? {
         return Err(gone());
     }
-    if let Some(key) = waiting.key.as_ref().filter(|_| allow) {
-        match keys::add(access, caller, &waiting.client, key).await {
-            Ok(_) => {}
-            // It is there already, or there are too many: the program is told when it looks.
-            Err(problem) if problem.status() == StatusCode::CONFLICT => {}
-            Err(problem) => return Err(problem),
-        }
+    if allow {
+        let program = (waiting.client.as_str(), waiting.scopes.as_slice());
+        keys::add_of_program(access, caller, program, waiting.key.as_ref()).await?;
     }
     waiting.answer = if allow { Answer::Allowed(user_id) } else { Answer::Refused };
     let until = waiting.asked_at + PATIENCE;

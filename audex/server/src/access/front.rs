@@ -1,7 +1,7 @@
 //! What stands between the network and the handlers: ids, addresses, limits, sessions, CSRF, headers.
 
 use super::{Access, Caller, Proof, bearer, sso::Paths, wire};
-use crate::{api, app::App, console, problem::Problem};
+use crate::{api, app::App, console, problem::Problem, serve};
 use axess::{
     CsrfLayer, Guard, GuardedRouter, RateLimitConfig, RateLimitLayer, RequestIdLayer, TraceContextLayer,
     guard::{AuthenticatorLayer, RouteManifest},
@@ -15,11 +15,7 @@ use axum::{
 };
 use chrono::TimeDelta;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tower::{Layer, ServiceExt};
 
 /// The guard of whatever takes somebody who proved who they are, by a login or by a token.
@@ -160,20 +156,18 @@ impl Access {
         }
     }
 
+    /// Returns the paths that browsers bring whole messages of the identity provider to, where it speaks SAML.
+    pub(crate) fn large_posts(&self) -> Vec<String> {
+        let is_saml = self.sso.as_ref().is_some_and(|sso| sso.is_saml());
+        if is_saml { self.paths.saml().map(str::to_owned).collect() } else { Vec::new() }
+    }
+
     /// Counts a token that did not work against its address.
     pub(super) fn count_failure(&self, ip: Option<IpAddr>) -> Admission {
         let quota = RateQuota::new(MAX_FAILURES, WINDOW);
-        let (key, now) = (BucketKey::new("audex failures", &subscriber(ip)), self.clock.now());
+        let subscriber = ip.map(|ip| serve::subscriber(ip).to_string()).unwrap_or_default();
+        let (key, now) = (BucketKey::new("audex failures", &subscriber), self.clock.now());
         self.failures.admit_now(key, quota, now)
-    }
-}
-
-/// Names whose address it is: of IPv6, one subscriber has a /64.
-fn subscriber(ip: Option<IpAddr>) -> String {
-    match ip.map(|ip| ip.to_canonical()) {
-        Some(IpAddr::V6(ip)) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).to_string(),
-        Some(ip) => ip.to_string(),
-        None => String::new(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The public keys with which approvers sign what they agree to.
 
-use super::{Access, Action, Caller, tokens::name_of};
+use super::{
+    Access, Action, Caller,
+    tokens::{self, name_of},
+};
 use crate::{model::ApprovalKey, problem::Problem};
 use audex_core::audit::BrokerEvent;
 use aws_lc_rs::signature;
@@ -36,6 +39,98 @@ pub async fn add(access: &Access, caller: &Caller, name: &str, jwk: &Value) -> R
     let event = administered("key.added", &key.id);
     access.store.insert_key(&caller.requester, &key, event).await?;
     Ok(key)
+}
+
+/// What becomes of the key of a program that somebody lets in.
+///
+/// ```
+/// use audex_server::access::keys::KeyFate;
+/// assert!(KeyFate::Full.added().is_none());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyFate {
+    /// It has none, or its token could not approve anything: then none is added.
+    None,
+    /// It becomes one of the person's: its thumbprint.
+    New(String),
+    /// It is theirs already.
+    Known,
+    /// It is not added: they have [`MAX_KEYS`].
+    Full,
+    /// It is not added: it is somebody else's.
+    Taken,
+}
+
+impl KeyFate {
+    /// Returns the thumbprint of the key, where it is added.
+    pub fn added(&self) -> Option<&str> {
+        match self {
+            Self::New(id) => Some(id),
+            Self::None | Self::Known | Self::Full | Self::Taken => None,
+        }
+    }
+
+    /// Tells whether it is not added for want of room.
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Full)
+    }
+
+    /// Tells whether it is not added because it is somebody else's.
+    pub const fn is_taken(&self) -> bool {
+        matches!(self, Self::Taken)
+    }
+}
+
+/// Foresees what becomes of a program's key when the caller lets it in, for what it asked for.
+///
+/// # Errors
+///
+/// 503.
+pub(super) async fn foresee(
+    access: &Access,
+    caller: &Caller,
+    scopes: &[String],
+    jwk: Option<&Value>,
+) -> Result<KeyFate, Problem> {
+    let (Some(jwk), Some(owner)) = (jwk, caller.user_id) else { return Ok(KeyFate::None) };
+    let person = access.store.person(owner).await?;
+    let may_approve =
+        person.is_some_and(|person| tokens::scopes_of(access, &person).contains(&Action::Approve));
+    if !may_approve || !scopes.iter().any(|scope| scope == Action::Approve.name()) {
+        return Ok(KeyFate::None);
+    }
+    let (id, keys) = (thumbprint(jwk), access.store.keys_of(owner).await?);
+    Ok(if keys.iter().any(|key| key.id == id) {
+        KeyFate::Known
+    } else if access.store.find_key(&id).await?.is_some() {
+        KeyFate::Taken
+    } else if keys.len() >= MAX_KEYS {
+        KeyFate::Full
+    } else {
+        KeyFate::New(id)
+    })
+}
+
+/// Adds the key of a program that the caller lets in, where its token may approve and there is room.
+///
+/// The page has said before what becomes of it, and the program looks whether it is there.
+///
+/// # Errors
+///
+/// 503.
+pub(super) async fn add_of_program(
+    access: &Access,
+    caller: &Caller,
+    (client, scopes): (&str, &[String]),
+    jwk: Option<&Value>,
+) -> Result<(), Problem> {
+    let fate = foresee(access, caller, scopes, jwk).await?;
+    let (Some(_), Some(jwk)) = (fate.added(), jwk) else { return Ok(()) };
+    match add(access, caller, client, jwk).await {
+        // Somebody else's, or added meanwhile.
+        Err(problem) if problem.status() != StatusCode::CONFLICT => Err(problem),
+        _ => Ok(()),
+    }
 }
 
 /// Lists the caller's keys; a token needs the scope `read`.

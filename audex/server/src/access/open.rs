@@ -136,7 +136,7 @@ impl Access {
         rng: Arc<dyn SecureRng>,
     ) -> Result<Arc<Self>, OpenAccessError> {
         let origin = Origin::of(&settings.public_url)?;
-        let policies = AuthzStore::new(policy::load(settings.policies.as_deref())?);
+        let bundle = policy::read(settings.policies.as_deref())?;
         let workloads = Workloads::new(&settings.workload_issuers, &clock)?;
         let sink: Arc<dyn AuditSink> = evidence.sink();
         let db = store.db();
@@ -177,7 +177,7 @@ impl Access {
             tenant_id,
             store: store.clone(),
             waiting: KeyValues::new(db.clone()),
-            policies,
+            policies: AuthzStore::new(policy::compose(bundle.clone())?),
             workloads,
             sso,
             links: FederatedLinkStore::new(db.clone()),
@@ -193,7 +193,7 @@ impl Access {
         if let Some(joining) = joining {
             joining.belongs_to(&access);
         }
-        reload::keep_up_to_date(&access);
+        reload::keep_up_to_date(&access, bundle);
         sweep::keep_clean(&access);
         Ok(access)
     }

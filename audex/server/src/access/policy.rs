@@ -222,14 +222,23 @@ impl Access {
     }
 }
 
-/// Composes the shipped schema with the shipped policies, or with those of a folder.
-pub(super) fn load(folder: Option<&Path>) -> Result<PolicyStore, PolicyLoadError> {
+/// Reads the policies of a folder; without one, those that come along.
+pub(super) fn read(folder: Option<&Path>) -> Result<PolicyBundle, PolicyLoadError> {
+    match folder {
+        Some(folder) => PolicyBundle::load_dir(folder).map_err(PolicyLoadError::Bundle),
+        None => Ok(PolicyBundle::new("audex").with_file("roles.cedar", POLICIES)),
+    }
+}
+
+/// Composes policies with the shipped schema.
+pub(super) fn compose(policies: PolicyBundle) -> Result<PolicyStore, PolicyLoadError> {
     let schema = PolicyBundle::new("audex schema").with_file("audex.cedarschema", SCHEMA);
-    let policies = match folder {
-        Some(folder) => PolicyBundle::load_dir(folder).map_err(PolicyLoadError::Bundle)?,
-        None => PolicyBundle::new("audex").with_file("roles.cedar", POLICIES),
-    };
     PolicyStore::compose(vec![PolicyBundle::base(), schema, policies])
+}
+
+/// Reads and composes them.
+pub(super) fn load(folder: Option<&Path>) -> Result<PolicyStore, PolicyLoadError> {
+    read(folder).and_then(compose)
 }
 
 /// Describes the caller.

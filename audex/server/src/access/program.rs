@@ -5,13 +5,13 @@ use super::{
     Access, Action, Caller,
     device::{DeviceToken, MAX_CLIENT, asked_scopes, give, refusal},
     fault::problem,
-    keys,
+    keys::{self, KeyFate},
 };
 use crate::problem::Problem;
 use axess::{UserId, rng::random_array, store::Store as _};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
-use http::{StatusCode, Uri};
+use http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -118,6 +118,17 @@ impl ProgramAsk {
     }
 }
 
+impl CheckedAsk {
+    /// Foresees what becomes of its key when the caller lets it in.
+    ///
+    /// # Errors
+    ///
+    /// 503.
+    pub async fn key_fate(&self, access: &Access, caller: &Caller) -> Result<KeyFate, Problem> {
+        keys::foresee(access, caller, &self.scopes, self.key.as_ref()).await
+    }
+}
+
 /// Lets the program act as the caller, or not; returns where the browser goes.
 ///
 /// # Errors
@@ -137,14 +148,8 @@ pub async fn answer(
     if !allow {
         return Ok(format!("{}?error=access_denied&state={}", ask.redirect_uri, ask.state));
     }
-    if let Some(key) = &checked.key {
-        match keys::add(access, caller, &checked.client, key).await {
-            Ok(_) => {}
-            // It is there already, or there are too many: the program is told when it looks.
-            Err(problem) if problem.status() == StatusCode::CONFLICT => {}
-            Err(problem) => return Err(problem),
-        }
-    }
+    let program = (checked.client.as_str(), checked.scopes.as_slice());
+    keys::add_of_program(access, caller, program, checked.key.as_ref()).await?;
     let code = URL_SAFE_NO_PAD.encode(random_array::<32>(&*access.rng));
     let waiting = Waiting {
         user_id,

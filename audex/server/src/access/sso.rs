@@ -89,6 +89,11 @@ impl Sso {
         Ok(Parts { sso, federation, joining, sids, replays })
     }
 
+    /// Tells whether the provider speaks SAML.
+    pub(super) const fn is_saml(&self) -> bool {
+        self.is_saml
+    }
+
     /// Returns the factor that a login at the provider proves.
     pub(super) fn kind(&self) -> &FactorKind {
         &self.kind

@@ -9,6 +9,7 @@ use crate::{
     problem::Problem,
 };
 use audex_core::{Requester, audit::BrokerEvent};
+use audex_policy::{is_deceptive, is_unseen};
 use axess::{UserId, rng::random_array};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,7 +28,7 @@ pub const MAX_DAYS: u32 = 90;
 /// How many days a token lasts unless it is said.
 pub const DEFAULT_DAYS: u32 = 30;
 /// The most tokens of one owner that work.
-const MAX_TOKENS: usize = 50;
+const MAX_TOKENS: u64 = 50;
 
 /// A token that is to be made.
 ///
@@ -106,12 +107,6 @@ pub(super) async fn insert(
     lifetime: TimeDelta,
 ) -> Result<MadeToken, Problem> {
     let now = access.clock.now();
-    let page = PageQuery { limit: Some(MAX_PAGE), after: None };
-    let known = access.store.list_tokens(Some(owner.user_id), &page).await?;
-    if known.items.iter().filter(|token| works(token, now)).count() >= MAX_TOKENS {
-        let detail = format!("at most {MAX_TOKENS} tokens work at once: revoke one first");
-        return Err(Problem::new(StatusCode::CONFLICT, "too_many").with_detail(detail));
-    }
     let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random_array::<32>(&*access.rng)));
     let mut scopes: Vec<String> = scopes.iter().map(|scope| scope.name().to_owned()).collect();
     scopes.sort();
@@ -133,8 +128,11 @@ pub(super) async fn insert(
         subject: token.id.to_string(),
         detail: Some(format!("{} for {}, until {}", token.scopes.join(" "), owner.email, token.expires_at)),
     };
-    access.store.insert_token(who, &token, event).await?;
-    Ok(MadeToken { token, secret })
+    if access.store.insert_token(who, &token, MAX_TOKENS, event).await? {
+        return Ok(MadeToken { token, secret });
+    }
+    let detail = format!("at most {MAX_TOKENS} tokens work at once: revoke one first");
+    Err(Problem::new(StatusCode::CONFLICT, "too_many").with_detail(detail))
 }
 
 /// Lists the caller's tokens, or somebody else's for an administrator.
@@ -195,12 +193,16 @@ pub(super) fn digest(token: &str) -> Option<[u8; 32]> {
 
 /// Reads a name: something that can be shown on a line.
 pub(super) fn name_of(name: &str) -> Result<String, Problem> {
+    let is_shown = |c: char| !(c.is_control() || is_deceptive(c) || is_unseen(c) && !c.is_whitespace());
+    let is_line = name.chars().all(is_shown);
     let name = name.trim();
-    let fits = !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control);
-    if fits {
+    if is_line && !name.is_empty() && name.len() <= MAX_NAME {
         return Ok(name.to_owned());
     }
-    Err(Problem::invalid("name", format!("a name has 1 to {MAX_NAME} bytes on one line")))
+    let detail = format!(
+        "a name has 1 to {MAX_NAME} bytes on one line, without characters that hide or turn others around"
+    );
+    Err(Problem::invalid("name", detail))
 }
 
 /// Returns which scopes somebody has a use for: what their token may do when they say nothing.

@@ -1,6 +1,6 @@
 //! One request and its answer.
 
-use super::{Host, Slot, socket::Turns};
+use super::{Host, Slot, large::Room, socket::Turns};
 use crate::problem::Problem;
 use axum::{body::Body, extract::ConnectInfo, response::IntoResponse};
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use std::{
     },
     task::{Context, Poll},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
@@ -38,7 +38,11 @@ impl Exchange {
         // The next request of this connection would begin where the chunks end: two readers may disagree on where.
         let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
         let mut response = match self.check(&request) {
-            Ok(()) => self.run(request).await,
+            Ok((most, permit)) => {
+                let response = self.run(request, most).await;
+                drop(permit);
+                response
+            }
             Err(problem) => {
                 self.unread.store(true, Ordering::Release);
                 closed(problem)
@@ -50,32 +54,30 @@ impl Exchange {
         response.map(|inner| Answer { inner, turns: self.turns })
     }
 
-    /// Refuses what needs no look at its body.
-    fn check(&self, request: &Request<Incoming>) -> Result<(), Problem> {
+    /// Refuses what needs no look at its body; returns how much of one may come.
+    fn check(&self, request: &Request<Incoming>) -> Result<(usize, Option<OwnedSemaphorePermit>), Problem> {
         let mut hosts = request.headers().get_all(header::HOST).iter();
         let has_host = hosts.next().is_some() || request.version() < Version::HTTP_11;
         if !has_host || hosts.next().is_some() {
             // RFC 9112 section 3.2.
             return Err(Problem::invalid("host", "a request names its host, once"));
         }
-        if request.body().size_hint().lower() > self.most() {
-            return Err(too_large(self.host.limits.max_body));
+        let least = request.body().size_hint().lower();
+        match self.host.large.room(request, least, self.host.limits.max_body) {
+            Room::Bytes(most, _) if least > u64::try_from(most).unwrap_or(u64::MAX) => Err(too_large(most)),
+            Room::Bytes(most, permit) => Ok((most, permit)),
+            Room::Later => Err(crowded()),
         }
-        Ok(())
     }
 
-    fn most(&self) -> u64 {
-        u64::try_from(self.host.limits.max_body).unwrap_or(u64::MAX)
-    }
-
-    async fn run(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn run(&self, request: Request<Incoming>, most: usize) -> Response<Body> {
         let limits = &self.host.limits;
         let (mut parts, body) = request.into_parts();
         let waits = is_long_poll(&parts);
         let limit = if waits { limits.request_timeout + limits.longest_poll } else { limits.request_timeout };
         let is_read = Arc::new(AtomicBool::new(body.is_end_stream()));
         let (given, until) = oneshot::channel();
-        let inner = Limited::new(body, limits.max_body);
+        let inner = Limited::new(body, most);
         let body = Upload { inner, is_read: Arc::clone(&is_read), until };
         parts.extensions.insert(ConnectInfo(self.peer));
         let handled = self.handle(Request::from_parts(parts, Body::new(body)));
@@ -139,6 +141,12 @@ fn too_large(most: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
         .with_detail(format!("a body has at most {most} bytes"))
         .with("most", most)
+}
+
+fn crowded() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_large_bodies")
+        .with_detail("too many large messages come at this moment; try again in a moment")
+        .with_retry_after(1)
 }
 
 fn stopping() -> Problem {

@@ -19,8 +19,9 @@ const MOST_IGNORED: usize = 1_024 * 1_024;
 /// Says that there are too many connections.
 pub(super) async fn refuse(mut stream: TcpStream) {
     const SECONDS: u64 = 1;
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_connections")
-        .with_detail("the server has as many connections as it takes; try again in a moment");
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_connections").with_detail(
+        "the server has as many connections as it takes, in all or from one address; try again in a moment",
+    );
     let body = problem.json().to_string();
     let text = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: {SECONDS}\r\n\

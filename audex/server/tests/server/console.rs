@@ -2,9 +2,10 @@
 
 mod copying;
 mod flows;
-mod gallery;
+pub(crate) mod gallery;
 mod house;
 mod keyboard;
 mod keys;
+mod own;
 mod recovery;
 mod refusals;

@@ -6,7 +6,7 @@ mod crowd;
 mod database;
 mod ends;
 mod heads;
-mod killable;
+pub(crate) mod killable;
 mod starved;
 
 use audex_server::{serve::serve_router, settings::ServeLimits, telemetry::Meters};

@@ -70,6 +70,12 @@ fn details(event: &BrokerEvent) -> String {
             format!("{role} {verdict} the request of {requester}: {comment}")
         }
         BrokerEvent::ApprovalLapsed { reason, .. } => reason.clone(),
+        BrokerEvent::ApprovalReopened { required, roles, .. } => {
+            format!("it waits again: {required} have to agree now ({})", roles.join(", "))
+        }
+        BrokerEvent::ApprovalWithdrawn { reason, .. } => {
+            reason.clone().unwrap_or_else(|| "whoever asked took it back".to_owned())
+        }
         BrokerEvent::Administered { action, subject, detail, .. } => {
             let detail = detail.as_deref().map_or(String::new(), |detail| format!(": {detail}"));
             format!("{action} {subject}{detail}")
@@ -79,7 +85,11 @@ fn details(event: &BrokerEvent) -> String {
             let signal = signal.map_or(String::new(), |signal| format!(" by signal {signal}"));
             format!("{status}{code}{signal} after {}s{}", duration_ms / 1_000, reason(why))
         }
-        BrokerEvent::SessionRevoked { reason: why, fates, .. } => {
+        BrokerEvent::SessionRevoked { reason: why, fates, .. } if fates.is_empty() => {
+            format!("it is over{}", reason(why))
+        }
+        BrokerEvent::SessionRevoked { reason: why, fates, .. }
+        | BrokerEvent::RevocationAnswered { reason: why, fates, .. } => {
             let alive = fates.iter().filter(|(_, fate)| matches!(fate, Fate::AliveUntil { .. })).count();
             format!("{} credentials, {alive} of them work on{}", fates.len(), reason(why))
         }

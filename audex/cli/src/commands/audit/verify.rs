@@ -69,6 +69,11 @@ pub(super) fn run(invocation: &Invocation, args: &VerifyArgs) -> Outcome {
                 Failure::new(Exit::Tampered, message).with_help("name a copy of checkpoint.pub: --key FILE")
             );
         }
+        // Whoever names a folder expects a log there.
+        None if args.log.is_some() => {
+            let failure = Failure::new(Exit::LocalState, format!("{} holds no log", log.display()));
+            return Err(failure.with_help("name the folder of audit.jsonl"));
+        }
         None => return nothing(invocation),
     };
     let gone = |error: &VerifyError| matches!(error, VerifyError::NoLog { .. }) || !log.exists();

@@ -51,18 +51,24 @@ impl Loopback {
     }
 
     /// Returns the page to open.
-    pub(super) fn page(&self, server: &ServerAddress, name: &str, scope: &str, jwk: &Value) -> String {
+    pub(super) fn page(
+        &self,
+        server: &ServerAddress,
+        name: &str,
+        scope: &str,
+        jwk: Option<&Value>,
+    ) -> String {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&self.verifier));
-        let jwk = jwk.to_string();
-        let pairs = [
+        let jwk = jwk.map(Value::to_string);
+        let mut pairs = vec![
             ("redirect_uri", self.redirect_uri.as_str()),
             ("state", &self.state),
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
             ("client", name),
             ("scope", scope),
-            ("jwk", &jwk),
         ];
+        pairs.extend(jwk.as_deref().map(|jwk| ("jwk", jwk)));
         let pairs: Vec<String> =
             pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         format!("{server}/login/program?{}", pairs.join("&"))
@@ -205,8 +211,12 @@ mod tests {
     async fn the_browser_brings_a_code_among_other_visitors() {
         let loopback = Loopback::begin(&MockRng::new(3)).await.unwrap();
         let server = "http://127.0.0.1:8080".parse().unwrap();
-        let page =
-            loopback.page(&server, "tryaudex on x", "request read", &serde_json::json!({ "kty": "OKP" }));
+        let page = loopback.page(
+            &server,
+            "tryaudex on x",
+            "request read",
+            Some(&serde_json::json!({ "kty": "OKP" })),
+        );
         assert!(
             page.starts_with("http://127.0.0.1:8080/login/program?redirect_uri=http%3A%2F%2F127.0.0.1%3A"),
             "{page}"

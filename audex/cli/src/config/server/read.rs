@@ -49,6 +49,11 @@ pub(super) fn settings(root: Section<'_>, data: &Path, enables_sso: bool) -> sup
     server.notifications = notifications(root.section("notifications"));
     server.workload_issuers = workload(root.section("workload"));
     server.sso = super::sso::sso(root.section("sso"), enables_sso);
+    if let (false, Some(sso)) = (root.section("server").has("public_url"), &server.sso)
+        && let Some(address) = super::sso::public_url(sso)
+    {
+        server.public_url = address;
+    }
     server.telemetry = telemetry(root.section("telemetry"));
     not_yet(&root);
     root.end();
@@ -89,6 +94,9 @@ fn front(table: Section<'_>, server: &mut ServerSettings) -> Front {
             .number("max_connections", 1..=1_000_000)
             .and_then(|most| usize::try_from(most).ok())
             .unwrap_or(limits.max_connections),
+        max_connections_per_address: table
+            .number("max_connections_per_address", 1..=1_000_000)
+            .and_then(|most| usize::try_from(most).ok()),
         drain: read::span(&table, "drain").unwrap_or(limits.drain),
         ..limits
     };
@@ -118,6 +126,9 @@ fn approvals(table: Section<'_>, server: &mut ServerSettings) -> Option<Approval
     let rules = read::approvals(&table);
     if let Some(expires) = read::span(&table, "expires") {
         server.approval_expires = expires;
+    }
+    if let Some(most) = table.number("max_waiting", 1..=10_000) {
+        server.max_waiting = most;
     }
     server.require_signature = table.flag("require_signature").unwrap_or(false);
     table.end();

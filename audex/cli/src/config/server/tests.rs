@@ -14,6 +14,7 @@ data = "/var/lib/audex"
 metrics_port = 9090
 trusted_proxies = ["10.0.0.0/8"]
 max_connections = 100
+max_connections_per_address = 10
 drain = "5s"
 issuer_listen = "127.0.0.1:7425"
 
@@ -38,6 +39,7 @@ required_approvals = 2
 approver_roles = ["security", "compliance"]
 sensitive_actions = ["iam:*", "*:Delete*"]
 expires = "4h"
+max_waiting = 7
 require_signature = true
 
 [rate_limiting]
@@ -53,7 +55,7 @@ enabled = true
 [[role_mapping.rules]]
 user_email = "alice@example.com"
 aws_role_arn = "arn:aws:iam::123456789012:role/DataEngineer"
-gcp_service_account = "data-eng@project.iam.example.com"
+gcp_service_account = "data-eng@project.iam.gserviceaccount.com"
 azure_object_id = "12345678-1234-1234-1234-123456789012"
 [[role_mapping.rules]]
 group = "team:devops"
@@ -118,6 +120,7 @@ fn every_key_arrives() {
     assert_eq!(server.public_url, "https://audex.example.com");
     assert_eq!(server.data, Path::new("/var/lib/audex"));
     assert_eq!(server.limits.max_connections, 100);
+    assert_eq!(server.limits.max_connections_per_address, Some(10));
     assert_eq!(server.limits.drain, Duration::from_secs(5));
     assert_eq!(issuer_listen, Some("127.0.0.1:7425".parse().unwrap()));
     assert_eq!(server.database_url(), "postgresql://user:pass@localhost/audex");
@@ -133,8 +136,9 @@ fn every_key_arrives() {
     let ApprovalRules { required, roles, sensitive } = rules.approval.clone().unwrap();
     assert_eq!((required, roles.len(), sensitive.texts().count()), (2, 2, 2));
     assert_eq!((server.approval_expires, server.require_signature), (Duration::from_secs(4 * 3_600), true));
+    assert_eq!(server.max_waiting, 7);
     assert_eq!(rules.rates[0].identity, "team:data-engineering");
-    assert_eq!(rules.roles.rules[0].targets[&Provider::Gcp], "data-eng@project.iam.example.com");
+    assert_eq!(rules.roles.rules[0].targets[&Provider::Gcp], "data-eng@project.iam.gserviceaccount.com");
     assert!(rules.roles.is_enabled && rules.roles.rules[1].ceiling.is_some());
     assert_eq!((rules.sources.len(), rules.denies.texts().count()), (1, 1));
     assert!(rules.boundary.is_some());
@@ -239,6 +243,8 @@ local_login = false
 name = "sec"
 roles = ["security"]
 "#;
+    let without_address = text.replace("public_url = \"https://audex.company.com\"", "");
+    assert_eq!(parsed(&without_address).unwrap().public_url, "https://audex.company.com");
     let sso = parsed(text).unwrap().sso.unwrap();
     let SsoProtocol::Oidc(oidc) = &sso.protocol else { panic!("{sso:?}") };
     assert_eq!(

@@ -43,7 +43,7 @@ enabled = true
 [[role_mapping.rules]]
 user_email = "alice@example.com"
 aws_role_arn = "arn:aws:iam::123456789012:role/DataEngineer"
-gcp_service_account = "data-eng@project.example.com"
+gcp_service_account = "data-eng@project.iam.gserviceaccount.com"
 azure_object_id = "12345678-1234-1234-1234-123456789012"
 allow = ["s3:*"]
 
@@ -189,5 +189,33 @@ fn no_text_panics() {
         let Some(head) = FULL.get(..at) else { continue };
         let _ = Settings::parse(head);
         let _ = Settings::parse(&format!("{head}\u{1b}\u{0}\"{}", &FULL[at..]));
+    }
+}
+
+#[test]
+fn roles_and_limits_that_would_do_nothing_are_told() {
+    let faults = |text: &str| {
+        let faults = Settings::parse(text).unwrap_err();
+        faults.iter().map(|fault| fault.key.clone()).collect::<Vec<_>>()
+    };
+    let rule = "[role_mapping]\nenabled = true\n[[role_mapping.rules]]\ngroup = \"ops\"\n";
+    for (wrong, key) in [
+        ("aws_role_arn = \"nope\"", "aws_role_arn"),
+        ("gcp_service_account = \"x\"", "gcp_service_account"),
+        ("azure_object_id = \"y\"", "azure_object_id"),
+    ] {
+        assert_eq!(faults(&format!("{rule}{wrong}")), [format!("role_mapping.rules[0].{key}")], "{wrong}");
+    }
+    let limit = "[[rate_limiting.rules]]\nidentity = \"ops\"\nmax_requests = 3\nwindow = \"1h\"\n";
+    for (text, key) in [
+        ("[role_mapping]\nenabled = true", "role_mapping.rules"),
+        ("[rate_limiting]\nenabled = true", "rate_limiting.rules"),
+        (limit, "rate_limiting.enabled"),
+        (
+            "[[role_mapping.rules]]\ngroup = \"ops\"\naws_role_arn = \"arn:aws:iam::1:role/a\"",
+            "role_mapping.enabled",
+        ),
+    ] {
+        assert_eq!(faults(text), [key], "{text}");
     }
 }

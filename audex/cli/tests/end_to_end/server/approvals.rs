@@ -49,6 +49,8 @@ fn a_command_waits_until_somebody_else_agrees() {
         said.contains("admin@localhost") && said.contains("cleaning") && said.contains("digest"),
         "{said}"
     );
+    // Nobody named a role or a lifetime: what the rules gave is shown.
+    assert!(said.contains("lifetime   15m") && !said.contains("target     (none)"), "{said}");
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();

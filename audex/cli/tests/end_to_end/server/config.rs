@@ -1,6 +1,6 @@
-use super::site::Site;
+use super::site::{Site, free_port};
 use crate::home::Home;
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 fn check(home: &Home, text: &str) -> (Option<i32>, String) {
     let file = home.path().join("server-config.toml");
@@ -76,4 +76,58 @@ fn a_collector_that_speaks_grpc_is_taken_and_need_not_be_there() {
     // Nobody listens there; nothing waits for it.
     let site = Site::with("[telemetry]\notlp_endpoint = \"grpc://127.0.0.1:9\"\ntrace_sample_rate = 1.0\n");
     site.admin();
+}
+
+/// Makes a folder of a mode.
+fn folder_of(mode: u32, path: &Path) {
+    fs::create_dir(path).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The folders have the modes that Kubernetes gives them: a volume with `fsGroup` belongs to the group, and a file by `subPath`
+/// lies in a folder of the image.
+#[test]
+fn a_server_starts_as_the_manifest_of_kubernetes_has_it() {
+    const CONFIG: &str = "/etc/audex/server-config.toml";
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/kubernetes.yaml");
+    let manifest = fs::read_to_string(manifest).unwrap();
+    for part in [
+        format!("args: [server, --config, {CONFIG}]"),
+        format!("mountPath: {CONFIG}\n              subPath: server-config.toml"),
+        "mountPath: /var/lib/audex\n".to_owned(),
+        // Without it, each start would open what is in the volume to the group.
+        "fsGroupChangePolicy: OnRootMismatch".to_owned(),
+    ] {
+        assert!(manifest.contains(&part), "{part}");
+    }
+    let (_, rest) = manifest.split_once("server-config.toml: |\n").unwrap();
+    let config = rest.split("---\n").next().unwrap().replace("\n    ", "\n");
+    let home = Home::new();
+    let (volume, etc) = (home.path().join("volume"), home.path().join("etc"));
+    folder_of(0o2775, &volume);
+    folder_of(0o755, &etc);
+    let here = config.replace("/var/lib/audex", volume.to_str().unwrap());
+    let here = here.replace("= 9090", &format!("= {}", free_port()));
+    let file = etc.join("server-config.toml");
+    fs::write(&file, here.trim_start()).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let arguments = format!("--config {} server", file.display());
+    let checked = home.tryaudex(&format!("{arguments} --check-config")).output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+    // Neither the volume itself nor the folder of a whole ConfigMap would do.
+    let open = home.path().join("open");
+    folder_of(0o777, &open);
+    fs::copy(&file, open.join("server-config.toml")).unwrap();
+    let itself = format!("{arguments} --data {} --check-config", volume.display());
+    let whole = format!("--config {} server --check-config", open.join("server-config.toml").display());
+    for refused in [itself, whole] {
+        let output = home.tryaudex(&refused).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(86) && said.contains("chmod go-w"), "{refused}: {said}");
+    }
+    let site = Site::start(home, &arguments);
+    let site = site.kill_and_restart();
+    let data = fs::metadata(volume.join("server")).unwrap();
+    assert_eq!(data.permissions().mode() & 0o777, 0o700);
+    assert_eq!(site.stop().0, Some(0));
 }

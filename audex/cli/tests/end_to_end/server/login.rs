@@ -1,4 +1,4 @@
-use super::site::{Site, log_in, log_in_with};
+use super::site::{APPROVALS, Site, log_in, log_in_with};
 use crate::home::Home;
 use serde_json::Value;
 use std::{
@@ -132,9 +132,54 @@ fn the_browser_of_this_machine_brings_the_login_back() {
                 (&told["identity"], scopes(&told)),
                 (&"admin@localhost".into(), vec!["read".to_owned(), "request".to_owned()])
             );
-            assert_eq!(told["approval_key"]["registered"], true);
+            // Nobody approves here, so there is nothing to sign.
+            assert_eq!(told["approval_key"]["registered"], false);
         }
     }
     let printed = home.printed("run --server --allow orders:Read", "test -n \"$AUDEX_TOKEN\" && echo there");
     assert_eq!(printed, "there");
+}
+
+#[test]
+fn a_login_adds_a_key_where_it_may_approve_and_says_where_there_is_no_room() {
+    let site = Site::with(APPROVALS);
+    let admin = site.admin();
+    let bob = site.person(&admin, "bob@example.com", &["security"]);
+    let keys = || bob.get("/me/keys")["items"].as_array().unwrap().len();
+    let log_in_as = |arguments: &str| {
+        let mut home = Home::new();
+        home.set("AUDEX_SERVER", &site.url);
+        let output = log_in_with(&home, &bob, &format!("--output json login {arguments}"));
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        (told["approval_key"]["registered"] == true, String::from_utf8(output.stderr).unwrap())
+    };
+    for (arguments, has_key, count) in [
+        ("--scope read", false, 0),
+        ("--scope read,request", false, 0),
+        ("--scope read,approve", true, 1),
+        ("", true, 2),
+    ] {
+        let (is_registered, said) = log_in_as(arguments);
+        assert_eq!(
+            (is_registered, keys(), said.contains("warning")),
+            (has_key, count, false),
+            "{arguments}: {said}"
+        );
+    }
+    for name in 2..8 {
+        let pair = aws_lc_rs::signature::Ed25519KeyPair::generate().unwrap();
+        let x =
+            data_encoding::BASE64URL_NOPAD.encode(aws_lc_rs::signature::KeyPair::public_key(&pair).as_ref());
+        let jwk = serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
+        bob.post("/me/keys", &serde_json::json!({ "name": format!("key {name}"), "jwk": jwk }));
+    }
+    let (is_registered, said) = log_in_as("");
+    assert!(!is_registered && keys() == 8, "{said}");
+    assert!(
+        said.contains("warning: what you approve from here cannot be signed") && said.contains("/console/me"),
+        "{said}"
+    );
+    // Where keys cannot be read it is not known.
+    let (_, said) = log_in_as("--scope approve");
+    assert!(!said.contains("warning"), "{said}");
 }

@@ -4,8 +4,10 @@ use super::browser::Browser;
 use crate::home::{Home, wait_until};
 use serde_json::{Value, json};
 use std::{
+    fs::Permissions,
     io::{BufRead, BufReader, Read},
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     process::{Child, ChildStdout, Command, Output, Stdio},
     sync::{Arc, Mutex},
     thread::JoinHandle,
@@ -39,15 +41,27 @@ impl Site {
 
     /// Starts one with this configuration.
     pub(super) fn with(config: &str) -> Self {
-        let home = Home::new();
-        let issuer = "[server]\nissuer_listen = \"127.0.0.1:0\"\n";
-        std::fs::write(home.path().join("server-config.toml"), format!("{issuer}{config}")).unwrap();
-        Self::start(home, "--config server-config.toml server")
+        Self::at(|_, _| config.to_owned())
     }
 
-    fn start(home: Home, arguments: &str) -> Self {
+    /// Starts one with a configuration that depends on its address and its home.
+    pub(super) fn at(config: impl FnOnce(&str, &Home) -> String) -> Self {
+        let (home, port) = (Home::new(), free_port());
+        let config = config(&format!("http://127.0.0.1:{port}"), &home);
+        let issuer = "[server]\nissuer_listen = \"127.0.0.1:0\"\n";
+        let file = home.path().join("server-config.toml");
+        std::fs::write(&file, format!("{issuer}{config}")).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        Self::on(home, port, "--config server-config.toml server")
+    }
+
+    /// Starts one in a home.
+    pub(super) fn start(home: Home, arguments: &str) -> Self {
+        Self::on(home, free_port(), arguments)
+    }
+
+    fn on(home: Home, port: u16, arguments: &str) -> Self {
         // Kept for the restart: the address is the same then.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let arguments = format!("{arguments} --listen 127.0.0.1:{port}");
         let running = serve(&home, &arguments);
         running.into_site(home, arguments)
@@ -138,6 +152,10 @@ pub(super) fn log_in_with(home: &Home, browser: &Browser, arguments: &str) -> Ou
     let mut output = child.wait_with_output().unwrap();
     output.stderr = [line.as_bytes(), &rest].concat();
     output
+}
+
+pub(super) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn link_in(added: &Value) -> Option<String> {

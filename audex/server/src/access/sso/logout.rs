@@ -69,12 +69,6 @@ pub(in crate::access) async fn single_logout(
     message: CallbackResponse,
 ) -> Result<Told, Problem> {
     access.sso.as_ref().filter(|sso| sso.is_saml).ok_or_else(off)?;
-    let is_request = message.parameters.iter().any(|(name, _)| name == "SAMLRequest");
-    let is_answer = message.parameters.iter().any(|(name, _)| name == "SAMLResponse");
-    if is_answer && !is_request {
-        // The session here was over before we asked.
-        return Ok(Told::Done);
-    }
     tell(access, session, message).await
 }
 

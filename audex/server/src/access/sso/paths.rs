@@ -42,6 +42,11 @@ impl Paths {
         [ACS, SLO, BACKCHANNEL].into_iter().chain(self.acs.as_deref())
     }
 
+    /// Returns where messages of SAML are posted: with all that a provider says about somebody, they are large.
+    pub(in crate::access) fn saml(&self) -> impl Iterator<Item = &str> {
+        [ACS, SLO].into_iter().chain(self.acs.as_deref())
+    }
+
     /// Tells whether a path is one that browsers and providers come to while somebody signs in or out.
     pub(in crate::access) fn are(&self, path: &str) -> bool {
         let usual = [BEGIN, CALLBACK, ACS, BACKCHANNEL, SLO, METADATA];

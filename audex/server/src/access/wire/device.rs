@@ -90,11 +90,11 @@ pub(super) async fn token(
 
 pub(super) async fn look(
     State(app): State<Arc<App>>,
-    _: Caller,
+    caller: Caller,
     Sent { value, .. }: Sent<Look>,
 ) -> Result<Json<WaitingLogin>, Problem> {
-    let found = device::look(&app.access, &value.user_code).await?;
-    found.map(Json).ok_or_else(Problem::not_found)
+    let found = device::look(&app.access, &caller, &value.user_code).await?;
+    found.map(|(waiting, _)| Json(waiting)).ok_or_else(Problem::not_found)
 }
 
 pub(super) async fn confirm(

@@ -85,8 +85,12 @@ pub(super) async fn change(
     Path(id): Path<String>,
     JsonBody(change): JsonBody<PersonChange>,
 ) -> Result<Json<Value>, Problem> {
-    let person = people::change(&app.access, &caller, named(&id)?, change).await?;
-    Ok(Json(shape(&person)))
+    let (person, ended) = app.change_person(&caller, named(&id)?, change).await?;
+    let mut shown = shape(&person);
+    if let Some(ended) = ended {
+        member(&mut shown, "ended", json!({ "sessions": ended.sessions, "requests": ended.requests }));
+    }
+    Ok(Json(shown))
 }
 
 pub(super) async fn reinvite(

@@ -70,7 +70,7 @@ async fn submit(visit: Visit, posted: Posted) -> Result<Response, Problem> {
             let frame = visit.frame("Your credential", Here::Sessions);
             Ok(answer(StatusCode::OK, &CredentialPage::new(frame, &handover, visit.now)))
         }
-        Ok(Asked::Pending(pending)) => {
+        Ok(Asked::Pending(pending) | Asked::Again(pending)) => {
             Ok(Redirect::to(&format!("/console/requests/{}?done=asked", pending.session_id)).into_response())
         }
         Err(problem) => refused(&visit, fields, problem, Some(preview)),

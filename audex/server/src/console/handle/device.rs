@@ -25,8 +25,8 @@ async fn begin(visit: Visit) -> Response {
 }
 
 async fn compare(visit: &Visit, typed: &str) -> Result<Response, Problem> {
-    Ok(match device::look(&visit.app.access, typed).await? {
-        Some(waiting) => {
+    Ok(match device::look(&visit.app.access, &visit.caller, typed).await? {
+        Some((waiting, key)) => {
             let step = DeviceStep::Compare {
                 user_code: waiting.user_code,
                 client: waiting.client,
@@ -34,6 +34,7 @@ async fn compare(visit: &Visit, typed: &str) -> Result<Response, Problem> {
                 scopes: waiting.scopes.join(", "),
                 from: waiting.client_ip.map(|ip| ip.to_string()),
                 asked: When::new(waiting.asked_at),
+                key,
             };
             page(visit, StatusCode::OK, step, None)
         }

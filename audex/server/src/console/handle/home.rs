@@ -48,7 +48,7 @@ async fn home(visit: Visit) -> Result<Response, Problem> {
 /// Tells whether the visitor may decide about a request and has not yet.
 pub(super) fn is_mine_to_decide(visit: &Visit, pending: &PendingRequest) -> bool {
     let identity = visit.caller.identity();
-    pending.requester.identity() != identity
+    !visit.caller.has_asked(pending)
         && pending.approval.votes().iter().all(|vote| vote.approver != identity)
         && visit.app.access.may(&visit.caller, Action::Approve, &Subject::Request(pending)).is_ok()
 }

@@ -97,8 +97,8 @@ async fn change(
         roles: Some(posted.list("roles")),
         is_disabled: Some(posted.is_checked("disabled")),
     };
-    match people::change(&visit.app.access, &visit.caller, person.user_id, wanted).await {
-        Ok(person) => {
+    match visit.app.change_person(&visit.caller, person.user_id, wanted).await {
+        Ok((person, _)) => {
             Ok(Redirect::to(&format!("/console/people/{}?done=saved", person.user_id)).into_response())
         }
         Err(problem) => {

@@ -55,7 +55,9 @@ async fn confirm(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, P
          connect-src 'self'; form-action 'self' {}; base-uri 'none'; frame-ancestors 'none'",
         checked.origin
     );
+    let key = checked.key_fate(&visit.app.access, &visit.caller).await?;
     let page = ProgramPage {
+        key,
         frame: visit.frame("Sign in a program", Here::Elsewhere),
         ask,
         client: checked.client,

@@ -68,7 +68,7 @@ impl RequestRow {
             requester: pending.requester.to_string(),
             provider: pending.ask.provider.to_string(),
             allow: pending.ask.allow.clone(),
-            ttl: pending.ask.ttl.clone(),
+            ttl: pending.lifetime(),
             reason: pending.ask.reason.clone().filter(|reason| !reason.trim().is_empty()),
             pill: Pill::of_request(pending.state(now)),
             agreed: pending.approval.votes().iter().filter(|vote| vote.approve).count(),

@@ -1,6 +1,7 @@
 //! The confirmation of a program's login.
 
 use super::{frame::Frame, parts::When};
+use crate::access::keys::KeyFate;
 use askama::Template;
 
 /// The page on which somebody confirms that a program may act for them.
@@ -46,6 +47,8 @@ pub enum DeviceStep {
         from: Option<String>,
         /// When it asked.
         asked: When,
+        /// What becomes of its key.
+        key: KeyFate,
     },
     /// It is decided.
     Over {

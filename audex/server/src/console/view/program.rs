@@ -1,13 +1,13 @@
 //! The confirmation of the login of a program on the same machine.
 
 use super::frame::Frame;
-use crate::access::program::ProgramAsk;
+use crate::access::{keys::KeyFate, program::ProgramAsk};
 use askama::Template;
 
 /// The page on which somebody confirms that a program on their machine may act for them.
 ///
 /// ```
-/// use audex_server::{access::program::ProgramAsk, console::view::{frame::{Frame, Here}, program::ProgramPage}};
+/// use audex_server::{access::{keys::KeyFate, program::ProgramAsk}, console::view::{frame::{Frame, Here}, program::ProgramPage}};
 /// use askama::Template;
 /// let page = ProgramPage {
 ///     frame: Frame::new("Sign in a program", Here::Elsewhere),
@@ -16,6 +16,7 @@ use askama::Template;
 ///     identity: "alice@example.com".into(),
 ///     scopes: "read".into(),
 ///     origin: "http://127.0.0.1:49152".into(),
+///     key: KeyFate::None,
 /// };
 /// assert!(!page.render().unwrap().contains("<b>"));
 /// ```
@@ -34,4 +35,6 @@ pub struct ProgramPage {
     pub scopes: String,
     /// Where it listens.
     pub origin: String,
+    /// What becomes of its key.
+    pub key: KeyFate,
 }

@@ -58,9 +58,9 @@ pub struct Asked {
     pub allow: String,
     /// The resources.
     pub resources: Vec<String>,
-    /// The role, service account or audience, where one was named.
+    /// The role, service account or audience that the rules gave.
     pub target: Option<String>,
-    /// The lifetime that was asked for.
+    /// The lifetime that the rules gave.
     pub ttl: Option<String>,
     /// The budget.
     pub budget: Option<String>,
@@ -159,8 +159,8 @@ impl Asked {
             provider: ask.provider.to_string(),
             allow: ask.allow.clone(),
             resources: ask.resources.clone(),
-            target: ask.target.clone(),
-            ttl: ask.ttl.clone(),
+            target: pending.target().map(str::to_owned),
+            ttl: pending.lifetime(),
             budget: ask.budget.clone(),
             reason: ask.reason.clone().filter(|reason| !reason.trim().is_empty()),
             document: pretty(&pending.document),
@@ -186,8 +186,13 @@ impl Asked {
 }
 
 impl RequestPage {
-    /// Tells whether what would be issued now is another document than the one that was shown when it was asked.
+    /// Tells whether what would be issued now is something else than what was shown when it was asked.
     pub fn has_changed(&self) -> bool {
-        self.preview.as_ref().is_some_and(|preview| preview.document != self.asked.document)
+        let asked = &self.asked;
+        self.preview.as_ref().is_some_and(|preview| {
+            preview.document != asked.document
+                || preview.target != asked.target
+                || asked.ttl.as_ref() != Some(&preview.ttl)
+        })
     }
 }

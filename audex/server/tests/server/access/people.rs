@@ -54,6 +54,39 @@ async fn a_disabled_account_can_do_nothing_from_that_moment() {
 }
 
 #[tokio::test]
+async fn what_a_disabled_account_has_is_ended_and_the_answer_says_how_much() {
+    let door = Door::with(|settings| settings.rules = crate::site::approvals(1)).await;
+    let admin = door.admin().await;
+    let bob = door.invited(&admin, "bob@example.com", &[]).await;
+    let (_, token) = door.token(&bob, &["read", "request"]).await;
+    let asked = async |allow: &str| {
+        let body = json!({ "provider": "local", "allow": allow });
+        door.program(reqwest::Method::POST, "/credentials", &token, Some(body)).await
+    };
+    let (issued, waiting) = (asked("orders:Read").await, asked("orders:Delete").await);
+    assert_eq!((issued.status, waiting.status), (200, 202), "{issued:?} {waiting:?}");
+    let link = format!("/people/{}", bob.id);
+    let renamed = admin.browser.patch(&link, json!({ "display_name": "Bob" })).await;
+    assert!(renamed.body.get("ended").is_none(), "{renamed:?}");
+    let off = admin.browser.patch(&link, json!({ "disabled": true })).await;
+    assert_eq!(off.body["ended"], json!({ "sessions": 1, "requests": 1 }), "{off:?}");
+    let text = |answer: &super::door::Answer| answer.body["session_id"].as_str().unwrap().to_owned();
+    let session = format!("/sessions/{}", text(&issued));
+    for _ in 0..200 {
+        if admin.browser.get(&session).await.body["status"] != "active" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    assert_eq!(admin.browser.get(&session).await.body["status"], "revoked");
+    let request = admin.browser.get(&format!("/approvals/{}", text(&waiting))).await;
+    assert_eq!(request.body["status"], "withdrawn", "{request:?}");
+    // Again is no fault, and finds nothing.
+    let again = admin.browser.patch(&link, json!({ "disabled": true })).await;
+    assert_eq!(again.body["ended"], json!({ "sessions": 0, "requests": 0 }), "{again:?}");
+}
+
+#[tokio::test]
 async fn somebody_who_administers_is_always_left() {
     let door = Door::new().await;
     let admin = door.admin().await;

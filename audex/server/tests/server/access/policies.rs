@@ -41,6 +41,32 @@ async fn an_edited_file_is_in_force_after_a_while_and_a_wrong_one_never() {
 }
 
 #[tokio::test]
+async fn an_edit_right_after_the_start_is_taken_up_though_the_file_looks_as_old_as_before() {
+    let folder = tempfile::tempdir().unwrap();
+    copy_to(folder.path());
+    let policies = folder.path().to_owned();
+    let door = Door::with(|settings| settings.policies = Some(policies)).await;
+    let file = folder.path().join("roles.cedar");
+    let (text, before) = (fs::read_to_string(&file).unwrap(), fs::metadata(&file).unwrap());
+    // As long as it was, and as old.
+    let edited = text.replace("[Role::\"auditor\", Role::\"admin\"]", "[Role::\"avditor\", Role::\"admin\"]");
+    assert!(edited != text && edited.len() == text.len());
+    fs::write(&file, edited).unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    let admin = door.admin().await;
+    let bob = door.invited(&admin, "bob@example.com", &["auditor"]).await;
+    let mut status = 200;
+    for _ in 0..60 {
+        status = bob.browser.get("/audit").await.status;
+        if status == 403 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    assert_eq!(status, 403);
+}
+
+#[tokio::test]
 async fn a_server_does_not_start_with_policies_that_are_wrong() {
     let folder = tempfile::tempdir().unwrap();
     copy_to(folder.path());

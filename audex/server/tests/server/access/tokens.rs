@@ -1,6 +1,9 @@
 //! Making, listing and revoking API tokens.
 
 use super::door::Door;
+use audex_core::{Requester, audit::BrokerEvent};
+use audex_server::model::{ApiToken, MAX_PAGE, PageQuery};
+use axess::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -43,6 +46,9 @@ async fn what_cannot_be_is_refused() {
         (json!({}), "name"),
         (json!({ "name": "" }), "name"),
         (json!({ "name": "a\nb" }), "name"),
+        (json!({ "name": "a\n" }), "name"),
+        (json!({ "name": "a\u{202e}b" }), "name"),
+        (json!({ "name": "a\u{200b}b" }), "name"),
         (json!({ "name": "x".repeat(101) }), "name"),
         (json!({ "name": "x", "scopes": [] }), "scopes"),
         (json!({ "name": "x", "scopes": ["root"] }), "scopes"),
@@ -62,6 +68,47 @@ async fn what_cannot_be_is_refused() {
         assert_eq!(made.status, 201);
     }
     assert_eq!(admin.browser.post("/tokens", json!({ "name": "one more" })).await.code(), (409, "too_many"));
+}
+
+#[tokio::test]
+async fn there_is_room_for_fifty_however_many_are_over_and_whoever_asks_at_once() {
+    let door = Door::new().await;
+    let admin = door.admin().await;
+    let make = async |name: &str| admin.browser.post("/tokens", json!({ "name": name })).await;
+    for number in 0..49 {
+        assert_eq!(make(&format!("number {number}")).await.status, 201);
+    }
+    // More than fit on a page, all newer than those that work, and none of them does.
+    let (token, _) = door.token(&admin, &["read"]).await;
+    let listed = door.app.store.list_tokens(None, &PageQuery::default()).await.unwrap();
+    let pattern = listed.items.iter().find(|one| one.id.to_string() == token).unwrap().clone();
+    assert_eq!(admin.browser.delete(&format!("/tokens/{token}")).await.status, 204);
+    for number in 0..=u8::try_from(MAX_PAGE).unwrap() {
+        let over = ApiToken {
+            id: uuid::Uuid::from_bytes([number; 16]),
+            digest: [number; 32],
+            created_at: door.clock.now() + TimeDelta::seconds(1),
+            revoked_at: Some(door.clock.now()),
+            ..pattern.clone()
+        };
+        let event = BrokerEvent::Administered {
+            action: "token.made".to_owned(),
+            subject: "x".to_owned(),
+            detail: None,
+        };
+        let who = Requester::LocalUser { uid: 0, name: None };
+        assert!(door.app.store.insert_token(&who, &over, 1_000, event).await.unwrap());
+    }
+    door.clock.jump(TimeDelta::seconds(2));
+    for _ in 0..5 {
+        let (one, other) = tokio::join!(make("one"), make("other"));
+        let mut codes = [one.status, other.status];
+        codes.sort_unstable();
+        assert_eq!(codes, [201, 409]);
+        let made = if one.status == 201 { one } else { other };
+        let id = made.body["id"].as_str().unwrap();
+        assert_eq!(admin.browser.delete(&format!("/tokens/{id}")).await.status, 204);
+    }
 }
 
 #[tokio::test]

@@ -2,15 +2,18 @@
 
 use super::house::{House, PASSWORD, id_of, pictures};
 use audex_core::{
-    Ttl,
+    Requester, Ttl,
+    audit::BrokerEvent,
     rate::RateRule,
     roles::{RoleMap, RoleRule, Subject},
 };
 use audex_policy::{Ceiling, Provider, Rules};
 use audex_server::{
     access::device,
+    model::ApprovalKey,
     settings::{OidcSettings, ServerSettings, SsoProtocol, SsoSettings},
 };
+use axess::clock::{Clock, SystemClock};
 use axess_peers::{Look, Tab};
 use chrono::TimeDelta;
 
@@ -24,11 +27,11 @@ const SCREENS: [(&str, u32, u32, Look); 4] = [
 
 /// What is wrong with the pages so far.
 #[derive(Default)]
-struct Gallery(Vec<String>);
+pub(crate) struct Gallery(pub(crate) Vec<String>);
 
 impl Gallery {
     /// Looks at the page that is open, on every screen.
-    fn look(&mut self, tab: &mut Tab, name: &str) {
+    pub(crate) fn look(&mut self, tab: &mut Tab, name: &str) {
         for (screen, width, height, colours) in SCREENS {
             tab.screen(width, height, colours).unwrap();
             let found = tab.run(&LOOK.replace("WIDTH", &width.to_string())).unwrap();
@@ -66,6 +69,7 @@ fn furnish(settings: &mut ServerSettings) {
         provider_url: "https://auth.example.com".to_owned(),
         client_id: "audex".to_owned(),
         client_secret: None,
+        is_public: true,
         redirect_uri: format!("{}/oidc/callback", settings.public_url),
         scopes: vec!["openid".to_owned()],
     };
@@ -85,6 +89,7 @@ fn every_page_is_looked_at() {
         house.enrol("cleo.with.a.rather.long.address@engineering.example.com", "Cleo", &["security"]);
     requests(&house, &mut gallery, &mut bob, &mut cleo);
     own_pages(&house, &mut gallery, &mut bob);
+    keys(&house, &mut gallery, &mut cleo);
     administration(&house, &mut gallery, &mut ada);
     assert_eq!(gallery.0, Vec::<String>::new());
 }
@@ -148,17 +153,46 @@ fn own_pages(house: &House, gallery: &mut Gallery, bob: &mut Tab) {
     gallery.visit(bob, url, "/console/policies", "policies");
     gallery.visit(bob, url, "/console/help", "help");
     gallery.visit(bob, url, "/device", "device");
-    let program = format!(
-        "/login/program?redirect_uri=http://127.0.0.1:49152/login&state=s&code_challenge={}&code_challenge_method=S256&client=laptop",
-        "x".repeat(43)
-    );
-    gallery.visit(bob, url, &program, "program");
+    gallery.visit(bob, url, &program(), "program");
     let begun = device::begin(&house.app().access, Some("tryaudex on laptop"), None, None, None);
     let code = house.runtime.block_on(begun).unwrap().user_code;
     bob.open(&format!("{url}/device")).unwrap();
     bob.fill("#user_code", &code).unwrap();
     bob.follow(|tab| tab.press("Enter")).unwrap();
     gallery.look(bob, "device-compare");
+}
+
+/// The page that a program on this machine asks for.
+fn program() -> String {
+    format!(
+        "/login/program?redirect_uri=http://127.0.0.1:49152/login&state=s&code_challenge={}&code_challenge_method=S256&client=laptop",
+        "x".repeat(43)
+    )
+}
+
+/// What an approver sees of the key that a program brings, and where there is no room for it.
+fn keys(house: &House, gallery: &mut Gallery, cleo: &mut Tab) {
+    let jwk = "%7B%22kty%22:%22OKP%22,%22crv%22:%22Ed25519%22,%22x%22:%2211qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo%22%7D";
+    let program = format!("{}&jwk={jwk}", program());
+    gallery.visit(cleo, &house.url, &program, "program-key");
+    let store = &house.app().store;
+    house.runtime.block_on(async {
+        let email = "cleo.with.a.rather.long.address@engineering.example.com";
+        let owner = store.person_by_email(email).await.unwrap().unwrap().user_id;
+        for n in 0..8 {
+            let id = format!("{n}").repeat(43);
+            let jwk = serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": id });
+            let key =
+                ApprovalKey { id, owner, name: format!("laptop {n}"), jwk, created_at: SystemClock.now() };
+            let event = BrokerEvent::Administered {
+                action: "key.added".to_owned(),
+                subject: key.id.clone(),
+                detail: None,
+            };
+            store.insert_key(&Requester::LocalUser { uid: 0, name: None }, &key, event).await.unwrap();
+        }
+    });
+    gallery.visit(cleo, &house.url, &program, "program-full");
 }
 
 fn administration(house: &House, gallery: &mut Gallery, ada: &mut Tab) {

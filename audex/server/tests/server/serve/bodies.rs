@@ -3,6 +3,7 @@ use super::*;
 
 const LIMITS: ServeLimits = ServeLimits {
     max_connections: 64,
+    max_connections_per_address: None,
     head_timeout: Duration::from_secs(5),
     max_head: 8_192,
     max_body: 4_096,

@@ -2,6 +2,7 @@
 use super::*;
 use audex_server::telemetry::Readings;
 use std::time::Instant;
+use tokio::net::TcpSocket;
 
 fn metric(served: &Served, name: &str) -> u64 {
     let text = served.meters.render(&Readings::default());
@@ -45,9 +46,62 @@ async fn one_connection_too_many_is_told_so() {
     served.ask().await;
 }
 
+/// Connects from another address of this machine.
+async fn connect_from(address: &str, served: &Served) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    socket.connect(served.address).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_all_places() {
+    let served = Served::start(ServeLimits::default()).await;
+    let mut kept = Vec::new();
+    for _ in 0..256 {
+        kept.push(served.connect().await);
+    }
+    let said = served.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(said.starts_with("HTTP/1.1 503") && said.contains("too_many_connections"), "{said}");
+    assert_eq!(metric(&served, "audex_connections_refused_total"), 1);
+    let mut other = connect_from("127.0.0.2", &served).await;
+    other.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert!(answer(&mut other).await.starts_with("HTTP/1.1 200"));
+    // Those that are there go on, and one that goes makes room.
+    let mut stream = kept.pop().unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 200"));
+    for _ in 0..100 {
+        if metric(&served, "audex_connections") < 257 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    served.ask().await;
+}
+
+#[tokio::test]
+async fn on_loopback_and_behind_proxies_one_address_may_have_all_places() {
+    let door = crate::access::door::Door::with(|settings| settings.limits.max_connections = 300).await;
+    let address = door.url.strip_prefix("http://").unwrap();
+    let mut kept = Vec::new();
+    for _ in 0..299 {
+        kept.push(TcpStream::connect(address).await.unwrap());
+    }
+    assert_eq!(door.browser().get("/healthz").await.status, 200);
+    let said = crate::access::door::Door::with(|settings| {
+        settings.limits.max_connections_per_address = Some(1);
+    })
+    .await;
+    let _kept = TcpStream::connect(said.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let mut refused = TcpStream::connect(said.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let text = rest(&mut refused).await;
+    assert!(text.starts_with("HTTP/1.1 503") && text.contains("too_many_connections"), "{text}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_idle_connections_do_not_slow_the_others() {
-    let served = Served::start(ServeLimits::default()).await;
+    let limits = ServeLimits { max_connections_per_address: Some(4_096), ..ServeLimits::default() };
+    let served = Served::start(limits).await;
     let mut idle = Vec::new();
     for number in 0..2_000 {
         let mut stream = served.connect().await;

@@ -5,6 +5,7 @@ use std::time::Instant;
 const fn quick() -> ServeLimits {
     ServeLimits {
         max_connections: 64,
+        max_connections_per_address: None,
         head_timeout: Duration::from_millis(400),
         max_head: 8_192,
         max_body: 4_096,

@@ -1,7 +1,7 @@
 //! The whole server in a process of its own.
 
 use crate::site::{approvals, open, someone};
-use audex_server::serve::serve;
+use audex_server::{serve::serve, settings::ServerSettings};
 use axess::clock::SystemClock;
 use serde_json::Value;
 use std::{
@@ -16,15 +16,15 @@ use tokio::net::TcpListener;
 /// The folder that the process is to serve.
 const SERVES: &str = "AUDEX_TEST_SERVES";
 /// A server in a process of its own.
-pub(super) struct Killable {
+pub(crate) struct Killable {
     child: Child,
-    pub(super) url: String,
+    pub(crate) url: String,
     pub(super) client: reqwest::Client,
 }
 
 impl Killable {
     /// Starts this program once more, in the branch of the test that serves.
-    pub(super) fn start(test: &str, folder: &Path) -> Self {
+    pub(crate) fn start(test: &str, folder: &Path) -> Self {
         Self::begin(Command::new(std::env::current_exe().unwrap()), test, folder)
     }
 
@@ -48,16 +48,16 @@ impl Killable {
         Self { child, url, client }
     }
 
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    pub(super) async fn get(&self, bearer: &str, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, bearer: &str, path: &str) -> (u16, Value) {
         answer(self.client.get(format!("{}{path}", self.url)).bearer_auth(bearer)).await.unwrap()
     }
 
-    pub(super) async fn post(&self, bearer: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, bearer: &str, path: &str, body: Value) -> (u16, Value) {
         answer(self.client.post(format!("{}{path}", self.url)).bearer_auth(bearer).body(body.to_string()))
             .await
             .unwrap()
@@ -73,12 +73,18 @@ pub(super) async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<
 
 /// In the process that serves: serves until it is killed.
 pub(super) async fn serve_if_asked() {
+    serve_with_if_asked(|_, _| {}).await;
+}
+
+/// As above, with settings of the test's own.
+pub(crate) async fn serve_with_if_asked(change: impl FnOnce(&Path, &mut ServerSettings)) {
     let Some(folder) = std::env::var_os(SERVES) else { return };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let app = open(Path::new(&folder), Arc::new(SystemClock), |settings| {
         settings.public_url = url.clone();
         settings.rules = approvals(2);
+        change(Path::new(&folder), settings);
     })
     .await;
     println!("\nserves {url}");
@@ -87,7 +93,15 @@ pub(super) async fn serve_if_asked() {
 
 /// Makes the accounts, before anybody serves.
 pub(super) async fn accounts(folder: &Path) -> [String; 4] {
-    let app = open(folder, Arc::new(SystemClock), |_| {}).await;
+    accounts_with(folder, |_, _| {}).await
+}
+
+/// As above, with settings of the test's own.
+pub(crate) async fn accounts_with(
+    folder: &Path,
+    change: impl FnOnce(&Path, &mut ServerSettings),
+) -> [String; 4] {
+    let app = open(folder, Arc::new(SystemClock), |settings| change(folder, settings)).await;
     let mut bearers = Vec::new();
     for (email, roles) in [
         ("alice@example.com", &[][..]),

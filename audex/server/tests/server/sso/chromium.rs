@@ -1,7 +1,7 @@
 //! A real browser, and SimpleSAMLphp's own page.
 
 use super::saml_peer::{Idp, certificate, key_pair};
-use crate::site::Site;
+use crate::{console::gallery::Gallery, site::Site};
 use audex_server::settings::{SamlSettings, SsoProtocol, SsoSettings};
 use axess_peers::{Browser, Kind, skip};
 
@@ -27,6 +27,7 @@ fn somebody_signs_in_at_simplesamlphp_and_out_again() {
             sp_key_path: Some(sp_key_path),
             sp_cert_path: Some(sp_cert_path),
             name_id_format: Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent".to_owned()),
+            allow_cbc: false,
         })));
     }));
     runtime.block_on(async {
@@ -45,7 +46,23 @@ fn somebody_signs_in_at_simplesamlphp_and_out_again() {
     // The form of the other site came without the cookie of the session: it is posted once more.
     tab.wait_for("location.pathname === '/console/me'").unwrap();
     assert!(tab.text("main").unwrap().contains("alice@example.test"));
+    let mut gallery = Gallery::default();
+    tab.complaints();
+    // It leads on by itself, and stands still here to be looked at.
+    tab.run(
+        "fetch('/login/totp?next=/console/me', {headers: {accept: 'text/html'}}).then((answer) => answer.text()).then((text) => {
+            const page = new DOMParser().parseFromString(text.replace(/<meta http-equiv=\"refresh\"[^>]*>/, ''), 'text/html');
+            document.title = page.title;
+            document.body.replaceWith(page.body);
+        })",
+    )
+    .unwrap();
+    assert!(tab.text("main").unwrap().contains("asks you again"));
+    gallery.look(&mut tab, "prove-again");
+    tab.open(&format!("{}/console/me", site.url)).unwrap();
     tab.follow(|tab| tab.click("form[action='/logout'] button")).unwrap();
+    gallery.look(&mut tab, "signed-out");
+    assert_eq!(gallery.0, Vec::<String>::new());
     tab.follow(|tab| tab.click("#everywhere")).unwrap();
     tab.wait_for("location.pathname === '/login'").unwrap();
     // There, too: it asks again.

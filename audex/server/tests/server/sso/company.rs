@@ -31,6 +31,7 @@ pub(super) fn oidc(provider: &OpenIdProvider, public_url: &str) -> SsoSettings {
         provider_url: provider.issuer().to_owned(),
         client_id: "basic".to_owned(),
         client_secret: Some(provider.secret("basic")),
+        is_public: false,
         redirect_uri: format!("{public_url}/oidc/callback"),
         scopes: ["openid", "profile", "email", "groups"].map(str::to_owned).to_vec(),
     });

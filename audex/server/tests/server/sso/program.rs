@@ -1,6 +1,10 @@
 //! The login of a program on the machine of the browser.
 
-use crate::access::door::{Browser, Door};
+use crate::{
+    access::door::{Browser, Door},
+    site::approvals,
+};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use reqwest::Method;
@@ -137,4 +141,71 @@ async fn the_browser_is_sent_nowhere_else() {
     assert_eq!(late.status, 303);
     let next = late.header("location").unwrap();
     assert!(next.starts_with("/login/totp?next=/login/program%3F"), "{next}");
+}
+
+/// What the page says of a key that the program brings.
+#[tokio::test]
+async fn the_page_says_what_becomes_of_the_key() {
+    let door = Door::with(|settings| settings.rules = approvals(1)).await;
+    let admin = door.admin().await;
+    let bob = door.invited(&admin, "bob@example.com", &["security"]).await;
+    let jwk = || {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        json!({ "crv": "Ed25519", "kty": "OKP", "x": URL_SAFE_NO_PAD.encode(pair.public_key()) })
+    };
+    let own = jwk();
+    let x = own["x"].as_str().unwrap();
+    let encoded = format!("%7B%22crv%22:%22Ed25519%22,%22kty%22:%22OKP%22,%22x%22:%22{x}%22%7D");
+    let shown = async |browser: &Browser, scope: &str| {
+        let path =
+            format!("{}&jwk={encoded}", asking(THERE).replace("scope=read", &format!("scope={scope}")));
+        let answer = browser.send(Method::GET, &path, None, &[("accept", "text/html")]).await;
+        let text = answer.body.as_str().unwrap().to_owned();
+        (text.contains("It adds"), text.contains("takes no more"))
+    };
+    assert_eq!(shown(&bob.browser, "read+approve").await, (true, false));
+    assert_eq!(shown(&bob.browser, "read").await, (false, false));
+    assert_eq!(
+        shown(&admin.browser, "read+approve").await,
+        (false, false),
+        "who approves nothing signs nothing"
+    );
+    let keys = async || bob.browser.get("/me/keys").await.body["items"].as_array().unwrap().len();
+    let allow = async |scope: &str| {
+        let (csrf, _) = page(&bob.browser, &asking(THERE)).await;
+        let (challenge, jwk) = (challenge(), own.to_string());
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("redirect_uri", THERE),
+            ("state", "s-1"),
+            ("code_challenge", &challenge),
+            ("client", "laptop"),
+            ("scope", scope),
+            ("jwk", &jwk),
+            ("decision", "allow"),
+        ];
+        assert_eq!(bob.browser.form("/console/program", &fields).await.status, 303);
+        keys().await
+    };
+    assert_eq!(allow("read").await, 0);
+    assert_eq!(allow("read approve").await, 1);
+    assert_eq!(allow("read approve").await, 1);
+    assert_eq!(shown(&bob.browser, "read+approve").await, (false, false), "it is there");
+    let cleo = door.invited(&admin, "cleo@example.com", &["security"]).await;
+    let path = format!("{}&jwk={encoded}", asking(THERE).replace("scope=read", "scope=approve"));
+    let taken = cleo.browser.send(Method::GET, &path, None, &[("accept", "text/html")]).await;
+    assert!(taken.body.as_str().unwrap().contains("belongs to another account"), "{taken:?}");
+    let id = bob.browser.get("/me/keys").await.body["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(bob.browser.delete(&format!("/me/keys/{id}")).await.status, 204);
+    for name in 0..8 {
+        let body = json!({ "name": format!("key {name}"), "jwk": jwk() });
+        assert_eq!(bob.browser.post("/me/keys", body).await.status, 201);
+    }
+    assert_eq!(shown(&bob.browser, "read+approve").await, (false, true));
+    assert_eq!(allow("read approve").await, 8);
+    let begin = json!({ "client": "laptop", "scope": "read approve", "jwk": own });
+    let begun = door.browser().post("/login/device", begin).await;
+    let code = json!({ "user_code": begun.body["user_code"] });
+    let looked = bob.browser.post("/login/device/look", code).await;
+    assert!(looked.status == 200 && looked.body.get("key").is_none(), "{looked:?}");
 }

@@ -39,6 +39,7 @@ impl Company {
                 sp_key_path: Some(sp_key_path),
                 sp_cert_path: Some(sp_cert_path),
                 name_id_format: Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent".to_owned()),
+                allow_cbc: false,
             };
             change(&mut saml);
             settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
@@ -125,6 +126,32 @@ async fn what_is_signed_too_little_denied_or_of_another_key_is_refused() {
     }
     let Some(company) = Company::with(test, "encrypt=aes256-gcm", |_| {}).await else { return };
     assert_eq!(company.sign_in(&company.visitor()).await.status, 303);
+}
+
+#[tokio::test]
+async fn somebody_in_very_many_groups_signs_in() {
+    let test = "somebody_in_very_many_groups_signs_in";
+    let Some(company) = Company::with(test, "groups=200", |_| {}).await else { return };
+    let alice = company.visitor();
+    let fields = company.at_provider(&alice, "/console").await;
+    let size = |fields: &[(String, String)]| fields.iter().map(|(_, value)| value.len()).sum::<usize>();
+    assert!(size(&fields) > 64 * 1_024, "{}", size(&fields));
+    let done = alice.cross_post("/acs", &fields).await;
+    assert_eq!((done.status, done.header("location")), (303, Some("/console")), "{done:?}");
+    assert_eq!(alice.identity().await.as_deref(), Some("alice@example.test"));
+    // Nothing else takes as much, and the door for that is not open for everything.
+    let padded = |size: usize| vec![("SAMLResponse".to_owned(), "A".repeat(size))];
+    for (path, size) in [
+        ("/login", 100_000),
+        ("/acs/other", 100_000),
+        ("/oidc/backchannel-logout", 100_000),
+        ("/acs", 1_600_000),
+    ] {
+        let refused = company.visitor().raw_post(path, &padded(size), &[]).await;
+        assert_eq!(refused.status, 413, "{path}: {refused:?}");
+    }
+    let too_much = company.visitor().raw_post("/saml/slo", &padded(600_000), &[]).await;
+    assert_eq!(too_much.status, 413, "{too_much:?}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ fn oidc(redirect_uri: &str) -> SsoSettings {
         provider_url: "https://auth.example.com".to_owned(),
         client_id: "audex".to_owned(),
         client_secret: Some("secret".to_owned()),
+        is_public: false,
         redirect_uri: redirect_uri.to_owned(),
         scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
     }))
@@ -50,6 +51,27 @@ fn every_fault_of_oidc_is_named() {
 }
 
 #[test]
+fn what_lowers_the_guard_has_to_be_said() {
+    let secretless = |secret: Option<&str>, is_public| {
+        let mut settings = oidc("https://audex.example.com/oidc/callback");
+        if let SsoProtocol::Oidc(oidc) = &mut settings.protocol {
+            oidc.client_secret = secret.map(str::to_owned);
+            oidc.is_public = is_public;
+        }
+        keys(&settings, OURS)
+    };
+    assert_eq!(secretless(None, false), ["sso.client_secret"]);
+    assert_eq!(secretless(Some(""), false), ["sso.client_secret"], "a variable that is empty is no secret");
+    assert_eq!(secretless(None, true), [""; 0]);
+    let believing = |email_domains| {
+        let settings = oidc("https://audex.example.com/oidc/callback");
+        keys(&SsoSettings { trust_email: true, email_domains, ..settings }, OURS)
+    };
+    assert_eq!(believing(Vec::new()), ["sso.trust_email"], "nobody answers for every domain");
+    assert_eq!(believing(vec!["example.com".to_owned()]), [""; 0]);
+}
+
+#[test]
 fn every_fault_of_saml_is_named() {
     let saml = SsoSettings::new(SsoProtocol::Saml(SamlSettings {
         entity_id: OURS.to_owned(),
@@ -61,6 +83,7 @@ fn every_fault_of_saml_is_named() {
         sp_key_path: None,
         sp_cert_path: Some("/nowhere/sp.pem".into()),
         name_id_format: None,
+        allow_cbc: false,
     }));
     let saml = SsoSettings { required_amr: vec!["mfa".to_owned()], ..saml };
     let expected = [

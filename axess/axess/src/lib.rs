@@ -31,8 +31,9 @@ pub use axess_core::{
     delivery::{CodeDelivery, OutboundMail},
     federation::{Federation, FederationProviders, LinkPolicy, ProviderPolicy},
     service::{
-        AuthnService, FederatedCompletion, FederatedLogoutOptions, FederatedOutcome, NewSignup,
-        OAuthLoginOptions, Operator, PreparedFactor, ProviderLogoutOutcome, TotpEnrolment,
+        AuthnService, DeviceLogin, DeviceLoginOutcome, FederatedCompletion, FederatedLogoutOptions,
+        FederatedOutcome, NewSignup, OAuthLoginOptions, Operator, PreparedFactor, ProviderLogoutOutcome,
+        TotpEnrolment,
     },
     session::{
         AuthState, FederatedLogin, SessionCrypto, SessionHandle, Sessions, WorkflowKind, WorkflowState,
@@ -87,7 +88,7 @@ pub mod factors {
 ///     ProviderPolicy,
 ///     clock::SystemClock,
 ///     factors::{oauth::{HttpClient, OAuthProviderConfig, OidcProvider}, saml::{SamlConfig, SamlProvider}},
-///     federation::{BoxFuture, FederationError, FederationProvider, TenantIdpBuilder, TenantProvider},
+///     federation::{BoxFuture, FederationError, FederationProvider, ProviderNetwork, TenantIdpBuilder, TenantProvider},
 ///     rng::SystemRng,
 ///     store::{IdpProtocol, TenantIdp},
 /// };
@@ -100,13 +101,16 @@ pub mod factors {
 ///         let secret = idp.secret.clone();
 ///         Ok(match idp.protocol {
 ///             IdpProtocol::Oidc => {
-///                 let config = OAuthProviderConfig::from_settings(&idp.issuer, &idp.settings, secret)?;
+///                 // A tenant must not have our servers look around inside: the client is one for ProviderNetwork::Public too.
+///                 let config =
+///                     OAuthProviderConfig::from_settings(&idp.issuer, &idp.settings, secret, ProviderNetwork::Public)?;
 ///                 let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
 ///                 Arc::new(OidcProvider::new(config, self.0.clone(), clock, rng)?)
 ///             }
 ///             IdpProtocol::Saml => {
 ///                 let key = secret.as_ref().map(|key| key.expose());
-///                 Arc::new(SamlProvider::new(SamlConfig::from_settings(&idp.issuer, &idp.settings, key)?)?)
+///                 let network = ProviderNetwork::Public;
+///                 Arc::new(SamlProvider::new(SamlConfig::from_settings(&idp.issuer, &idp.settings, key, network)?)?)
 ///             }
 ///             IdpProtocol::OAuth2 => return Err("plain OAuth 2.0 is too weak for us".into()),
 ///         })

@@ -36,8 +36,8 @@ mod verify;
 
 pub use enrol::TotpEnrolment;
 pub use federated::{
-    FederatedCompletion, FederatedLogoutOptions, FederatedOutcome, MAX_LINKS_PER_USER, OAuthLoginOptions,
-    ProviderLogoutOutcome,
+    DeviceLogin, DeviceLoginOutcome, FederatedCompletion, FederatedLogoutOptions, FederatedOutcome,
+    MAX_LINKS_PER_USER, OAuthLoginOptions, ProviderLogoutOutcome,
 };
 pub use operator::Operator;
 pub use prepare::PreparedFactor;

@@ -38,7 +38,7 @@ pub use workflow::{WorkflowKind, WorkflowState};
 
 pub(crate) use change::Change;
 pub(crate) use data::{PendingSignup, PendingTotp};
-pub(crate) use federated::{PendingLogin, Purpose};
+pub(crate) use federated::{DevicePace, PendingLogin, Purpose};
 pub(crate) use lineage::EndedLineage;
 pub(crate) use open::Bond;
 pub(crate) use transition::{FederatedStep, Input, Moment};

@@ -9,29 +9,35 @@
 //!    proved. Whose account that is, is the service's to find.
 
 mod callback;
+mod device;
 mod error;
 mod identity;
 mod logout;
+mod network;
 mod pending;
 mod proof;
 mod redirection;
+mod replay;
 
 pub use callback::{CallbackMethod, CallbackResponse, MAX_CALLBACK_BYTES, MAX_CALLBACK_PARAMETERS};
+pub use device::{BegunDevice, DevicePoll};
 pub use error::{FederationCause, FederationError, FederationFault};
 pub use identity::{
     Assurance, FederatedIdentity, FederatedTokens, MAX_FEDERATED_ISSUER_BYTES, MAX_FEDERATED_SID_BYTES,
     MAX_FEDERATED_SUBJECT_BYTES,
 };
 pub use logout::{LogoutHint, LogoutNotice};
+pub use network::ProviderNetwork;
 pub use pending::{
     BegunFederation, FederationContext, FederationOptions, MAX_FEDERATION_OPTIONS, MAX_PENDING_BYTES,
-    PendingFederation,
+    PendingFederation, UnsolicitedFederation,
 };
-pub use proof::FederatedProof;
+pub use proof::{DeviceProof, FederatedProof};
 pub use redirection::Redirection;
+pub use replay::ReplayGuard;
 
 use axess_identity::{FactorKind, FederatedProvider, ProviderName};
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 /// A boxed future, as the verbs of [`FederationProvider`] return it.
 ///
@@ -188,6 +194,61 @@ pub trait FederationProvider: Send + Sync {
         hint: &'a LogoutHint,
         context: FederationContext<'a>,
     ) -> BoxFuture<'a, Result<Option<Redirection>, FederationError>>;
+
+    /// Stands in for the begin of a login when an answer comes that nobody here asked for (SAML Profiles §4.1.5).
+    ///
+    /// What it makes is given to [`complete`](FederationProvider::complete), which verifies the answer. By default such answers are
+    /// refused, and a provider takes them only where its configuration says so: anybody can send one into somebody else's browser.
+    ///
+    /// # Errors
+    ///
+    /// [`FederationError::StateMismatch`] unless they are taken, and this one leads where the configuration allows.
+    fn unsolicited(
+        &self,
+        response: &CallbackResponse,
+        context: FederationContext<'_>,
+    ) -> Result<UnsolicitedFederation, FederationError> {
+        let _ = (response, context);
+        Err(FederationError::StateMismatch)
+    }
+
+    /// Begins a login of which the user does the browser's part on another device (RFC 8628).
+    ///
+    /// Nothing binds it to a browser: anybody could have begun what a user is shown. By default there is no such thing.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](FederationProvider::begin); [`FederationError::Configuration`] when the provider has no such logins.
+    fn begin_device<'a>(
+        &'a self,
+        options: &'a FederationOptions,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<BegunDevice, FederationError>> {
+        let _ = (options, context);
+        Box::pin(async { Err(no_devices()) })
+    }
+
+    /// Asks once whether the user has decided, and verifies whom the provider says it is.
+    ///
+    /// It verifies what [`complete`](FederationProvider::complete) does, as far as there is a request to compare with. `interval` is how long was waited. Call it through [`FederatedProof::poll`].
+    ///
+    /// # Errors
+    ///
+    /// [`FederationError::Unavailable`] when it may be asked again; any other [`FederationError`] ends the login:
+    /// [`FederationError::Denied`], [`FederationError::Expired`] and what is wrong with the answer.
+    fn poll_device<'a>(
+        &'a self,
+        pending: &'a PendingFederation,
+        interval: Duration,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<DevicePoll, FederationError>> {
+        let _ = (pending, interval, context);
+        Box::pin(async { Err(no_devices()) })
+    }
+}
+
+fn no_devices() -> FederationError {
+    FederationError::Configuration { what: "the provider has no logins on another device".to_owned() }
 }
 
 /// Returns the factor that a login at the provider of this name proves.

@@ -15,6 +15,8 @@ mod http {
     mod compile_fail;
     mod cookies;
     mod curl;
+    #[cfg(feature = "oauth")]
+    mod device_login;
     mod disconnect;
     mod extractors;
     mod faults;

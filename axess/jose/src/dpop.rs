@@ -1,7 +1,7 @@
 //! Proofs of possession (DPoP, RFC 9449): made by a client, checked by a server.
 //!
 //! A proof is checked against the request it came with. Whether its `jti` was seen before is for the caller, who has the
-//! store ([`ReplayGuard`](crate::ReplayGuard)); so is comparing its thumbprint with the `cnf.jkt` of the access token.
+//! store (a replay guard); so is comparing its thumbprint with the `cnf.jkt` of the access token.
 
 mod uri;
 

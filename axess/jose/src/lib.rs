@@ -10,7 +10,6 @@
 //! | signing | [`SigningKey`] |
 //! | proofs of possession (RFC 9449) | [`dpop`] |
 //! | encrypted tokens (RFC 7516) | [`jwe`] |
-//! | refusing a token the second time | [`ReplayGuard`] |
 //! | JSON without duplicate members | [`json`] |
 //!
 //! What an attacker may choose is read once, strictly, and decides nothing: the key says which algorithms it takes, `kid`
@@ -34,7 +33,6 @@ mod jwk_set;
 mod jwks_cache;
 mod jws;
 mod public_key;
-mod replay;
 mod signing_key;
 mod verification_key;
 mod verify;
@@ -49,7 +47,6 @@ pub use json::Limits;
 pub use jwk_set::{JwkSet, MAX_JWK_SET_BYTES, MAX_JWK_SET_KEYS};
 pub use jwks_cache::{JwksCache, JwksPolicy};
 pub use jws::Jws;
-pub use replay::{ReplayGuard, ReplayGuardError};
 pub use signing_key::SigningKey;
 pub use verification_key::VerificationKey;
 pub use verify::{verify, verify_with};

@@ -12,6 +12,7 @@ use crate::{
     fapi::{DpopKeyScope, FapiConfig, SenderConstraint},
     metadata::issuer_of,
 };
+use axess_factors::federated::ProviderNetwork;
 use axess_jose::{Algorithm, SigningKey, jwe::DecryptionKey};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -20,10 +21,14 @@ use std::{sync::Arc, time::Duration};
 pub const DEFAULT_CEREMONY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// How far ahead of ours a provider's clock may be by default.
 pub const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(10);
-/// How old an ID token may be when it arrives.
-pub const MAX_ID_TOKEN_AGE: Duration = Duration::from_secs(300);
+/// How old an ID token may be by default when it arrives.
+pub const DEFAULT_MAX_ID_TOKEN_AGE: Duration = Duration::from_secs(300);
 /// The most entries of each list of a configuration.
 pub const MAX_CONFIGURED_ENTRIES: usize = 32;
+/// What stands for a tenant in the issuer of Entra's metadata.
+pub(crate) const TENANT: &str = "{tenantid}";
+const ENTRA_VERSION: &str = "/v2.0";
+const ENTRA_AUTHORITIES: [&str; 3] = ["common", "organizations", "consumers"];
 
 /// The configuration of an OpenID Connect provider: its issuer, and who we are there.
 ///
@@ -55,6 +60,7 @@ pub struct OAuthProviderConfig {
     pub(crate) required_acr: Vec<String>,
     pub(crate) ceremony_timeout: Duration,
     pub(crate) clock_skew: Duration,
+    pub(crate) max_id_token_age: Duration,
     pub(crate) post_logout_redirect_uris: Vec<String>,
     pub(crate) uses_userinfo: bool,
     pub(crate) uses_par: bool,
@@ -65,6 +71,8 @@ pub struct OAuthProviderConfig {
     pub(crate) dpop_key_scope: DpopKeyScope,
     pub(crate) dpop_key: Option<Arc<SigningKey>>,
     pub(crate) fapi: Option<FapiConfig>,
+    pub(crate) network: ProviderNetwork,
+    pub(crate) entra_tenants: Vec<String>,
 }
 
 impl OAuthProviderConfig {
@@ -90,6 +98,7 @@ impl OAuthProviderConfig {
             required_acr: Vec::new(),
             ceremony_timeout: DEFAULT_CEREMONY_TIMEOUT,
             clock_skew: DEFAULT_CLOCK_SKEW,
+            max_id_token_age: DEFAULT_MAX_ID_TOKEN_AGE,
             post_logout_redirect_uris: Vec::new(),
             uses_userinfo: true,
             uses_par: false,
@@ -100,6 +109,8 @@ impl OAuthProviderConfig {
             dpop_key_scope: DpopKeyScope::default(),
             dpop_key: None,
             fapi: None,
+            network: ProviderNetwork::Any,
+            entra_tenants: Vec::new(),
         }
     }
 
@@ -173,6 +184,15 @@ impl OAuthProviderConfig {
         self
     }
 
+    /// Sets how long ago an ID token may have been issued (`iat`) when it arrives, one second to an hour.
+    ///
+    /// Default: five minutes.
+    #[must_use]
+    pub fn with_max_id_token_age(mut self, age: Duration) -> Self {
+        self.max_id_token_age = age;
+        self
+    }
+
     /// Lists where a user may be sent after a logout at the provider.
     ///
     /// Default: nowhere.
@@ -212,7 +232,7 @@ impl OAuthProviderConfig {
         self
     }
 
-    /// Demands ID tokens that are encrypted to one of these keys.
+    /// Demands ID tokens that are encrypted to one of these keys, and opens signed answers, userinfo and logout tokens with them.
     ///
     /// Default: none are encrypted.
     #[must_use]
@@ -252,6 +272,37 @@ impl OAuthProviderConfig {
         self.dpop_key_scope = DpopKeyScope::Instance;
         self.dpop_key = Some(Arc::new(key));
         self
+    }
+
+    /// Takes logins of these tenants of Microsoft Entra, by their ids, at the issuer that serves them all.
+    ///
+    /// The issuer is then `https://login.microsoftonline.com/organizations/v2.0` (or `common`, `consumers`), whose metadata name
+    /// `https://login.microsoftonline.com/{tenantid}/v2.0`. A token must be of a tenant on the list (`tid`) and of that tenant's
+    /// issuer. Users are known by `tenant/sub`; with more than one tenant no mail address counts as verified, because any of them
+    /// may write down another's. For one tenant alone, its own issuer is simpler: leave this out.
+    ///
+    /// Default: none, and an issuer with `{tenantid}` in it is refused.
+    ///
+    /// ```
+    /// use axess_oauth::OAuthProviderConfig;
+    /// let issuer = "https://login.microsoftonline.com/organizations/v2.0";
+    /// let config = OAuthProviderConfig::discover(issuer, "id", "secret", "https://app.example.com/callback")
+    ///     .with_entra_tenants(["8eaef023-2b34-4da1-9baa-8bc8c9d6a490"]);
+    /// assert!(config.check().is_ok());
+    /// ```
+    #[must_use]
+    pub fn with_entra_tenants<S: Into<String>>(mut self, tenants: impl IntoIterator<Item = S>) -> Self {
+        self.entra_tenants = tenants.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Returns what the metadata of an issuer for many tenants must name.
+    pub(crate) fn issuer_template(&self) -> Option<String> {
+        if self.entra_tenants.is_empty() {
+            return None;
+        }
+        let (before, last) = self.issuer.strip_suffix(ENTRA_VERSION)?.rsplit_once('/')?;
+        ENTRA_AUTHORITIES.contains(&last).then(|| format!("{before}/{TENANT}{ENTRA_VERSION}"))
     }
 
     /// Returns the issuer.

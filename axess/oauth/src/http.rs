@@ -3,14 +3,17 @@
 mod answer;
 mod error;
 mod fetch;
+mod public;
 mod url;
 
 pub(crate) use answer::Answer;
 pub use error::HttpError;
 pub(crate) use url::{checked_url, is_loopback};
 
+use axess_factors::federated::ProviderNetwork;
 use axess_jose::s256;
-use reqwest::{Certificate, Client, Identity, Method, Proxy, redirect::Policy};
+use public::{PublicOnly, SystemResolver};
+use reqwest::{Certificate, Client, Identity, Method, Proxy, dns::Resolve, redirect::Policy};
 use std::{sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
@@ -40,6 +43,10 @@ pub struct HttpSettings {
     pub client_certificate: Option<ClientCertificate>,
     /// The URL of a proxy. The process's environment is not looked at.
     pub proxy: Option<String>,
+    /// Which addresses may be connected to. Providers of tenants' own need [`ProviderNetwork::Public`]: every name is then looked
+    /// up and judged each time a connection is made, so that none leads inwards, and a proxy cannot be used, because it looks
+    /// names up itself. Default: [`ProviderNetwork::Any`], for providers that the operator has set up.
+    pub network: ProviderNetwork,
 }
 
 impl std::fmt::Debug for HttpSettings {
@@ -49,6 +56,7 @@ impl std::fmt::Debug for HttpSettings {
             .field("connect_timeout", &self.connect_timeout)
             .field("timeout", &self.timeout)
             .field("has_proxy", &self.proxy.is_some())
+            .field("network", &self.network)
             .finish_non_exhaustive()
     }
 }
@@ -61,6 +69,7 @@ impl Default for HttpSettings {
             extra_roots: None,
             client_certificate: None,
             proxy: None,
+            network: ProviderNetwork::Any,
         }
     }
 }
@@ -111,6 +120,7 @@ impl std::fmt::Debug for ClientCertificate {
 pub struct HttpClient {
     client: Client,
     thumbprint: Option<Arc<str>>,
+    network: ProviderNetwork,
 }
 
 /// One request. `None` for the form makes a GET.
@@ -128,6 +138,11 @@ impl HttpClient {
     ///
     /// [`HttpError::Setup`] names the setting that cannot be used.
     pub fn new(settings: &HttpSettings) -> Result<Self, HttpError> {
+        Self::resolving(settings, Arc::new(SystemResolver))
+    }
+
+    /// Makes a client that looks names up with `resolver`.
+    fn resolving(settings: &HttpSettings, resolver: Arc<dyn Resolve>) -> Result<Self, HttpError> {
         let mut builder = Client::builder()
             .redirect(Policy::none())
             // Some APIs answer nobody who does not say what he is.
@@ -144,6 +159,14 @@ impl HttpClient {
             }
             builder = builder.tls_certs_merge(roots);
         }
+        if settings.network == ProviderNetwork::Public {
+            if settings.proxy.is_some() {
+                let why =
+                    "it looks names up itself: have it refuse private addresses, and set network to Any";
+                return Err(HttpError::setup("proxy", why));
+            }
+            builder = builder.dns_resolver(Arc::new(PublicOnly(resolver)));
+        }
         if let Some(url) = &settings.proxy {
             builder = builder.proxy(Proxy::all(url).map_err(|error| HttpError::setup("proxy", error))?);
         }
@@ -155,7 +178,7 @@ impl HttpClient {
             thumbprint = Some(Arc::from(found));
         }
         let client = builder.build().map_err(|error| HttpError::setup("the client", error))?;
-        Ok(Self { client, thumbprint })
+        Ok(Self { client, thumbprint, network: settings.network })
     }
 
     /// Returns the SHA-256 thumbprint of the client certificate, as tokens name it (`x5t#S256`, RFC 8705 §3.1).
@@ -164,9 +187,18 @@ impl HttpClient {
         self.thumbprint.as_deref()
     }
 
+    /// Returns which addresses it connects to.
+    pub(crate) fn network(&self) -> ProviderNetwork {
+        self.network
+    }
+
     /// Sends one request; an answer of any status but a redirect is an answer.
     pub(crate) async fn send(&self, request: Request<'_>) -> Result<Answer, HttpError> {
         let url = checked_url(request.url).ok_or(HttpError::Insecure)?;
+        // An address that is written out is never looked up.
+        if !self.network.admits_host(url.host_str().unwrap_or_default()) {
+            return Err(HttpError::Private);
+        }
         let method = if request.form.is_some() { Method::POST } else { Method::GET };
         let mut sent = self.client.request(method, url);
         for (name, value) in &request.headers {

@@ -31,8 +31,8 @@ mod token;
 
 pub use client_auth::{CLIENT_ASSERTION_LIFETIME_SECS, ClientAuth};
 pub use config::{
-    DEFAULT_CEREMONY_TIMEOUT, DEFAULT_CLOCK_SKEW, MAX_CONFIGURED_ENTRIES, MAX_ID_TOKEN_AGE, OAuthConfigError,
-    OAuthProviderConfig,
+    DEFAULT_CEREMONY_TIMEOUT, DEFAULT_CLOCK_SKEW, DEFAULT_MAX_ID_TOKEN_AGE, MAX_CONFIGURED_ENTRIES,
+    OAuthConfigError, OAuthProviderConfig,
 };
 pub use dpop::DpopKey;
 pub use fapi::{

@@ -25,6 +25,9 @@ pub(crate) struct PendingLogin {
     pub(crate) acr: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) dpop_key: Option<String>,
+    /// What plain OAuth was asked for, and must grant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) scopes: Vec<String>,
 }
 
 impl PendingLogin {
@@ -38,6 +41,7 @@ impl PendingLogin {
             max_age: None,
             acr: Vec::new(),
             dpop_key: None,
+            scopes: Vec::new(),
         }
     }
 

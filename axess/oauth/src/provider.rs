@@ -5,6 +5,7 @@ mod callback;
 mod client_credentials;
 mod complete;
 mod device;
+mod device_login;
 mod end_session;
 mod federation;
 mod front_channel;
@@ -14,6 +15,7 @@ mod introspect;
 mod logout_token;
 mod refresh;
 mod revoke;
+mod tenants;
 mod tokens;
 mod userinfo;
 
@@ -99,7 +101,9 @@ impl OidcProvider {
         rng: Arc<dyn SecureRng>,
     ) -> Result<Self, OAuthConfigError> {
         config.check_with(&http)?;
-        let metadata = MetadataSource::new(http.clone(), config.issuer.clone(), clock.clone());
+        let names_itself = config.issuer_template().unwrap_or_else(|| config.issuer.clone());
+        let metadata =
+            MetadataSource::new(http.clone(), config.issuer.clone(), clock.clone()).of(names_itself);
         let is_shared = config.sender_constraint == Some(SenderConstraint::DPoP)
             && config.dpop_key_scope == DpopKeyScope::Instance;
         let instance_key = match (&config.dpop_key, is_shared) {

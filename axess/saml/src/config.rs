@@ -8,9 +8,10 @@ mod tests;
 
 pub use mapping::AttributeMapping;
 
-pub(crate) use check::{Compiled, is_acceptable_url};
+pub(crate) use check::{Compiled, is_acceptable_url, is_within};
 
-use crate::{ReplayGuard, SamlBinding, SamlKey};
+use crate::{SamlBinding, SamlKey};
+use axess_factors::federated::{ProviderNetwork, ReplayGuard};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// How far apart the clocks of the two sides may be, unless configured otherwise.
@@ -65,17 +66,22 @@ pub struct SamlConfig {
     pub relay_states: Vec<String>,
     /// The authentication contexts that every login asks for and must have been done in; none for any.
     pub authn_contexts: Vec<String>,
-    /// The format of names that is asked for, such as `urn:oasis:names:tc:SAML:2.0:nameid-format:persistent`.
+    /// The format of names that is asked for, such as `urn:oasis:names:tc:SAML:2.0:nameid-format:persistent`. A name of another
+    /// format, or of none, is then refused: what it says may be somebody else's name of the other kind. Default: any but
+    /// those for one login (`transient`).
     pub name_id_format: Option<String>,
     /// Whether the user authenticates anew at every login.
     pub force_authn: bool,
-    /// Takes responses that nobody asked for, begun at the identity provider. Needs [`SamlConfig::replay`]. Default: no,
-    /// because anybody can log somebody else's browser in with one.
+    /// Takes responses that nobody asked for, begun at the identity provider, through
+    /// [`FederationProvider::unsolicited`](axess_factors::federated::FederationProvider::unsolicited). Needs
+    /// [`SamlConfig::replay`]. Default: no, because anybody can log somebody else's browser in with one.
     pub allow_unsolicited: bool,
     /// Decrypts AES-CBC too, where the response around it is signed. Default: no; CBC has no integrity of its own.
     pub allow_cbc: bool,
     /// Whether the identity provider has proved the addresses it names. Default: no.
     pub trust_email: bool,
+    /// Where the identity provider may be. Default: anywhere; for providers of tenants' own [`SamlConfig::from_settings`] is told.
+    pub network: ProviderNetwork,
     /// Who remembers assertions that were used.
     pub replay: Option<Arc<dyn ReplayGuard>>,
 }
@@ -152,6 +158,7 @@ impl SamlConfig {
             allow_unsolicited: false,
             allow_cbc: false,
             trust_email: false,
+            network: ProviderNetwork::Any,
             replay: None,
         }
     }

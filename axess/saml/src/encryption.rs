@@ -1,9 +1,10 @@
-//! Encrypted assertions: RSA-OAEP around AES-GCM.
+//! Encrypted assertions and names: RSA-OAEP around AES-GCM.
 //!
 //! What a ciphertext gives away by its error is nothing: every one that does not open answers alike.
 
 use crate::{
     certificate::decode_base64,
+    config::Compiled,
     key::DecryptionKey,
     xml::{Element, ns, parse_within},
 };
@@ -13,6 +14,7 @@ use aws_lc_rs::{
     rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm},
 };
 use axess_factors::federated::FederationError;
+use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 /// The most wrapped keys that are tried; an identity provider adds one for each of our certificates.
@@ -31,7 +33,7 @@ enum Cipher {
     Cbc(&'static aws_lc_rs::cipher::Algorithm),
 }
 
-/// Decrypts an `EncryptedAssertion`, and reads what is inside as if it stood in its place.
+/// Decrypts an `EncryptedAssertion` or an `EncryptedID`, and reads what is inside as if it stood in its place.
 ///
 /// `allow_cbc` is for ciphertexts whose integrity a signature vouches for already.
 pub(crate) fn decrypt(
@@ -47,8 +49,31 @@ pub(crate) fn decrypt(
     let opened = wrapped.iter().find_map(|(algorithm, wrapped)| {
         keys.iter().find_map(|key| cipher.open(&key.unwrap(algorithm, wrapped)?, &content))
     });
-    let opened = opened.ok_or(FederationError::Malformed { what: "an assertion does not decrypt" })?;
+    let opened = opened.ok_or(FederationError::Malformed { what: "what is encrypted does not decrypt" })?;
     Ok(parse_within(&opened, MAX_CIPHERTEXT_BYTES, &encrypted.scope)?)
+}
+
+/// Returns the name of a user, plain or encrypted, if there is one (SAML Core §2.2.4).
+///
+/// It is called for what a signature has covered, so that whoever wrote the ciphertext is known. What is inside may hold nothing
+/// but text.
+pub(crate) fn name_id<'a>(
+    parent: &'a Element,
+    own: &Compiled,
+) -> Result<Option<Cow<'a, Element>>, FederationError> {
+    let plain = parent.at_most_one(ns::ASSERTION, "NameID")?;
+    let encrypted = parent.at_most_one(ns::ASSERTION, "EncryptedID")?;
+    match (plain, encrypted) {
+        (Some(_), Some(_)) => Err(FederationError::Malformed { what: "the user has two names" }),
+        (plain, None) => Ok(plain.map(Cow::Borrowed)),
+        (None, Some(encrypted)) => {
+            let name = decrypt(encrypted, &own.decryption, own.config.allow_cbc)?;
+            if !name.is(ns::ASSERTION, "NameID") {
+                return Err(FederationError::Malformed { what: "what was encrypted is not a name" });
+            }
+            Ok(Some(Cow::Owned(name)))
+        }
+    }
 }
 
 impl Cipher {
@@ -95,7 +120,7 @@ fn wrapped_keys(
     let inside = inside.into_iter().flat_map(|info| info.named(ns::ENCRYPTION, "EncryptedKey"));
     let all: Vec<&Element> = inside.chain(encrypted.named(ns::ENCRYPTION, "EncryptedKey")).collect();
     if all.is_empty() || all.len() > MAX_WRAPPED_KEYS {
-        return Err(FederationError::Malformed { what: "an encrypted assertion has no key, or too many" });
+        return Err(FederationError::Malformed { what: "what is encrypted has no key, or too many" });
     }
     let read = |key: &&Element| Ok((wrapping(key)?, cipher_value(key, MAX_WRAPPED_BYTES)?));
     all.iter().map(read).collect()

@@ -3,6 +3,7 @@
 use crate::{
     algorithms::SignatureAlgorithm,
     certificate::{Certificate, KeyKind, PublicKey, encode_base64, pem_blocks},
+    logout::RequestIds,
     xml::{Element, ns},
 };
 use aws_lc_rs::{
@@ -61,6 +62,8 @@ impl fmt::Debug for SamlKey {
 pub(crate) struct SigningKey {
     pair: Pair,
     certificate: Vec<u8>,
+    /// What the ids of logout requests are made with.
+    pub(crate) requests: RequestIds,
 }
 
 enum Pair {
@@ -93,7 +96,7 @@ impl SigningKey {
         if public != certificate.key {
             return Err("the private key is not the certificate's");
         }
-        Ok(Self { pair, certificate: certificate.der })
+        Ok(Self { pair, certificate: certificate.der, requests: RequestIds::of_private_key(&private) })
     }
 
     pub(crate) fn algorithm(&self) -> SignatureAlgorithm {

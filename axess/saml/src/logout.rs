@@ -1,9 +1,14 @@
 //! Single logout (SAML Profiles §4.4): asking for it, being asked, and answering.
 
+mod request_id;
+
+pub(crate) use request_id::RequestIds;
+
 use crate::{
     SamlBinding,
     binding::{Direction, MAX_RELAY_STATE_BYTES, Outgoing, receive, verify_query},
     config::Compiled,
+    encryption,
     metadata::{Endpoint, Idp},
     request::{issuer, new_id},
     response::refusal,
@@ -36,7 +41,7 @@ pub(crate) fn begin(
         Element::new(ns::ASSERTION, "NameID").with_maybe("Format", own.config.name_id_format.as_deref());
     let session = hint.session_id.iter().map(|id| Element::new(ns::PROTOCOL, "SessionIndex").saying(id));
     let message = Element::new(ns::PROTOCOL, "LogoutRequest")
-        .with("ID", &new_id(context.rng))
+        .with("ID", &key.requests.id(own, idp, context))
         .with("Version", "2.0")
         .with("IssueInstant", &time::write(context.now))
         .with("Destination", &endpoint.location)
@@ -54,7 +59,7 @@ pub(crate) fn begin(
 }
 
 /// Verifies what came to our logout address: a request, which the answer is made for, or the answer to one of ours, which
-/// names nobody: it only sends the browser back, so nothing is kept to compare it with.
+/// names nobody. It must be to a request of ours; that it comes once is for whoever claims [`LogoutNotice::replay`].
 pub(crate) fn verify(
     own: &Compiled,
     idp: &Idp,
@@ -74,15 +79,38 @@ pub(crate) fn verify(
     check_signature(&element, message, direction, idp)?;
     check_envelope(&element, own, idp, context)?;
     let issuer = idp.entity_id.clone();
-    let nobody = LogoutNotice { issuer, subject: None, session_id: None, replay: None, answer: None };
+    let nobody = LogoutNotice {
+        issuer,
+        subject: None,
+        session_id: None,
+        replay: None,
+        answer: None,
+        is_answer: false,
+    };
     if is_answer {
+        let (id, begun_at) =
+            key_of_requests(own)?.read(element.attribute("InResponseTo").unwrap_or_default(), own, idp)?;
+        // By then an answer is too late, as the request was.
+        let until = begun_at + own.timeout + own.skew;
+        if context.now >= until {
+            return Err(FederationError::Expired);
+        }
         return match refusal(element.one(ns::PROTOCOL, "Status")?)? {
             Some(code) => Err(FederationError::Denied { code }),
-            None => Ok(nobody),
+            None => Ok(LogoutNotice {
+                is_answer: true,
+                replay: Some((format!("answer to {id}"), until)),
+                ..nobody
+            }),
         };
     }
     let notice = LogoutNotice { answer: answer(&element, message, own, idp, context)?, ..nobody };
     read_request(&element, own, notice, context)
+}
+
+fn key_of_requests(own: &Compiled) -> Result<&RequestIds, FederationError> {
+    let key = own.signing.as_ref().ok_or(FederationError::StateMismatch)?;
+    Ok(&key.requests)
 }
 
 /// A logout message is always signed, by its query or in itself as it came.
@@ -143,7 +171,9 @@ fn read_request(
     if ends.is_some_and(|ends| context.now >= ends + own.skew) {
         return Err(FederationError::Expired);
     }
-    let name = element.one(ns::ASSERTION, "NameID")?.text()?;
+    let name = encryption::name_id(element, own)?;
+    let name = name.ok_or(FederationError::Malformed { what: "the request names nobody" })?;
+    let name = name.text()?;
     let sessions =
         element.named(ns::PROTOCOL, "SessionIndex").map(Element::text).collect::<Result<Vec<_>, _>>()?;
     if let [session] = *sessions {

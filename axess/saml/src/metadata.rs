@@ -45,6 +45,11 @@ impl Endpoint {
     pub(crate) fn new(binding: SamlBinding, location: &str) -> Self {
         Self { binding, location: location.to_owned(), response_location: None }
     }
+
+    /// Returns every address.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.location.as_str()).chain(self.response_location.as_deref())
+    }
 }
 
 impl Idp {

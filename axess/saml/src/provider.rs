@@ -1,7 +1,7 @@
 use crate::{
     SamlConfig, SamlConfigError,
     binding::{Direction, receive},
-    config::Compiled,
+    config::{Compiled, is_within},
     logout,
     metadata::{self, Idp},
     request::{self, Begun},
@@ -10,7 +10,7 @@ use crate::{
 use axess_factors::federated::{
     BegunFederation, BoxFuture, CallbackMethod, CallbackResponse, FederatedIdentity, FederationContext,
     FederationError, FederationOptions, FederationProtocol, FederationProvider, LogoutHint, LogoutNotice,
-    PendingFederation, Redirection,
+    PendingFederation, Redirection, UnsolicitedFederation,
 };
 use axess_rng::SecureRng;
 use chrono::{DateTime, Utc};
@@ -77,6 +77,10 @@ impl SamlProvider {
         if idp.entity_id != self.issuer {
             return Err(FederationError::IssuerMismatch);
         }
+        if !is_within(self.own.config.network, &idp) {
+            let what = "the new metadata name an address that is not of the public internet".to_owned();
+            return Err(FederationError::Configuration { what });
+        }
         *self.idp.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(idp);
         Ok(())
     }
@@ -87,18 +91,6 @@ impl SamlProvider {
     #[must_use]
     pub fn metadata_valid_until(&self) -> Option<DateTime<Utc>> {
         self.idp().valid_until
-    }
-
-    /// Makes what stands in for a pending login when a response comes that nobody asked for.
-    ///
-    /// # Errors
-    ///
-    /// [`FederationError::StateMismatch`] unless [`SamlConfig::allow_unsolicited`] is set.
-    pub fn unsolicited(&self, context: FederationContext<'_>) -> Result<PendingFederation, FederationError> {
-        if !self.own.config.allow_unsolicited {
-            return Err(FederationError::StateMismatch);
-        }
-        Begun::Unsolicited.keep(&self.own, &self.issuer, context)
     }
 
     fn idp(&self) -> Arc<Idp> {
@@ -114,6 +106,17 @@ impl SamlProvider {
             });
         }
         Ok(idp)
+    }
+
+    /// Returns where an unsolicited response leads: to a path on the list, or to none.
+    fn allowed_path(&self, message: &CallbackResponse) -> Result<Option<String>, FederationError> {
+        match relay_state(message)? {
+            None => Ok(None),
+            Some(path) if self.own.config.relay_states.iter().any(|allowed| allowed == path) => {
+                Ok(Some(path.to_owned()))
+            }
+            Some(_) => Err(FederationError::StateMismatch),
+        }
     }
 
     fn verify(
@@ -137,14 +140,10 @@ impl SamlProvider {
             Begun::Unsolicited if self.own.config.allow_unsolicited => None,
             Begun::Unsolicited => return Err(FederationError::StateMismatch),
         };
-        let relay_state = message.get("RelayState")?.filter(|state| !state.is_empty());
-        let is_ours = match (request, relay_state) {
-            (Some(request), state) => state == Some(request.relay_state.as_str()),
-            (None, Some(path)) => self.own.config.relay_states.iter().any(|allowed| allowed == path),
-            (None, None) => true,
-        };
-        if !is_ours {
-            return Err(FederationError::StateMismatch);
+        match request {
+            Some(request) if relay_state(message)? == Some(request.relay_state.as_str()) => {}
+            Some(_) => return Err(FederationError::StateMismatch),
+            None => drop(self.allowed_path(message)?),
         }
         let idp = self.current_idp(now)?;
         let response = receive(message, Direction::Response)?;
@@ -187,6 +186,19 @@ impl FederationProvider for SamlProvider {
         })
     }
 
+    fn unsolicited(
+        &self,
+        response: &CallbackResponse,
+        context: FederationContext<'_>,
+    ) -> Result<UnsolicitedFederation, FederationError> {
+        if !self.own.config.allow_unsolicited || response.method != CallbackMethod::Post {
+            return Err(FederationError::StateMismatch);
+        }
+        let return_to = self.allowed_path(response)?;
+        let pending = Begun::Unsolicited.keep(&self.own, &self.issuer, context)?;
+        Ok(UnsolicitedFederation { pending, return_to })
+    }
+
     fn verify_logout<'a>(
         &'a self,
         message: &'a CallbackResponse,
@@ -202,4 +214,8 @@ impl FederationProvider for SamlProvider {
     ) -> BoxFuture<'a, Result<Option<Redirection>, FederationError>> {
         Box::pin(async move { logout::begin(&self.own, &*self.current_idp(context.now)?, hint, context) })
     }
+}
+
+fn relay_state(message: &CallbackResponse) -> Result<Option<&str>, FederationError> {
+    Ok(message.get("RelayState")?.filter(|state| !state.is_empty()))
 }

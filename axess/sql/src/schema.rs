@@ -30,6 +30,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "tokens", include_str!("../migrations/0003_tokens.sql")),
     (4, "operations", include_str!("../migrations/0004_operations.sql")),
     (5, "federation", include_str!("../migrations/0005_federation.sql")),
+    (6, "sids", include_str!("../migrations/0006_sids.sql")),
 ];
 
 /// Where the database remembers which migrations it has: apart from those of the application.
@@ -166,6 +167,10 @@ fn with_indexes(dialect: Dialect, sql: &str) -> String {
         if let Some(rest) = statement.strip_prefix("CREATE TABLE ") {
             table = rest.split_whitespace().next().unwrap_or_default().to_owned();
             out.push(format!("CREATE TABLE IF NOT EXISTS {rest}"));
+            continue;
+        }
+        if let Some(table) = statement.strip_prefix("DROP TABLE ") {
+            out.push(format!("DROP TABLE IF EXISTS {table}"));
             continue;
         }
         let (unique, index) = match statement.strip_prefix("UNIQUE INDEX ") {

@@ -18,9 +18,15 @@ const BIND: &str = "INSERT INTO axess_sid (tenant_id, issuer_digest, lineage, si
 const FIND_BY_SID: &str =
     "SELECT tenant_id, user_id, issuer, sid, subject, lineage, expires_at FROM axess_sid
     WHERE tenant_id = ? AND sid_digest = ? AND expires_at > ? ORDER BY lineage";
+const FIND_BY_SID_ANYWHERE: &str =
+    "SELECT tenant_id, user_id, issuer, sid, subject, lineage, expires_at FROM axess_sid
+    WHERE sid_digest = ? AND expires_at > ? ORDER BY tenant_id, lineage";
 const FIND_BY_SUBJECT: &str =
     "SELECT tenant_id, user_id, issuer, sid, subject, lineage, expires_at FROM axess_sid
     WHERE tenant_id = ? AND subject_digest = ? AND expires_at > ? ORDER BY lineage";
+const FIND_BY_SUBJECT_ANYWHERE: &str =
+    "SELECT tenant_id, user_id, issuer, sid, subject, lineage, expires_at FROM axess_sid
+    WHERE subject_digest = ? AND expires_at > ? ORDER BY tenant_id, lineage";
 const UNBIND: &str = "DELETE FROM axess_sid WHERE tenant_id = ? AND issuer_digest = ? AND lineage = ?";
 const CLEANUP: &str = "DELETE FROM axess_sid WHERE expires_at <= ?
     {first tenant_id, issuer_digest, lineage FROM axess_sid ORDER BY expires_at LIMIT ?}";
@@ -39,7 +45,7 @@ const CLEANUP: &str = "DELETE FROM axess_sid WHERE expires_at <= ?
 /// let store = SqlSidStore::new(Db::connect(&url).await.unwrap());
 /// store.init_schema().await.unwrap();
 /// let (tenant, now) = (TenantId::from_parts(0, [1; 10]), chrono::DateTime::UNIX_EPOCH);
-/// let found = store.find_by_sid(tenant, "https://login.example.com".into(), "08a5019c".into(), now).await;
+/// let found = store.find_by_sid(Some(tenant), "https://login.example.com".into(), "08a5019c".into(), now).await;
 /// assert!(found.unwrap().is_empty());
 /// # std::fs::remove_dir_all(&folder).unwrap();
 /// # });
@@ -70,24 +76,32 @@ impl SidStore for SqlSidStore {
 
     async fn find_by_sid(
         &self,
-        tenant_id: TenantId,
+        tenant_id: Option<TenantId>,
         issuer: String,
         sid: String,
         now: DateTime<Utc>,
     ) -> Result<Vec<SidBinding>, StoreError> {
-        let args = args![tenant_id, digest([&issuer, &sid]), now];
-        self.db.fetch_all(FIND_BY_SID, args).await?.iter().map(binding).collect()
+        let digest = digest([&issuer, &sid]);
+        let rows = match tenant_id {
+            Some(tenant_id) => self.db.fetch_all(FIND_BY_SID, args![tenant_id, digest, now]).await?,
+            None => self.db.fetch_all(FIND_BY_SID_ANYWHERE, args![digest, now]).await?,
+        };
+        rows.iter().map(binding).collect()
     }
 
     async fn find_by_subject(
         &self,
-        tenant_id: TenantId,
+        tenant_id: Option<TenantId>,
         issuer: String,
         subject: String,
         now: DateTime<Utc>,
     ) -> Result<Vec<SidBinding>, StoreError> {
-        let args = args![tenant_id, digest([&issuer, &subject]), now];
-        self.db.fetch_all(FIND_BY_SUBJECT, args).await?.iter().map(binding).collect()
+        let digest = digest([&issuer, &subject]);
+        let rows = match tenant_id {
+            Some(tenant_id) => self.db.fetch_all(FIND_BY_SUBJECT, args![tenant_id, digest, now]).await?,
+            None => self.db.fetch_all(FIND_BY_SUBJECT_ANYWHERE, args![digest, now]).await?,
+        };
+        rows.iter().map(binding).collect()
     }
 
     async fn unbind(
@@ -133,6 +147,7 @@ mod tests {
     #[tokio::test]
     async fn no_statement_scans_a_table() {
         crate::plans::check(&[BIND, FIND_BY_SID, FIND_BY_SUBJECT, UNBIND, CLEANUP]).await;
+        crate::plans::check(&[FIND_BY_SID_ANYWHERE, FIND_BY_SUBJECT_ANYWHERE]).await;
     }
 
     #[test]

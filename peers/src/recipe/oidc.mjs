@@ -43,6 +43,7 @@ const confidential = (name) => ({ ...common, client_id: name, client_secret: sec
 const user_grants = ['authorization_code', 'refresh_token', DEVICE];
 const keyed = (name) => ({ ...common, client_id: name, token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'ES256', jwks: clientKeys });
 const fapi = { require_pushed_authorization_requests: true, id_token_signed_response_alg: 'ES256', authorization_signed_response_alg: 'ES256' };
+const envelope = (of) => ({ [`${of}_encrypted_response_alg`]: 'ECDH-ES+A256KW', [`${of}_encrypted_response_enc`]: 'A256GCM' });
 const clients = [
   confidential('basic'),
   { ...confidential('post'), token_endpoint_auth_method: 'client_secret_post' },
@@ -52,6 +53,7 @@ const clients = [
   { ...confidential('jarm'), authorization_signed_response_alg: 'ES256', id_token_signed_response_alg: 'ES256' },
   { ...confidential('signed-userinfo'), userinfo_signed_response_alg: 'ES256' },
   { ...confidential('encrypted'), jwks: clientKeys, id_token_encrypted_response_alg: 'ECDH-ES+A256KW', id_token_encrypted_response_enc: 'A256GCM' },
+  { ...confidential('sealed'), jwks: clientKeys, authorization_signed_response_alg: 'ES256', userinfo_signed_response_alg: 'ES256', ...envelope('id_token'), ...envelope('authorization'), ...envelope('userinfo') },
   { ...confidential('dpop'), dpop_bound_access_tokens: true },
   keyed('keyed'),
   { ...keyed('fapi-dpop'), ...fapi, dpop_bound_access_tokens: true },
@@ -61,6 +63,7 @@ const clients = [
     jwks: { keys: [{ ...clientJwk, kid: 'client', x5c: [clientCertificate.raw.toString('base64')] }] } },
 ];
 
+const wrappings = ['RSA-OAEP', 'RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW'];
 const resourceServer = (resource) => ({ scope: 'api:read api:write', audience: resource, accessTokenTTL: 300, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } });
 const certificate = (ctx) => { const peer = ctx.req.socket.getPeerCertificate?.(true); return peer?.raw ? new crypto.X509Certificate(peer.raw) : undefined; };
 const groups = { alice: ['admins', 'dev'] };
@@ -72,7 +75,7 @@ const op = new Provider(ISSUER, {
   claims: { openid: ['sub'], acr: null, auth_time: null, amr: null, email: ['email', 'email_verified'], profile: ['name', 'preferred_username'], groups: ['groups'] },
   acrValues: ['urn:test:bronze'],
   clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth'],
-  enabledJWA: { idTokenEncryptionAlgValues: ['RSA-OAEP', 'RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW'], authorizationSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'], userinfoSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'] },
+  enabledJWA: { idTokenEncryptionAlgValues: wrappings, authorizationEncryptionAlgValues: wrappings, userinfoEncryptionAlgValues: wrappings, authorizationSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'], userinfoSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'] },
   pkce: { required: () => true },
   findAccount: async (ctx, id) => ({ accountId: id, claims: async () => claimsOf(id) }),
   issueRefreshToken: async (ctx, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),

@@ -5,7 +5,7 @@ usage: saml.py PORT XMLSEC1
 GET  /metadata[?both]   its metadata; with the certificate it will have next
 POST /sp?OPTIONS        makes a service provider known by its metadata, and how it is to be treated:
                         sign=response,assertion  encrypt=CIPHER  user=NAME  status=denied  key=next  context=URI
-                        name=transient
+                        name=transient  groups=NUMBER
 GET|POST /sso           answers a request; every request has to be signed
 GET  /start?sp=ID       sends a response that nobody asked for
 GET|POST /slo           answers a request, or takes the answer to one
@@ -85,12 +85,14 @@ def respond(sp, request_id, destination, relay_state):
         info = (samlp.STATUS_AUTHN_FAILED, "denied")
         return form(destination, idp.create_error_response(request_id, destination, info, sign=True, **SIGNED), relay_state)
     user = options.get("user", "alice")
+    groups = [f"urn:example:company:department:{n:04}:" + "long-name-" * 20 for n in range(int(options.get("groups", 0)))]
+    identity = {**USERS[user], "eduPersonAffiliation": USERS[user]["eduPersonAffiliation"] + groups}
     transient = options.get("name") == "transient"
     format_ = saml.NAMEID_FORMAT_TRANSIENT if transient else saml.NAMEID_FORMAT_PERSISTENT
     signs = options.get("sign", "response,assertion").split(",")
     idp.sec.crypto.cipher = options.get("encrypt", "aes256-gcm")
     response = idp.create_authn_response(
-        USERS[user], request_id, destination, sp, userid=user,
+        identity, request_id, destination, sp, userid=user,
         name_id=saml.NameID(format=format_, text=f"{user}-id", sp_name_qualifier=sp),
         authn={"class_ref": options.get("context", PASSWORDPROTECTEDTRANSPORT), "authn_auth": BASE},
         sign_response="response" in signs, sign_assertion="assertion" in signs,

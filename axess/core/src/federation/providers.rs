@@ -138,6 +138,8 @@ struct OfTenants {
 pub(crate) struct Resolved {
     pub(crate) provider: Arc<dyn FederationProvider>,
     pub(crate) policy: Arc<ProviderPolicy>,
+    /// The tenant whose own it is; `None` for one that serves all.
+    pub(crate) of: Option<TenantId>,
 }
 
 /// Why there is no provider to use.
@@ -163,7 +165,7 @@ impl FederationProviders {
         provider: Arc<dyn FederationProvider>,
         policy: ProviderPolicy,
     ) -> Self {
-        self.for_all.insert(name, Resolved { provider, policy: Arc::new(policy) });
+        self.for_all.insert(name, Resolved { provider, policy: Arc::new(policy), of: None });
         self
     }
 
@@ -252,7 +254,7 @@ impl FederationProviders {
         if provider.issuer() != idp.issuer {
             return Err(wrong("a tenant's provider was built with another issuer than it is stored with"));
         }
-        let built = Resolved { provider, policy: Arc::new(policy) };
+        let built = Resolved { provider, policy: Arc::new(policy), of: Some(idp.tenant_id) };
         of_tenants.built.insert(key, (digest, built.clone()));
         Ok(built)
     }

@@ -42,13 +42,13 @@ impl SidStore for MemorySidStore {
 
     async fn find_by_sid(
         &self,
-        tenant_id: TenantId,
+        tenant_id: Option<TenantId>,
         issuer: String,
         sid: String,
         now: DateTime<Utc>,
     ) -> Result<Vec<SidBinding>, StoreError> {
         Ok(self.find(now, |binding| {
-            binding.owner.tenant_id == tenant_id
+            tenant_id.is_none_or(|tenant| binding.owner.tenant_id == tenant)
                 && binding.issuer == issuer
                 && binding.sid.as_deref() == Some(sid.as_str())
         }))
@@ -56,13 +56,15 @@ impl SidStore for MemorySidStore {
 
     async fn find_by_subject(
         &self,
-        tenant_id: TenantId,
+        tenant_id: Option<TenantId>,
         issuer: String,
         subject: String,
         now: DateTime<Utc>,
     ) -> Result<Vec<SidBinding>, StoreError> {
         Ok(self.find(now, |binding| {
-            binding.owner.tenant_id == tenant_id && binding.issuer == issuer && binding.subject == subject
+            tenant_id.is_none_or(|tenant| binding.owner.tenant_id == tenant)
+                && binding.issuer == issuer
+                && binding.subject == subject
         }))
     }
 

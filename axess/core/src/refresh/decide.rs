@@ -66,7 +66,7 @@ mod tests {
             },
             family_id: TokenFamilyId::from_parts(0, [4; 10]),
             token_hash: TokenHash::new("sha256::00").unwrap(),
-            grant: RefreshGrant { authn_time: at(0), factors_completed: vec![] },
+            grant: RefreshGrant::new(at(0), vec![]),
             device_id: None,
             device_info: None,
             issued_at: at(0),

@@ -1,4 +1,4 @@
-use crate::store::Owner;
+use crate::{session::FederatedLogin, store::Owner};
 use axess_identity::{DeviceId, FactorKind, RefreshTokenId, TokenFamilyId};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 ///     owner: Owner { tenant_id: TenantId::from_parts(0, [2; 10]), user_id: UserId::from_parts(0, [3; 10]) },
 ///     family_id: TokenFamilyId::from_parts(0, [4; 10]),
 ///     token_hash: TokenHash::new("sha256::00").unwrap(),
-///     grant: RefreshGrant { authn_time: DateTime::UNIX_EPOCH, factors_completed: vec![FactorKind::Password] },
+///     grant: RefreshGrant::new(DateTime::UNIX_EPOCH, vec![FactorKind::Password]),
 ///     device_id: None,
 ///     device_info: None,
 ///     issued_at: DateTime::UNIX_EPOCH,
@@ -80,7 +80,7 @@ pub struct Successor {
 /// ```
 /// use axess_core::refresh::RefreshGrant;
 /// use axess_identity::FactorKind;
-/// let grant = RefreshGrant { authn_time: chrono::DateTime::UNIX_EPOCH, factors_completed: vec![FactorKind::Password] };
+/// let grant = RefreshGrant::new(chrono::DateTime::UNIX_EPOCH, vec![FactorKind::Password]);
 /// assert_eq!(grant.factors_completed.len(), 1);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -91,9 +91,18 @@ pub struct RefreshGrant {
     /// Every factor that was proved.
     #[serde(rename = "f")]
     pub factors_completed: Vec<FactorKind>,
+    /// The login at an identity provider that it rests on, without its ID token.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Box<FederatedLogin>>,
 }
 
 impl RefreshGrant {
+    /// Makes a grant of what was proved, and when, without a provider.
+    #[must_use]
+    pub fn new(authn_time: DateTime<Utc>, factors_completed: Vec<FactorKind>) -> Self {
+        Self { authn_time, factors_completed, login: None }
+    }
+
     /// Tells whether an identity provider vouched for any of it.
     pub(crate) fn is_federated(&self) -> bool {
         self.factors_completed.iter().any(|kind| matches!(kind, FactorKind::Federated(_)))

@@ -17,12 +17,15 @@
 mod account;
 mod begin;
 mod complete;
+mod device;
 mod grant;
 mod link;
 mod logout;
 mod oauth;
 mod record;
+mod unsolicited;
 
+pub use device::{DeviceLogin, DeviceLoginOutcome};
 pub use link::MAX_LINKS_PER_USER;
 pub(super) use logout::binding_of;
 pub use logout::{FederatedLogoutOptions, ProviderLogoutOutcome};
@@ -42,6 +45,9 @@ use chrono::{DateTime, Utc};
 
 /// What came of a callback of an identity provider.
 ///
+/// `Ok` with this is no login: a refused one is `Ok` too, with [`FederatedOutcome::Refused`]. Look at the outcome before anything else;
+/// the identity is there also when nobody was logged in.
+///
 /// ```
 /// # use axess_core::service::{FederatedCompletion, FederatedOutcome};
 /// # fn example(done: FederatedCompletion) -> String {
@@ -53,6 +59,7 @@ use chrono::{DateTime, Utc};
 /// # }
 /// ```
 #[derive(Debug)]
+#[must_use = "a login that was refused is `Ok` too: look at `outcome`"]
 pub struct FederatedCompletion {
     /// What became of the login.
     pub outcome: FederatedOutcome,

@@ -52,12 +52,13 @@ impl<I, F> AuthnService<I, F> {
         session: &SessionHandle,
     ) -> Result<IssuedRefreshToken, AuthnError> {
         let tokens = self.refresh_tokens()?;
-        let (owner, grant) = session.with_state(proved).ok_or(AuthnError::NotAuthenticated)?;
+        let (owner, mut grant) = session.with_state(proved).ok_or(AuthnError::NotAuthenticated)?;
         let (login, federated) = (session.federated_login(), grant.is_federated());
-        if federated && login.is_none() {
+        if federated && login.as_ref().is_none_or(|login| login.refreshed) {
             return Err(AuthnError::StepUpRequired);
         }
-        let until = login.and_then(|login| login.expires_at);
+        let until = login.as_ref().and_then(|login| login.expires_at);
+        grant.login = login.map(|login| Box::new(login.for_refresh()));
         let replaces = session.refresh_family();
         if let Some(before) = replaces {
             self.revoke_family(owner, before, By::Session(session), Why::Replaced).await?;
@@ -119,7 +120,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     /// Opens a guest's session for the holder of a refresh token, under a new id.
     ///
     /// The session has the user, the factors and the login time of the login the token descends from: what asks for a
-    /// fresh login still does. Unless rotation is off, the token is spent, and the outcome has the one to use next.
+    /// fresh login still does. Where that was at an identity provider, a logout there ends it too. Unless rotation is off, the token is spent, and the outcome has the one to use next.
     ///
     /// Every token that does not work gets the same outcome. One that was spent before also has its family, the devices
     /// bound to it and the sessions opened with it revoked; one whose user may not log in has its family revoked.
@@ -190,13 +191,17 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             return Err(AuthnError::AlreadyAuthenticated);
         }
         // Written first, asked second: a revocation that came meanwhile is either found here or finds the session.
-        let confirmed = match tokens.is_active(owner, token_id, self.now()).await {
+        let active = match self.bind_provider_session(session, owner).await {
+            Ok(()) => tokens.is_active(owner, token_id, self.now()).await.map_err(AuthnError::from),
+            Err(error) => Err(error),
+        };
+        let confirmed = match active {
             Ok(true) => self.record_refreshed(session, owner, &issued, previous).await,
             Ok(false) => {
                 session.clear().await?;
                 return Ok(RefreshOutcome::Refused);
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         };
         if let Err(error) = confirmed {
             session.clear().await?;
@@ -289,7 +294,7 @@ fn proved(state: &AuthState) -> Option<(Owner, RefreshGrant)> {
     match state {
         AuthState::Authenticated { user_id, tenant_id, authn_time, factors_completed, .. } => Some((
             Owner { tenant_id: *tenant_id, user_id: *user_id },
-            RefreshGrant { authn_time: *authn_time, factors_completed: factors_completed.clone() },
+            RefreshGrant::new(*authn_time, factors_completed.clone()),
         )),
         _ => None,
     }

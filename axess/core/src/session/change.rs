@@ -63,6 +63,8 @@ pub(crate) enum Change {
     SetFederation(Arc<PendingLogin>),
     /// Uses a pending login at a provider up, unless another request did, or began another one, meanwhile.
     TakeFederation(Arc<PendingLogin>),
+    /// Puts the second in place of the first, unless another request did something about that meanwhile.
+    ReplaceFederation(Arc<PendingLogin>, Arc<PendingLogin>),
 }
 
 impl Change {
@@ -104,6 +106,7 @@ impl Change {
                 return data.remember(|ceremony| ceremony.federation = Some(login));
             }
             Self::TakeFederation(login) => return data.take_federation(&login),
+            Self::ReplaceFederation(of, with) => return data.replace_federation(&of, with),
             Self::Identify { tenant_id, user_id } => Input::Identify { tenant_id, user_id },
             Self::BeginLogin { tenant_id, user_id, method } => {
                 Input::BeginLogin { tenant_id, user_id, method }

@@ -164,6 +164,11 @@ impl SessionData {
         pending
     }
 
+    /// Puts a pending login at a provider in place of another; false when that is not pending any more.
+    pub(crate) fn replace_federation(&mut self, before: &PendingLogin, login: Arc<PendingLogin>) -> bool {
+        self.take_federation(before) && self.remember(|ceremony| ceremony.federation = Some(login))
+    }
+
     /// Binds the session to a device, if it is `owner`'s; tells whether it is.
     pub(crate) fn bind_device(&mut self, owner: Owner, device: DeviceId) -> bool {
         let applies = owner_of(&self.auth_state) == Some(owner);

@@ -6,6 +6,7 @@ use axess_identity::{ProviderName, SessionId, TenantId, TokenSecret, UserId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
+use subtle::ConstantTimeEq;
 
 /// The longest ID token that is kept for logging out at the provider, in bytes.
 pub const MAX_KEPT_ID_TOKEN_BYTES: usize = 4096;
@@ -55,6 +56,9 @@ pub struct FederatedLogin {
     pub expires_at: Option<DateTime<Utc>>,
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none", with = "token")]
     id_token: Option<TokenSecret>,
+    /// Whether the session was opened with a refresh token of that login.
+    #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) refreshed: bool,
 }
 
 /// A login at a provider that waits for the browser to come back.
@@ -64,6 +68,16 @@ pub(crate) struct PendingLogin {
     pub(crate) purpose: Purpose,
     pub(crate) return_to: Option<String>,
     pub(crate) pending: PendingFederation,
+    /// When the provider may be asked about it; only for a login on another device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<DevicePace>,
+}
+
+/// How often a provider may be asked about a login on another device.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DevicePace {
+    pub(crate) interval_secs: u32,
+    pub(crate) next_poll_at: DateTime<Utc>,
 }
 
 /// What a login at a provider is for.
@@ -94,7 +108,13 @@ impl FederatedLogin {
             assurance: identity.assurance,
             expires_at: identity.expires_at,
             id_token: id_token.filter(|token| token.expose().len() <= MAX_KEPT_ID_TOKEN_BYTES),
+            refreshed: false,
         }
+    }
+
+    /// Keeps what the sessions that its refresh tokens open remember of it.
+    pub(crate) fn for_refresh(self) -> Self {
+        Self { id_token: None, refreshed: true, ..self }
     }
 
     /// Returns the ID token, for logging out at the provider.
@@ -113,6 +133,23 @@ impl FederatedLogin {
         self
     }
 }
+
+impl PartialEq for FederatedLogin {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |of: &Self| (of.acr.clone(), of.amr.clone(), of.auth_time, of.assurance, of.expires_at);
+        let names =
+            |of: &Self| (of.provider.clone(), of.issuer.clone(), of.subject.clone(), of.session_id.clone());
+        let token = |of: &Self| of.id_token.as_ref().map(|token| token.expose().as_bytes().to_vec());
+        let is_same: bool = token(self).unwrap_or_default().ct_eq(&token(other).unwrap_or_default()).into();
+        names(self) == names(other)
+            && said(self) == said(other)
+            && self.refreshed == other.refreshed
+            && self.id_token.is_some() == other.id_token.is_some()
+            && is_same
+    }
+}
+
+impl Eq for FederatedLogin {}
 
 impl SessionHandle {
     /// Returns what the identity provider said, when the session rests on a login at one.

@@ -88,6 +88,7 @@ impl Input {
     pub(super) fn vouches(&self) -> Option<(FederatedLogin, bool)> {
         match self {
             Self::FederatedVerified(step) => Some((step.login.clone(), step.begins.is_some())),
+            Self::Continue(proof) => Some((proof.grant().login.as_deref()?.clone(), true)),
             _ => None,
         }
     }

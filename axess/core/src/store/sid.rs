@@ -42,17 +42,19 @@ storage_trait! {
     /// ```
     /// use axess_core::{memory::MemorySidStore, store::{SidStore, StoreError}};
     /// # async fn example(tenant: axess_identity::TenantId, now: chrono::DateTime<chrono::Utc>) -> Result<(), StoreError> {
-    /// let found = MemorySidStore::new().find_by_sid(tenant, "https://login.example.com".into(), "08a5019c".into(), now).await?;
+    /// let found = MemorySidStore::new().find_by_sid(Some(tenant), "https://login.example.com".into(), "08a5019c".into(), now).await?;
     /// assert!(found.is_empty());
     /// # Ok(()) }
     /// ```
     pub trait SidStore / DynSidStore for [DynSidStore] {
         /// Adds a binding, or replaces the one of the same issuer and lineage.
         async fn bind(binding: SidBinding) -> Result<(), StoreError>;
-        /// Finds the bindings of one session of the provider, in lineage order.
-        async fn find_by_sid(tenant_id: TenantId, issuer: String, sid: String, now: DateTime<Utc>) -> Result<Vec<SidBinding>, StoreError>;
-        /// Finds the bindings of one user of the provider, in lineage order.
-        async fn find_by_subject(tenant_id: TenantId, issuer: String, subject: String, now: DateTime<Utc>) -> Result<Vec<SidBinding>, StoreError>;
+        /// Finds the bindings of one session of the provider, in the order of tenants and lineages.
+        ///
+        /// Without a tenant it searches all of them: for a provider that serves them all.
+        async fn find_by_sid(tenant_id: Option<TenantId>, issuer: String, sid: String, now: DateTime<Utc>) -> Result<Vec<SidBinding>, StoreError>;
+        /// Finds the bindings of one user of the provider, in the order of tenants and lineages; without a tenant, in all of them.
+        async fn find_by_subject(tenant_id: Option<TenantId>, issuer: String, subject: String, now: DateTime<Utc>) -> Result<Vec<SidBinding>, StoreError>;
         /// Removes the binding of one lineage; an unknown one is fine.
         async fn unbind(tenant_id: TenantId, issuer: String, lineage: SessionId) -> Result<(), StoreError>;
         /// Deletes at most `limit` bindings that expired before `now`, and returns how many.

@@ -13,6 +13,7 @@ use std::fmt;
 ///     session_id: Some("08a5019c".into()),
 ///     replay: Some(("bWJq".into(), chrono::DateTime::UNIX_EPOCH)),
 ///     answer: None,
+///     is_answer: false,
 /// };
 /// assert!(notice.session_id.is_some());
 /// ```
@@ -28,6 +29,8 @@ pub struct LogoutNotice {
     pub replay: Option<(String, DateTime<Utc>)>,
     /// What the browser takes back to the provider (a SAML `LogoutResponse`).
     pub answer: Option<Redirection>,
+    /// Whether it is the answer to a logout that we asked for: it names nobody, and only sends the browser back.
+    pub is_answer: bool,
 }
 
 /// What a provider needs to log its user out.

@@ -102,6 +102,23 @@ pub struct BegunFederation {
     pub pending: PendingFederation,
 }
 
+/// What stands in for a begun login when an answer comes that nobody asked for.
+///
+/// ```
+/// use axess_factors::federated::UnsolicitedFederation;
+/// fn goes_to(taken: &UnsolicitedFederation) -> &str {
+///     taken.return_to.as_deref().unwrap_or("/")
+/// }
+/// # let _ = goes_to;
+/// ```
+#[derive(Debug, Clone)]
+pub struct UnsolicitedFederation {
+    /// What [`FederationProvider::complete`](super::FederationProvider::complete) is given.
+    pub pending: PendingFederation,
+    /// The local path the answer names, which the provider's configuration lists; a path of this site.
+    pub return_to: Option<String>,
+}
+
 impl PendingFederation {
     /// Checks that it is small enough to be kept in a session.
     ///

@@ -111,11 +111,15 @@ impl AccessTokens {
 
     async fn check(&self, parts: &Parts, scopes: &str) -> Result<AccessToken, (TokenRefusal, TokenScheme)> {
         let now = self.0.clock.now();
-        // What to answer somebody who shows nothing: the strongest there is.
-        let weakest = match self.0.validator.rules().must_be_bound {
-            true => TokenScheme::Dpop,
-            false => TokenScheme::Bearer,
+        // What to answer somebody whose token cannot be read: as they began, else the strongest there is.
+        let has_begun = |scheme: &str| {
+            parts.headers.get_all(header::AUTHORIZATION).iter().any(|value| {
+                let name = value.as_bytes().split(|byte| *byte == b' ').next();
+                name.is_some_and(|name| name.eq_ignore_ascii_case(scheme.as_bytes()))
+            })
         };
+        let is_dpop = has_begun("DPoP") || !has_begun("Bearer") && self.0.validator.rules().must_be_bound;
+        let weakest = if is_dpop { TokenScheme::Dpop } else { TokenScheme::Bearer };
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         let url = format!("{}{}", self.0.origin, uri.path());
         let authorization = only(&parts.headers, header::AUTHORIZATION.as_str());

@@ -52,7 +52,8 @@ impl TokenRejection {
 
 impl From<TokenRefusal> for TokenRejection {
     fn from(refusal: TokenRefusal) -> Self {
-        Self::new(refusal, TokenScheme::Bearer)
+        let scheme = refusal.scheme().unwrap_or(TokenScheme::Bearer);
+        Self::new(refusal, scheme)
     }
 }
 

@@ -6,8 +6,10 @@ use axess_jose::{
     Algorithm, BoxFuture, FetchDocument, FetchError, FetchedDocument, JwksCache, JwksPolicy, SigningKey,
     dpop::proof, s256,
 };
-use axess_oauth::{AccessTokenRules, AccessTokenValidator, ResourceMetadata, TokenSource};
-use axum::{Router, body::Body};
+use axess_oauth::{
+    AccessTokenRules, AccessTokenValidator, ResourceMetadata, TokenRefusal, TokenScheme, TokenSource,
+};
+use axum::{Router, body::Body, response::IntoResponse};
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
@@ -216,4 +218,43 @@ fn a_nonce_works_for_five_to_ten_minutes() {
     }
     assert!(DpopNonces::new([8u8; 32]).unwrap().accepted(&nonce, now).is_none());
     assert!(DpopNonces::new([0u8; 31]).is_err());
+}
+
+#[tokio::test]
+async fn whoever_presents_a_bound_token_is_answered_in_its_scheme() {
+    let site = Site::new(|_| {}, None);
+    let token = site.bound();
+    let dpop = format!("DPoP {token}");
+    let good = site.proof(&token, "https://api.example.com/orders", None, "a");
+    let stale = site.proof("another token", "https://api.example.com/orders", None, "b");
+    let less = site.token(json!({ "scope": "x", "cnf": { "jkt": site.holder.thumbprint() } }));
+    let less_proof = site.proof(&less, "https://api.example.com/orders", None, "c");
+    let less = format!("DPoP {less}");
+    let unreadable = format!("DPoP {token} more");
+    for (row, status, headers) in [
+        ("no proof", 400, vec![("authorization", dpop.as_str())]),
+        ("a proof of another token", 401, vec![("authorization", &dpop), ("dpop", &stale)]),
+        ("two proofs", 400, vec![("authorization", &dpop), ("dpop", &good), ("dpop", &good)]),
+        ("no token that can be read", 400, vec![("authorization", &unreadable), ("dpop", &good)]),
+        ("in small letters", 400, vec![("authorization", "dpop a b")]),
+        ("twice", 400, vec![("authorization", &dpop), ("authorization", &dpop)]),
+        ("too little scope", 403, vec![("authorization", &less), ("dpop", &less_proof)]),
+    ] {
+        let (answered, headers, _) = site.get("/orders", &headers).await;
+        assert_eq!(answered, status, "{row}");
+        assert!(challenge(&headers).starts_with("DPoP algs=\""), "{row}: {headers:?}");
+    }
+    let bearer = format!("Bearer {token}");
+    for header in [bearer.as_str(), "Bearer a b", "Bearer x.y.z"] {
+        let (_, headers, _) = site.get("/orders", &[("authorization", header)]).await;
+        assert!(challenge(&headers).starts_with("Bearer "), "{header}: {headers:?}");
+    }
+    // What a handler asks of a token is refused in the scheme of the token, whoever writes the answer.
+    let shown = [("authorization", dpop.as_str()), ("dpop", good.as_str())];
+    assert_eq!(site.get("/orders", &shown).await.0, 200);
+    for (scheme, starts) in [(TokenScheme::Dpop, "DPoP algs="), (TokenScheme::Bearer, "Bearer error=")] {
+        let refusal = TokenRefusal::InsufficientScope { required: "pay".to_owned(), scheme };
+        let response = TokenRejection::from(refusal).into_response();
+        assert!(challenge(response.headers()).starts_with(starts), "{response:?}");
+    }
 }

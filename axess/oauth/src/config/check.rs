@@ -5,6 +5,7 @@ use crate::{
     fapi::SenderConstraint,
     http::{HttpClient, checked_url, is_loopback},
 };
+use axess_factors::federated::ProviderNetwork;
 use reqwest::Url;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 const MAX_TEXT_BYTES: usize = 1024;
 const CEREMONY_TIMEOUTS: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(3600);
+const ID_TOKEN_AGES: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 /// Tokens more than a minute ahead are refused whatever is configured (FAPI 2.0 §5.3.2.1).
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
@@ -31,6 +33,12 @@ impl OAuthProviderConfig {
         if self.shows_certificate() && http.certificate_thumbprint().is_none() {
             faults.push(
                 "client_certificate: set HttpSettings::client_certificate, which mTLS needs".to_owned(),
+            );
+        }
+        if self.network == ProviderNetwork::Public && http.network() != ProviderNetwork::Public {
+            faults.push(
+                "network: set HttpSettings::network to Public, which a provider of a tenant's own needs"
+                    .to_owned(),
             );
         }
         OAuthConfigError::unless_empty(faults)
@@ -80,6 +88,10 @@ impl OAuthProviderConfig {
             "clock_skew: write at most 60 seconds (the default is 10), and synchronise the clocks",
         );
         demand(
+            ID_TOKEN_AGES.contains(&self.max_id_token_age),
+            "max_id_token_age: write one second to an hour (the default is five minutes)",
+        );
+        demand(
             self.post_logout_redirect_uris.iter().all(|uri| is_redirect_uri(uri)),
             "post_logout_redirect_uris: write https URLs without fragment (http on loopback)",
         );
@@ -94,12 +106,41 @@ impl OAuthProviderConfig {
             self.required_acr.len(),
             self.post_logout_redirect_uris.len(),
             self.decryption_keys.len(),
+            self.entra_tenants.len(),
         ];
         demand(
             lists.iter().all(|entries| *entries <= MAX_CONFIGURED_ENTRIES),
-            "scopes, resources, required_acr, post_logout_redirect_uris, decryption keys: at most 32 each",
+            "scopes, resources, required_acr, post_logout_redirect_uris, decryption keys, entra_tenants: at most 32 each",
         );
+        faults.extend(self.tenant_faults());
         faults.extend(self.profile_faults());
+        faults
+    }
+
+    fn tenant_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut demand = |holds: bool, text: &str| {
+            if !holds {
+                faults.push(text.to_owned());
+            }
+        };
+        let host = Url::parse(&self.issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
+        demand(
+            host.is_none_or(|host| self.network.admits_host(&host)),
+            "issuer: a provider of a tenant's own is on the public internet (see ProviderNetwork)",
+        );
+        demand(
+            self.entra_tenants.is_empty() || self.issuer_template().is_some(),
+            "entra_tenants: they need an issuer that ends in /organizations/v2.0, /common/v2.0 or /consumers/v2.0",
+        );
+        demand(
+            self.entra_tenants.iter().all(|tenant| is_tenant_id(tenant)),
+            "entra_tenants: write each tenant's id, such as 8eaef023-2b34-4da1-9baa-8bc8c9d6a490",
+        );
+        demand(
+            self.entra_tenants.is_empty() || !self.uses_jarm,
+            "entra_tenants: signed responses do not say which tenant they are of",
+        );
         faults
     }
 
@@ -138,6 +179,13 @@ impl OAuthProviderConfig {
             _ => None,
         }
     }
+}
+
+/// Tells whether a text is a tenant's id: 32 hexadecimal digits in small letters, in five groups. Never a domain, which others may get.
+fn is_tenant_id(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let is_hex = |group: &&str| group.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(is_hex)
 }
 
 pub(crate) fn is_text(text: &str) -> bool {
@@ -195,6 +243,8 @@ mod tests {
             (config().with_required_acr(["a b"]), "required_acr"),
             (config().with_ceremony_timeout(minute - Duration::from_secs(1)), "ceremony_timeout"),
             (config().with_clock_skew(minute + Duration::from_secs(1)), "clock_skew"),
+            (config().with_max_id_token_age(Duration::ZERO), "max_id_token_age"),
+            (config().with_max_id_token_age(61 * minute), "max_id_token_age"),
             (config().with_post_logout_redirect_uris(["http://app.example/"]), "post_logout_redirect_uris"),
             (config().with_algorithms([]), "algorithms"),
             (OAuthProviderConfig { auth: "".into(), ..config() }, "client_secret"),

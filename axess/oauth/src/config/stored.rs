@@ -2,11 +2,12 @@
 
 use super::{OAuthConfigError, OAuthProviderConfig};
 use crate::{ClientAuth, FapiConfig, SenderConstraint};
+use axess_factors::federated::ProviderNetwork;
 use axess_identity::TokenSecret;
 use axess_jose::{Algorithm, SigningKey};
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,11 +25,15 @@ struct Settings {
     #[serde(default)]
     required_acr: Vec<String>,
     #[serde(default)]
+    max_id_token_age_secs: Option<u32>,
+    #[serde(default)]
     post_logout_redirect_uris: Vec<String>,
     #[serde(default)]
     signed_responses: bool,
     #[serde(default)]
     pushed_requests: bool,
+    #[serde(default)]
+    entra_tenants: Vec<String>,
     #[serde(default)]
     fapi: Option<Profile>,
 }
@@ -54,14 +59,20 @@ impl OAuthProviderConfig {
     /// Reads what is stored for a provider of a tenant's own: its issuer, the settings in JSON, and the secret beside them.
     ///
     /// The settings are `client_id` and `redirect_uri`, and where they differ from the defaults `token_endpoint_auth_method`
-    /// (RFC 7591 §2), `token_endpoint_auth_signing_alg`, `scopes`, `groups_claim`, `required_acr`, `post_logout_redirect_uris`,
-    /// `signed_responses`, `pushed_requests` and `fapi` (`sender_constraint` `dpop` or `mtls`, `require_jarm`,
+    /// (RFC 7591 §2), `token_endpoint_auth_signing_alg`, `scopes`, `groups_claim`, `required_acr`, `max_id_token_age_secs`,
+    /// `post_logout_redirect_uris`, `signed_responses`, `pushed_requests`, `entra_tenants` and `fapi` (`sender_constraint` `dpop` or `mtls`, `require_jarm`,
     /// `max_id_token_lifetime_secs`). The secret is the client's, or for `private_key_jwt` its key in PEM (PKCS#8).
     ///
+    /// Tenants choose where our servers connect to: with [`ProviderNetwork::Public`] that is nowhere inside, whatever their
+    /// provider's names lead to, and [`crate::OidcProvider::new`] wants a client that is set up like that. Where all tenants are
+    /// trusted with the private network, an operator says [`ProviderNetwork::Any`].
+    ///
     /// ```
+    /// use axess_factors::federated::ProviderNetwork;
     /// use axess_oauth::OAuthProviderConfig;
     /// let settings = serde_json::json!({ "client_id": "shop", "redirect_uri": "https://shop.example.com/callback/okta" });
-    /// let config = OAuthProviderConfig::from_settings("https://acme.okta.example", &settings, Some("a secret".into()))?;
+    /// let (issuer, secret) = ("https://acme.okta.example", Some("a secret".into()));
+    /// let config = OAuthProviderConfig::from_settings(issuer, &settings, secret, ProviderNetwork::Public)?;
     /// assert_eq!(config.client_id(), "shop");
     /// # Ok::<(), axess_oauth::OAuthConfigError>(())
     /// ```
@@ -73,11 +84,14 @@ impl OAuthProviderConfig {
         issuer: &str,
         settings: &Value,
         secret: Option<TokenSecret>,
+        network: ProviderNetwork,
     ) -> Result<Self, OAuthConfigError> {
         let one = OAuthConfigError::one;
         let settings = Settings::deserialize(settings).map_err(|error| one(format!("settings: {error}")))?;
         let auth = auth(&settings, secret).map_err(one)?;
         let mut config = Self::discover(issuer, settings.client_id, auth, settings.redirect_uri)
+            .on_network(network)
+            .with_entra_tenants(settings.entra_tenants)
             .with_required_acr(settings.required_acr)
             .with_post_logout_redirect_uris(settings.post_logout_redirect_uris);
         if let Some(scopes) = settings.scopes {
@@ -85,6 +99,9 @@ impl OAuthProviderConfig {
         }
         if let Some(name) = settings.groups_claim {
             config = config.with_groups_claim(name);
+        }
+        if let Some(seconds) = settings.max_id_token_age_secs {
+            config = config.with_max_id_token_age(Duration::from_secs(seconds.into()));
         }
         if settings.signed_responses {
             config = config.with_signed_responses();
@@ -103,6 +120,11 @@ impl OAuthProviderConfig {
         }
         config.check()?;
         Ok(config)
+    }
+
+    fn on_network(mut self, network: ProviderNetwork) -> Self {
+        self.network = network;
+        self
     }
 }
 
@@ -135,14 +157,52 @@ fn auth(settings: &Settings, secret: Option<TokenSecret>) -> Result<ClientAuth, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{HttpClient, HttpSettings};
     use serde_json::json;
 
     fn read(more: Value, secret: Option<&str>) -> Result<OAuthProviderConfig, String> {
         let mut settings =
             json!({ "client_id": "shop", "redirect_uri": "https://shop.example.com/callback" });
         settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let read = OAuthProviderConfig::from_settings("https://a.example", &settings, secret.map(Into::into));
+        from("https://a.example", &settings, secret, ProviderNetwork::Public)
+    }
+
+    fn from(
+        issuer: &str,
+        settings: &Value,
+        secret: Option<&str>,
+        network: ProviderNetwork,
+    ) -> Result<OAuthProviderConfig, String> {
+        let read = OAuthProviderConfig::from_settings(issuer, settings, secret.map(Into::into), network);
         read.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_tenants_provider_is_on_the_public_internet_and_so_is_its_client() {
+        let settings = json!({ "client_id": "shop", "redirect_uri": "https://shop.example.com/callback" });
+        for issuer in [
+            "https://10.0.0.1",
+            "https://169.254.169.254/latest",
+            "https://[::ffff:10.0.0.1]",
+            "https://[fd00::1]",
+            "http://localhost:8080",
+            "https://localhost.",
+            "https://2130706433",
+            "http://127.0.0.1:8080",
+        ] {
+            let fault = from(issuer, &settings, None, ProviderNetwork::Public).unwrap_err();
+            assert!(fault.contains("public internet"), "{issuer}: {fault}");
+            assert!(from(issuer, &settings, None, ProviderNetwork::Any).is_ok(), "{issuer}");
+        }
+        for (config, client, fits) in [
+            (ProviderNetwork::Public, ProviderNetwork::Any, false),
+            (ProviderNetwork::Public, ProviderNetwork::Public, true),
+            (ProviderNetwork::Any, ProviderNetwork::Any, true),
+        ] {
+            let config = from("https://a.example", &settings, None, config).unwrap();
+            let http = HttpSettings { network: client, ..HttpSettings::default() };
+            assert_eq!(config.check_with(&HttpClient::new(&http).unwrap()).is_ok(), fits);
+        }
     }
 
     #[test]
@@ -158,6 +218,9 @@ mod tests {
         );
         assert!(config.uses_par && !config.uses_jarm);
         assert_eq!(config.auth.method(), "client_secret_basic");
+        assert_eq!(config.max_id_token_age, Duration::from_secs(300));
+        let strict = read(json!({ "max_id_token_age_secs": 60 }), None).unwrap();
+        assert_eq!(strict.max_id_token_age, Duration::from_secs(60));
         assert_eq!(read(json!({}), None).unwrap().auth.method(), "none");
         let post = json!({ "token_endpoint_auth_method": "client_secret_post" });
         assert_eq!(read(post, Some("s")).unwrap().auth.method(), "client_secret_post");
@@ -175,6 +238,7 @@ mod tests {
             (json!({ "token_endpoint_auth_method": "private_key_jwt" }), None, "needs a secret"),
             (json!({ "redirect_uri": "http://shop.example.com/" }), None, "redirect_uri"),
             (json!({ "fapi": { "sender_constraint": "dpop" } }), Some("s"), "fapi"),
+            (json!({ "max_id_token_age_secs": 3601 }), None, "max_id_token_age"),
         ] {
             let fault = read(more.clone(), secret).unwrap_err();
             assert!(fault.contains(said), "{more}: {fault}");

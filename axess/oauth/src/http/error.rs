@@ -1,3 +1,5 @@
+use super::public::LeadsInward;
+
 /// Why an exchange with a provider came to nothing.
 ///
 /// It never holds a URL's query, a body or a header.
@@ -20,6 +22,9 @@ pub enum HttpError {
     /// The URL is neither https nor on loopback, or has parts that it must not have.
     #[error("its URL is neither https nor on loopback")]
     Insecure,
+    /// The host is on a private network, or this machine, and only the public internet may be asked.
+    #[error("its address is not one of the public internet")]
+    Private,
     /// The answer is a redirect.
     #[error("it redirects, which is not followed")]
     Redirected,
@@ -58,6 +63,13 @@ impl HttpError {
     }
 
     pub(crate) fn from_transport(error: reqwest::Error) -> Self {
+        let mut cause = std::error::Error::source(&error);
+        while let Some(one) = cause {
+            if one.is::<LeadsInward>() {
+                return Self::Private;
+            }
+            cause = one.source();
+        }
         if error.is_timeout() { Self::TimedOut } else { Self::Failed(error.without_url()) }
     }
 }

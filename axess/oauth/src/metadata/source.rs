@@ -27,6 +27,8 @@ pub(crate) struct Known {
 pub(crate) struct MetadataSource {
     http: HttpClient,
     issuer: String,
+    /// What the document must call itself.
+    names_itself: String,
     clock: Arc<dyn Clock>,
     state: RwLock<State>,
     turn: Mutex<()>,
@@ -42,7 +44,14 @@ struct State {
 
 impl MetadataSource {
     pub(crate) fn new(http: HttpClient, issuer: String, clock: Arc<dyn Clock>) -> Self {
-        Self { http, issuer, clock, state: RwLock::default(), turn: Mutex::new(()) }
+        let names_itself = issuer.clone();
+        Self { http, issuer, names_itself, clock, state: RwLock::default(), turn: Mutex::new(()) }
+    }
+
+    /// Demands another name in the document than that of where it is.
+    pub(crate) fn of(mut self, names_itself: String) -> Self {
+        self.names_itself = names_itself;
+        self
     }
 
     /// Returns what is known of the provider, and asks it first where that is nothing or old.
@@ -102,7 +111,7 @@ impl MetadataSource {
         let request = Request { url: &url, form: None, headers: Vec::new(), limit: MAX_ANSWER_BYTES };
         let answer = self.http.send(request).await.and_then(|answer| answer.ok());
         let answer = answer.map_err(|error| fault::http("its metadata", error))?;
-        let metadata = ProviderMetadata::parse(&answer.body, &self.issuer)?;
+        let metadata = ProviderMetadata::parse(&answer.body, &self.names_itself)?;
         let keys = match before {
             // The keys in use stay while their address does.
             Some(known) if known.metadata.jwks_uri == metadata.jwks_uri => known.keys.clone(),

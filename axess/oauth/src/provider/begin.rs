@@ -15,6 +15,8 @@ use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 
 const PAR_ENDPOINT: &str = "its endpoint for pushed requests";
+/// Pushed requests of the profile live for less than ten minutes (FAPI 2.0 Security Profile §5.3.2.2).
+const FAPI_REQUEST_SECS: std::ops::Range<u64> = 1..600;
 /// The longest name of a pushed request, in bytes.
 const MAX_REQUEST_URI_BYTES: usize = 2048;
 
@@ -22,6 +24,8 @@ const MAX_REQUEST_URI_BYTES: usize = 2048;
 #[derive(Deserialize)]
 struct Pushed {
     request_uri: String,
+    /// In seconds. Some leave it out.
+    expires_in: Option<u64>,
 }
 
 impl OidcProvider {
@@ -139,7 +143,7 @@ impl OidcProvider {
     }
 
     /// Returns the contexts that would do. Those of one login narrow what is configured, and never widen it.
-    fn acr_values(&self, options: &FederationOptions) -> Result<Vec<String>, FederationError> {
+    pub(super) fn acr_values(&self, options: &FederationOptions) -> Result<Vec<String>, FederationError> {
         let (required, wanted) = (&self.config.required_acr, &options.acr_values);
         if required.is_empty() || wanted.is_empty() {
             return Ok(if required.is_empty() { wanted.clone() } else { required.clone() });
@@ -166,7 +170,9 @@ impl OidcProvider {
         if let Some(error) = refusal(PAR_ENDPOINT, &answer) {
             return Err(error);
         }
-        if answer.status != StatusCode::CREATED && answer.status != StatusCode::OK {
+        // The specification has 201; some say 200.
+        let is_fapi = self.config.fapi.is_some();
+        if answer.status != StatusCode::CREATED && (is_fapi || answer.status != StatusCode::OK) {
             return Err(fault::http(
                 PAR_ENDPOINT,
                 crate::HttpError::Status { status: answer.status.as_u16() },
@@ -179,7 +185,14 @@ impl OidcProvider {
                 what: "the name of a pushed request is empty or too long",
             });
         }
-        Ok(pushed.request_uri)
+        match pushed.expires_in {
+            Some(0) => Err(FederationError::Malformed { what: "a pushed request has no time to be used" }),
+            seconds if is_fapi && !seconds.is_some_and(|seconds| FAPI_REQUEST_SECS.contains(&seconds)) => {
+                let what = "a pushed request lives for ten minutes or more, or nobody knows how long";
+                Err(FederationError::WeakerThanConfigured { what })
+            }
+            _ => Ok(pushed.request_uri),
+        }
     }
 }
 

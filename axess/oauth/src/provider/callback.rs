@@ -38,7 +38,7 @@ impl OidcProvider {
         let demands_issuer =
             known.metadata.authorization_response_iss_parameter_supported || self.config.fapi.is_some();
         match get("iss") {
-            Some(issuer) if issuer == self.config.issuer => {}
+            Some(issuer) if self.is_issuer(issuer) => {}
             None if !demands_issuer => {}
             _ => return Err(FederationError::MixUp),
         }
@@ -54,7 +54,9 @@ impl OidcProvider {
         }
     }
 
-    /// Verifies a signed answer (JARM §2.4) and returns what it says.
+    /// Verifies a signed answer (JARM §2.4), which may be encrypted to us (§2.2), and returns what it says.
+    ///
+    /// Anybody can encrypt to a public key: whose answer it is, the signature inside says.
     async fn signed_parameters(
         &self,
         known: &Known,
@@ -62,6 +64,8 @@ impl OidcProvider {
         now: DateTime<Utc>,
     ) -> Result<BTreeMap<String, String>, FederationError> {
         let config = &self.config;
+        let opened = self.opened(token)?;
+        let token = opened.as_deref().unwrap_or(token);
         let expected = Expectations {
             typ: TypRule::Any,
             ahead: TimeDelta::from_std(config.clock_skew).unwrap_or_default(),

@@ -78,11 +78,12 @@ impl OidcProvider {
         key: Option<&DpopKey>,
         when: (DateTime<Utc>, &dyn SecureRng),
     ) -> Result<FederatedIdentity, FederationError> {
-        let subject = claims.subject().unwrap_or_default().to_owned();
+        let (subject, named) = (claims.subject().unwrap_or_default().to_owned(), self.subject(&claims));
         let userinfo = self.userinfo(known, tokens.access_token.expose(), key, &subject, when).await?;
         let members = identity::merged(claims.into_map(), userinfo.unwrap_or_default());
         let mut identity = identity::from_claims(&self.config.issuer, members, &self.config.groups_claim)?;
+        identity.subject = named;
         identity.tokens = Some(tokens);
-        Ok(identity)
+        Ok(self.without_foreign_addresses(identity))
     }
 }

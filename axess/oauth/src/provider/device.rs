@@ -10,6 +10,7 @@ use crate::{
 };
 use axess_factors::federated::{FederatedIdentity, FederationError};
 use axess_identity::TokenSecret;
+use axess_rng::SecureRng;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
@@ -20,6 +21,12 @@ const DEFAULT_INTERVAL_SECS: u32 = 5;
 /// How much longer to wait when the provider asks for it (RFC 8628 §3.5).
 const SLOW_DOWN_SECS: u32 = 5;
 const MAX_INTERVAL_SECS: u32 = 300;
+/// The longest code that a user types, in characters: more nobody types.
+const MAX_USER_CODE_CHARS: usize = 64;
+/// The longest address that is shown, in bytes: more does not fit into a picture.
+const MAX_URI_BYTES: usize = 1024;
+/// The longest code of the device, in bytes: it has room in a session.
+const MAX_DEVICE_CODE_BYTES: usize = 1536;
 /// The longest time a user is given, in seconds.
 const MAX_LIFETIME_SECS: i64 = 3600;
 
@@ -43,8 +50,8 @@ pub struct DeviceAuthorization {
     pub expires_at: DateTime<Utc>,
     /// When the provider may be asked next.
     pub next_poll_at: DateTime<Utc>,
-    device_code: TokenSecret,
-    interval_secs: u32,
+    pub(super) device_code: TokenSecret,
+    pub(super) interval_secs: u32,
 }
 
 /// What became of a login on another device so far.
@@ -112,7 +119,9 @@ impl OidcProvider {
         let begun: Begun =
             answer.json("a login on another device").map_err(|error| fault::http(DEVICE_ENDPOINT, error))?;
         let uris = std::iter::once(&begun.verification_uri).chain(&begun.verification_uri_complete);
-        if !uris.into_iter().all(|uri| checked_url(uri).is_some()) || begun.expires_in <= 0 {
+        let are_uris = uris.into_iter().all(|uri| uri.len() <= MAX_URI_BYTES && checked_url(uri).is_some());
+        let is_code = (1..=MAX_DEVICE_CODE_BYTES).contains(&begun.device_code.len());
+        if !are_uris || !is_code || !is_shown(&begun.user_code) || begun.expires_in <= 0 {
             return Err(FederationError::Malformed { what: "the login on another device" });
         }
         let interval_secs = begun.interval.unwrap_or(DEFAULT_INTERVAL_SECS).clamp(1, MAX_INTERVAL_SECS);
@@ -145,48 +154,70 @@ impl OidcProvider {
         if now < login.next_poll_at {
             return Ok(DeviceOutcome::Pending);
         }
-        let asked = self.ask_device(login, key, now).await;
+        let when = (now, self.rng.as_ref());
+        let asked = self.ask_device(&login.device_code, &self.config.required_acr, key, when).await;
         if matches!(asked, Err(FederationError::Unavailable { .. })) {
             login.interval_secs = login.interval_secs.saturating_mul(2).min(MAX_INTERVAL_SECS);
         }
+        if matches!(asked, Ok(Asked::TooSoon)) {
+            login.interval_secs = slowed_down(login.interval_secs);
+        }
         login.next_poll_at = now + TimeDelta::seconds(login.interval_secs.into());
-        asked
+        Ok(match asked? {
+            Asked::Pending | Asked::TooSoon => DeviceOutcome::Pending,
+            Asked::Denied => DeviceOutcome::Denied,
+            Asked::Expired => DeviceOutcome::Expired,
+            Asked::Granted(identity) => DeviceOutcome::Granted(identity),
+        })
     }
 
-    async fn ask_device(
+    /// Asks once.
+    pub(super) async fn ask_device(
         &self,
-        login: &mut DeviceAuthorization,
+        device_code: &TokenSecret,
+        acr: &[String],
         key: Option<&DpopKey>,
-        now: DateTime<Utc>,
-    ) -> Result<DeviceOutcome, FederationError> {
+        (now, rng): (DateTime<Utc>, &dyn SecureRng),
+    ) -> Result<Asked, FederationError> {
         let known = self.known().await?;
         let key = self.key_or_instance(key)?;
         let url = self.endpoint(&known, Endpoint::Token, "token endpoint")?;
-        let form = caller::form([("grant_type", GRANT), ("device_code", login.device_code.expose())]);
-        let caller = self.caller(now, self.rng.as_ref());
-        let answer = caller.post(TOKEN_ENDPOINT, url, &form, key).await?;
+        let form = caller::form([("grant_type", GRANT), ("device_code", device_code.expose())]);
+        let answer = self.caller(now, rng).post(TOKEN_ENDPOINT, url, &form, key).await?;
         if answer.status.is_client_error() {
             match answer.json::<ErrorAnswer>("an error").map(|answer| answer.error).as_deref() {
-                Ok("authorization_pending") => return Ok(DeviceOutcome::Pending),
-                Ok("slow_down") => {
-                    login.interval_secs =
-                        login.interval_secs.saturating_add(SLOW_DOWN_SECS).min(MAX_INTERVAL_SECS);
-                    return Ok(DeviceOutcome::Pending);
-                }
-                Ok("access_denied") => return Ok(DeviceOutcome::Denied),
-                Ok("expired_token") => return Ok(DeviceOutcome::Expired),
+                Ok("authorization_pending") => return Ok(Asked::Pending),
+                Ok("slow_down") => return Ok(Asked::TooSoon),
+                Ok("access_denied") => return Ok(Asked::Denied),
+                Ok("expired_token") => return Ok(Asked::Expired),
                 _ => {}
             }
         }
         let tokens = read(&answer, self.binding(key), now)?;
-        let rules = IdTokenRules {
-            access_token: Some(tokens.access_token.expose()),
-            acr: &self.config.required_acr,
-            ..IdTokenRules::default()
-        };
+        let rules =
+            IdTokenRules { access_token: Some(tokens.access_token.expose()), acr, ..IdTokenRules::default() };
         let claims = self.verified(&known, &tokens, &rules, now).await?;
-        let when = (now, self.rng.as_ref());
-        let identity = self.identity(&known, claims, tokens, key, when).await?;
-        Ok(DeviceOutcome::Granted(Box::new(identity)))
+        let identity = self.identity(&known, claims, tokens, key, (now, rng)).await?;
+        Ok(Asked::Granted(Box::new(identity)))
     }
+}
+
+/// What a token endpoint says of a device's code.
+pub(super) enum Asked {
+    Pending,
+    /// The provider was asked too often.
+    TooSoon,
+    Denied,
+    Expired,
+    Granted(Box<FederatedIdentity>),
+}
+
+/// Returns how long to wait after having asked too often (RFC 8628 §3.5).
+pub(super) fn slowed_down(interval_secs: u32) -> u32 {
+    interval_secs.saturating_add(SLOW_DOWN_SECS).min(MAX_INTERVAL_SECS)
+}
+
+/// Tells whether a code can be shown as it is and typed: visible ASCII, maybe with spaces.
+fn is_shown(code: &str) -> bool {
+    (1..=MAX_USER_CODE_CHARS).contains(&code.len()) && code.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }

@@ -1,9 +1,10 @@
 use super::OidcProvider;
 use axess_factors::federated::{
-    BegunFederation, BoxFuture, CallbackResponse, FederatedIdentity, FederationContext, FederationError,
-    FederationOptions, FederationProtocol, FederationProvider, LogoutHint, LogoutNotice, PendingFederation,
-    Redirection,
+    BegunDevice, BegunFederation, BoxFuture, CallbackResponse, DevicePoll, FederatedIdentity,
+    FederationContext, FederationError, FederationOptions, FederationProtocol, FederationProvider,
+    LogoutHint, LogoutNotice, PendingFederation, Redirection,
 };
+use std::time::Duration;
 
 impl FederationProvider for OidcProvider {
     fn protocol(&self) -> FederationProtocol {
@@ -45,5 +46,22 @@ impl FederationProvider for OidcProvider {
         _: FederationContext<'a>,
     ) -> BoxFuture<'a, Result<Option<Redirection>, FederationError>> {
         Box::pin(async move { Ok(self.build_end_session_url(hint).await?.map(Redirection::Get)) })
+    }
+
+    fn begin_device<'a>(
+        &'a self,
+        options: &'a FederationOptions,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<BegunDevice, FederationError>> {
+        Box::pin(self.begin_device_login(options, context))
+    }
+
+    fn poll_device<'a>(
+        &'a self,
+        pending: &'a PendingFederation,
+        interval: Duration,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<DevicePoll, FederationError>> {
+        Box::pin(self.poll_device_login(pending, interval, context))
     }
 }

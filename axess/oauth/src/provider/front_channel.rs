@@ -11,7 +11,7 @@ impl OidcProvider {
     /// [`FederationError::MixUp`] when the issuer is another; [`FederationError::Malformed`] without a session.
     pub fn front_channel_logout(&self, request: &CallbackResponse) -> Result<LogoutNotice, FederationError> {
         let parameters = parameters(request)?;
-        if parameters.get("iss") != Some(&self.config.issuer) {
+        if !parameters.get("iss").is_some_and(|issuer| self.is_issuer(issuer)) {
             return Err(FederationError::MixUp);
         }
         let session = parameters.get("sid").filter(|sid| !sid.is_empty());
@@ -22,6 +22,7 @@ impl OidcProvider {
             session_id: Some(session.clone()),
             replay: None,
             answer: None,
+            is_answer: false,
         })
     }
 }

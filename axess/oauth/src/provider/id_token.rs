@@ -1,5 +1,5 @@
 use super::OidcProvider;
-use crate::{config::MAX_ID_TOKEN_AGE, fault, metadata::Known};
+use crate::{fault, metadata::Known};
 use axess_factors::federated::FederationError;
 use axess_jose::{Claims, Expectations, TypRule, jwe, verify_with};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,12 +38,13 @@ impl OidcProvider {
             typ: TypRule::Plain,
             leeway: skew,
             ahead: skew,
-            max_age: TimeDelta::from_std(MAX_ID_TOKEN_AGE).ok(),
+            max_age: TimeDelta::from_std(config.max_id_token_age).ok(),
             max_lifetime: config.fapi.as_ref().map(lifetime),
             required: vec!["iss", "sub", "aud", "exp", "iat"],
-            ..Expectations::new(&config.issuer, &config.client_id, &config.algorithms)
+            ..self.expectations()
         };
         let claims = verify_with(signed, &known.keys, &expected, now).await.map_err(fault::jose)?;
+        self.check_issuer(&claims)?;
         check_party(&claims, &config.client_id)?;
         if rules.nonce.is_some_and(|nonce| !is_same(claims.str("nonce"), nonce)) {
             return Err(FederationError::NonceMismatch);
@@ -51,22 +52,25 @@ impl OidcProvider {
         check_hash(&claims, "at_hash", rules.access_token)?;
         check_hash(&claims, "c_hash", rules.code)?;
         check_authentication(&claims, rules, expected.ahead)?;
-        if rules.subject.is_some_and(|subject| claims.subject() != Some(subject)) {
+        if rules.subject.is_some_and(|subject| self.subject(&claims) != subject) {
             return Err(FederationError::Malformed { what: "the new ID token is about somebody else" });
         }
         Ok(claims)
     }
 
-    /// Takes an encrypted token out of its envelope; one must be where we have keys, and none where we have none.
-    pub(super) fn decrypted(&self, token: &str) -> Result<Option<String>, FederationError> {
+    /// Takes an ID token out of its envelope; it must have one where we have keys.
+    fn decrypted(&self, token: &str) -> Result<Option<String>, FederationError> {
+        if !jwe::is_encrypted(token) && !self.config.decryption_keys.is_empty() {
+            return Err(FederationError::WeakerThanConfigured { what: "the ID token is not encrypted" });
+        }
+        self.opened(token)
+    }
+
+    /// Takes what may be encrypted out of its envelope, if it has one.
+    pub(super) fn opened(&self, token: &str) -> Result<Option<String>, FederationError> {
         match (jwe::is_encrypted(token), self.config.decryption_keys.is_empty()) {
-            (false, true) => Ok(None),
-            (false, false) => {
-                Err(FederationError::WeakerThanConfigured { what: "the ID token is not encrypted" })
-            }
-            (true, true) => {
-                Err(FederationError::Malformed { what: "the ID token is encrypted to somebody else" })
-            }
+            (false, _) => Ok(None),
+            (true, true) => Err(FederationError::Malformed { what: "a token is encrypted to somebody else" }),
             (true, false) => {
                 let plain = jwe::decrypt(token, &self.config.decryption_keys, &jwe::JweAllowed::default())
                     .map_err(fault::jose)?;

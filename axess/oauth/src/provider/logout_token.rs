@@ -1,7 +1,7 @@
 use super::{OidcProvider, callback::parameters};
 use crate::fault;
 use axess_factors::federated::{CallbackMethod, CallbackResponse, FederationError, LogoutNotice};
-use axess_jose::{Claims, Expectations, Limits, TypRule, jwe, verify_with};
+use axess_jose::{Claims, Expectations, Limits, TypRule, verify_with};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The most bytes of a logout token.
@@ -46,7 +46,7 @@ impl OidcProvider {
             return Err(FederationError::Malformed { what: "the logout token is too long" });
         }
         // §2.6 step 1: one may be encrypted where ID tokens are.
-        let decrypted = if jwe::is_encrypted(token) { self.decrypted(token)? } else { None };
+        let decrypted = self.opened(token)?;
         let token = decrypted.as_deref().unwrap_or(token);
         let expected = Expectations {
             // The type is recommended, not demanded (§2.4); an ID token is told apart by its events and nonce.
@@ -56,9 +56,10 @@ impl OidcProvider {
             max_age: Some(MAX_LOGOUT_TOKEN_AGE),
             required: vec!["iss", "aud", "iat", "jti", "events"],
             limits: Limits { max_bytes: MAX_LOGOUT_TOKEN_BYTES, ..Limits::default() },
-            ..Expectations::new(&config.issuer, &config.client_id, &config.algorithms)
+            ..self.expectations()
         };
         let claims = verify_with(token, &known.keys, &expected, now).await.map_err(fault::jose)?;
+        self.check_issuer(&claims)?;
         check(&claims, &config.client_id)?;
         let jti = claims.id().unwrap_or_default().to_owned();
         let issued = claims.issued_at().unwrap_or(now);
@@ -67,10 +68,11 @@ impl OidcProvider {
         let named = |name: &str| claims.str(name).filter(|text| !text.is_empty()).map(str::to_owned);
         Ok(LogoutNotice {
             issuer: config.issuer.clone(),
-            subject: named("sub"),
+            subject: named("sub").map(|_| self.subject(&claims)),
             session_id: named("sid"),
             replay: Some((jti, until)),
             answer: None,
+            is_answer: false,
         })
     }
 }

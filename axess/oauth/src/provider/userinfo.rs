@@ -16,7 +16,7 @@ const USERINFO_ENDPOINT: &str = "its userinfo endpoint";
 impl OidcProvider {
     /// Asks what else the provider says of the user (OpenID Connect Core 1.0 §5.3); nothing where it is not to be asked.
     ///
-    /// The answer counts only when it is about the same user as the ID token (§5.3.2).
+    /// The answer counts only when it is about the same user as the ID token (§5.3.2). It may be signed, encrypted, or both.
     pub(super) async fn userinfo(
         &self,
         known: &Known,
@@ -35,21 +35,37 @@ impl OidcProvider {
         let claims = match answer.media_type().as_str() {
             "application/json" => json::object(&answer.body, Limits::default()).map_err(|_| nonsense())?,
             "application/jwt" => {
-                let token = std::str::from_utf8(&answer.body).map_err(|_| nonsense())?;
+                let token = std::str::from_utf8(&answer.body).map_err(|_| nonsense())?.trim();
+                let opened = self.opened(token)?;
+                // What is encrypted and not signed is as good as plain JSON: it came from the same place.
+                if let Some(plain) = opened.as_deref().filter(|text| text.starts_with('{')) {
+                    return about(
+                        json::object(plain.as_bytes(), Limits::default()).map_err(|_| nonsense())?,
+                        subject,
+                    );
+                }
+                let token = opened.as_deref().unwrap_or(token);
                 let config = &self.config;
                 let expected = Expectations {
                     typ: TypRule::Any,
                     ahead: TimeDelta::from_std(config.clock_skew).unwrap_or_default(),
                     required: vec!["iss", "aud", "sub"],
-                    ..Expectations::new(&config.issuer, &config.client_id, &config.algorithms)
+                    ..self.expectations()
                 };
-                verify_with(token, &known.keys, &expected, now).await.map_err(fault::jose)?.into_map()
+                let claims = verify_with(token, &known.keys, &expected, now).await.map_err(fault::jose)?;
+                self.check_issuer(&claims)?;
+                claims.into_map()
             }
             _ => return Err(nonsense()),
         };
-        if claims.get("sub").and_then(Value::as_str) != Some(subject) {
-            return Err(FederationError::Malformed { what: "the userinfo is about somebody else" });
-        }
-        Ok(Some(claims))
+        about(claims, subject)
     }
+}
+
+/// Takes what is about the same user as the ID token, and nothing else.
+fn about(claims: Map<String, Value>, subject: &str) -> Result<Option<Map<String, Value>>, FederationError> {
+    if claims.get("sub").and_then(Value::as_str) != Some(subject) {
+        return Err(FederationError::Malformed { what: "the userinfo is about somebody else" });
+    }
+    Ok(Some(claims))
 }

@@ -1,4 +1,4 @@
-use super::TokenRefusal;
+use super::{TokenRefusal, TokenScheme};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -76,7 +76,7 @@ impl AccessToken {
         if scopes.iter().all(|scope| self.scopes.iter().any(|one| one == scope)) {
             return Ok(());
         }
-        Err(TokenRefusal::InsufficientScope { required: scopes.join(" ") })
+        Err(TokenRefusal::InsufficientScope { required: scopes.join(" "), scheme: self.scheme() })
     }
 
     /// Demands that the user authenticated in one of these contexts, and no longer ago than `max_age` seconds (RFC 9470).
@@ -105,7 +105,16 @@ impl AccessToken {
             return Ok(());
         }
         let acr_values = acr_values.iter().map(|value| (*value).to_owned()).collect();
-        Err(TokenRefusal::InsufficientAuthentication { acr_values, max_age })
+        Err(TokenRefusal::InsufficientAuthentication { acr_values, max_age, scheme: self.scheme() })
+    }
+
+    /// Returns how it was presented: one that is bound to a key came with a proof.
+    #[must_use]
+    pub fn scheme(&self) -> TokenScheme {
+        match self.binding {
+            TokenBinding::Key(_) => TokenScheme::Dpop,
+            TokenBinding::Certificate(_) | TokenBinding::None => TokenScheme::Bearer,
+        }
     }
 }
 
@@ -135,7 +144,7 @@ mod tests {
         let token = token(json!({ "scope": "a b" }));
         assert!(token.require_scopes(&["b", "a"]).is_ok());
         let refusal = token.require_scopes(&["a", "c"]).unwrap_err();
-        assert!(matches!(refusal, TokenRefusal::InsufficientScope { required } if required == "a c"));
+        assert!(matches!(refusal, TokenRefusal::InsufficientScope { required, .. } if required == "a c"));
     }
 
     #[test]

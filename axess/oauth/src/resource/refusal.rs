@@ -6,7 +6,8 @@ use axess_jose::JoseError;
 ///
 /// ```
 /// use axess_oauth::{TokenRefusal, TokenScheme};
-/// let refusal = TokenRefusal::InsufficientScope { required: "orders:write".to_owned() };
+/// let scheme = TokenScheme::Bearer;
+/// let refusal = TokenRefusal::InsufficientScope { required: "orders:write".to_owned(), scheme };
 /// assert_eq!(refusal.status(), 403);
 /// let challenge = refusal.challenge(TokenScheme::Bearer);
 /// assert_eq!(challenge.to_string(), r#"Bearer error="insufficient_scope", scope="orders:write""#);
@@ -51,6 +52,8 @@ pub enum TokenRefusal {
     InsufficientScope {
         /// The scopes, separated by spaces.
         required: String,
+        /// How the token was presented.
+        scheme: TokenScheme,
     },
     /// The user did not authenticate well enough, or too long ago (RFC 9470).
     #[error("the authentication is insufficient")]
@@ -59,6 +62,8 @@ pub enum TokenRefusal {
         acr_values: Vec<String>,
         /// How long ago the user may have authenticated, in seconds.
         max_age: Option<u32>,
+        /// How the token was presented.
+        scheme: TokenScheme,
     },
     /// The issuer cannot be asked, or what was used before is not known.
     #[error("the access token cannot be checked")]
@@ -91,6 +96,18 @@ impl TokenRefusal {
         }
     }
 
+    /// Returns how the token was presented, if the refusal says so or it can only have been like that.
+    #[must_use]
+    pub fn scheme(&self) -> Option<TokenScheme> {
+        match self {
+            Self::InsufficientScope { scheme, .. } | Self::InsufficientAuthentication { scheme, .. } => {
+                Some(*scheme)
+            }
+            Self::ProofInvalid(_) | Self::ProofReplayed | Self::NonceWanted => Some(TokenScheme::Dpop),
+            _ => None,
+        }
+    }
+
     /// Returns what to answer in `WWW-Authenticate`.
     ///
     /// A request without a token learns no more than the scheme (RFC 6750 §3.1).
@@ -101,8 +118,8 @@ impl TokenRefusal {
             challenge = challenge.with_error(code);
         }
         match self {
-            Self::InsufficientScope { required } => challenge.with_scope(required),
-            Self::InsufficientAuthentication { acr_values, max_age } => {
+            Self::InsufficientScope { required, .. } => challenge.with_scope(required),
+            Self::InsufficientAuthentication { acr_values, max_age, .. } => {
                 if !acr_values.is_empty() {
                     challenge = challenge.with_acr_values(&acr_values.join(" "));
                 }

@@ -47,10 +47,20 @@ impl TokenSource {
 
     /// Takes opaque tokens, and asks the issuer about each (RFC 7662).
     ///
-    /// An answer is kept for `age`, at most [`MAX_INTROSPECTION_AGE`]; zero asks each time.
+    /// That a token is good is kept for `age`, at most [`MAX_INTROSPECTION_AGE`]; zero asks each time. That one is not is never
+    /// kept: nobody's guesses push out what others use, and a token that becomes good is good at once.
     #[must_use]
     pub fn introspected(provider: Arc<OidcProvider>, age: Duration, clock: Arc<dyn Clock>) -> Self {
-        let cache = ClockTtlCache::new(MAX_CACHED_INTROSPECTIONS, age.min(MAX_INTROSPECTION_AGE), clock);
+        Self::keeping(MAX_CACHED_INTROSPECTIONS, provider, age, clock)
+    }
+
+    fn keeping(
+        most: NonZeroUsize,
+        provider: Arc<OidcProvider>,
+        age: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let cache = ClockTtlCache::new(most, age.min(MAX_INTROSPECTION_AGE), clock);
         Self(Kind::Introspected { provider, cache: Box::new(cache) })
     }
 
@@ -65,7 +75,7 @@ impl TokenSource {
         }
     }
 
-    /// Asks about an opaque token, or remembers what was answered.
+    /// Asks about an opaque token, or remembers what was answered; nothing of one that is not good.
     pub(super) async fn introspection(
         &self,
         token: &str,
@@ -74,13 +84,18 @@ impl TokenSource {
         // The name of an entry opens nothing.
         let name = s256(token.as_bytes());
         let secret = token.into();
-        let load = || async { provider.introspect(&secret, None).await.map(Arc::new) };
-        let answer = cache.get_or_try_load(name.clone(), load).await.map_err(TokenRefusal::federation)?;
-        if !answer.is_active {
-            // A stranger's guesses must not push out what others use.
-            cache.invalidate(&name);
+        let load = || async {
+            match provider.introspect(&secret, None).await {
+                Ok(answer) if answer.is_active => Ok(Arc::new(answer)),
+                Ok(_) => Err(None),
+                Err(error) => Err(Some(error)),
+            }
+        };
+        match cache.get_or_try_load(name, load).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(None) => Ok(None),
+            Err(Some(error)) => Err(TokenRefusal::federation(error)),
         }
-        Ok(Some(answer))
     }
 }
 
@@ -91,5 +106,75 @@ impl fmt::Debug for TokenSource {
             Kind::Discovered(_) => "TokenSource::discovered",
             Kind::Introspected { .. } => "TokenSource::introspected",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HttpSettings, OAuthProviderConfig};
+    use axess_clock::{Clock, SystemClock};
+    use axess_rng::SystemRng;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    /// An issuer that knows every token with `good` in it, and counts what it is asked.
+    async fn issuer() -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (base, asked) =
+            (format!("http://{}", listener.local_addr().unwrap()), Arc::new(AtomicUsize::new(0)));
+        let (issuer, count) = (base.clone(), asked.clone());
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let mut request = String::new();
+                let mut room = [0; 4096];
+                while !request.contains("well-known") && !request.contains("token=") {
+                    let read = connection.read(&mut room).await.unwrap();
+                    request.push_str(&String::from_utf8_lossy(&room[..read]));
+                }
+                let body = if request.contains("well-known") {
+                    serde_json::json!({ "issuer": issuer, "authorization_endpoint": format!("{issuer}/a"),
+                        "token_endpoint": format!("{issuer}/t"), "jwks_uri": format!("{issuer}/k"),
+                        "introspection_endpoint": format!("{issuer}/i") })
+                } else {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    serde_json::json!({ "active": request.contains("good"), "sub": "alice" })
+                };
+                let head = "HTTP/1.1 200 X\r\nconnection: close\r\ncontent-type: application/json\r\n\r\n";
+                connection.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+                connection.shutdown().await.unwrap();
+            }
+        });
+        (base, asked)
+    }
+
+    #[tokio::test]
+    async fn guesses_push_out_nothing_and_are_not_kept() {
+        let (base, asked) = issuer().await;
+        let config =
+            OAuthProviderConfig::discover(&base, "api", "secret", "https://app.example.com/callback");
+        let http = HttpClient::new(&HttpSettings::default()).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let provider = OidcProvider::new(config, http, clock.clone(), Arc::new(SystemRng)).unwrap();
+        let two = NonZeroUsize::new(2).unwrap();
+        let source = TokenSource::keeping(two, Arc::new(provider), Duration::from_secs(60), clock);
+        for token in ["good-1", "good-2"] {
+            assert!(source.introspection(token).await.unwrap().is_some());
+        }
+        for n in 0..20 {
+            assert!(source.introspection(&format!("guess-{n}")).await.unwrap().is_none());
+        }
+        assert!(source.introspection("guess-0").await.unwrap().is_none());
+        assert_eq!(asked.load(Ordering::SeqCst), 23, "each guess is asked about each time");
+        for token in ["good-1", "good-2"] {
+            assert!(source.introspection(token).await.unwrap().is_some());
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 23, "what is good is still known");
+        assert!(source.introspection("good-3").await.unwrap().is_some());
+        assert!(source.introspection("good-2").await.unwrap().is_some());
+        assert_eq!(asked.load(Ordering::SeqCst), 24, "only the one used least makes room");
     }
 }

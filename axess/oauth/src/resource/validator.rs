@@ -1,6 +1,7 @@
 use super::{AccessToken, PresentedToken, TokenBinding, TokenRefusal, TokenScheme, TokenSource};
+use axess_factors::federated::ReplayGuard;
 use axess_jose::{
-    Algorithm, Expectations, Limits, ReplayGuard, TypRule,
+    Algorithm, Expectations, Limits, TypRule,
     dpop::{DpopExpectations, DpopProof, verify_proof},
     s256, verify_with,
 };
@@ -58,7 +59,7 @@ impl AccessTokenRules {
 /// Scopes and step-up are asked of the [`AccessToken`] that comes of it.
 ///
 /// ```
-/// use axess_jose::ReplayGuard;
+/// use axess_factors::federated::ReplayGuard;
 /// use axess_oauth::{AccessTokenRules, AccessTokenValidator, TokenSource};
 /// use std::sync::Arc;
 ///
@@ -131,7 +132,7 @@ impl AccessTokenValidator {
         now: DateTime<Utc>,
     ) -> Result<Map<String, Value>, TokenRefusal> {
         let not_good = |what| Err(TokenRefusal::NotGood { what });
-        let Some(answer) = self.source.introspection(token).await?.filter(|answer| answer.is_active) else {
+        let Some(answer) = self.source.introspection(token).await? else {
             return not_good("the issuer does not know it, or no longer");
         };
         let claims = &answer.claims;

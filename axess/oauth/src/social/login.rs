@@ -30,7 +30,7 @@ impl OAuth2Provider {
             });
         }
         let config = &self.config;
-        let login = PendingLogin::new(context.now, context.rng);
+        let mut login = PendingLogin::new(context.now, context.rng);
         let mut scopes = config.scopes.clone();
         scopes.extend(options.scopes.iter().filter(|scope| !config.scopes.contains(scope)).cloned());
         let mut request = caller::form([
@@ -44,6 +44,7 @@ impl OAuth2Provider {
         ]);
         request.extend(options.login_hint.iter().map(|hint| ("login_hint".to_owned(), hint.clone())));
         let redirection = Redirection::Get(with_query(&config.authorization_endpoint, &request)?);
+        login.scopes = scopes;
         let pending = login.seal(&config.issuer, config.ceremony_timeout, &context)?;
         Ok(BegunFederation { redirection, pending })
     }
@@ -85,6 +86,7 @@ impl OAuth2Provider {
         let answer = caller.post("its token endpoint", &config.token_endpoint, &form, None).await?;
         let unbound = Binding { constraint: None, key: None, certificate: None };
         let tokens = read(&answer, unbound, context.now)?;
+        check_scope(&login.scopes, tokens.scope.as_deref())?;
         let mut documents = Vec::new();
         for url in &config.user_endpoints {
             documents.push(document(&caller, url, tokens.access_token.expose()).await?);
@@ -96,6 +98,17 @@ impl OAuth2Provider {
         identity.tokens = Some(tokens);
         Ok(identity)
     }
+}
+
+/// Refuses a token that is good for less than was asked for: what is read with it would be less than the application expects. A
+/// provider that says nothing granted everything (RFC 6749 §5.1). Some separate by commas.
+fn check_scope(asked: &[String], granted: Option<&str>) -> Result<(), FederationError> {
+    let Some(granted) = granted else { return Ok(()) };
+    let granted: Vec<&str> = granted.split([' ', ',']).filter(|scope| !scope.is_empty()).collect();
+    if asked.iter().all(|scope| granted.contains(&scope.as_str())) {
+        return Ok(());
+    }
+    Err(FederationError::WeakerThanConfigured { what: "the provider granted less than was asked for" })
 }
 
 async fn document(caller: &Caller<'_>, url: &str, access_token: &str) -> Result<Value, FederationError> {

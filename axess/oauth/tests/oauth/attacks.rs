@@ -1,9 +1,12 @@
 //! What RFC 9700 §4 and others describe, attempted at a login; each is refused for its own reason.
 
+mod encrypted;
+mod entra;
 mod fapi;
 mod front;
 mod id_token;
 mod logout_token;
+mod refresh;
 mod tokens;
 
 use axess_factors::federated::FederationError;

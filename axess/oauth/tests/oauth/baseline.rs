@@ -115,6 +115,21 @@ async fn encrypted_id_tokens_are_decrypted() {
 }
 
 #[tokio::test]
+async fn encrypted_answers_and_userinfo_are_decrypted() {
+    let Some(peer) = peer::provider("encrypted_answers_and_userinfo_are_decrypted") else { return };
+    let (_, pem) = peer.client_certificate("client").unwrap();
+    let key = || DecryptionKey::from_pkcs8_pem(&pem).unwrap();
+    let sealed = || config(&peer, "sealed").with_signed_responses();
+    let app = App::new(&peer, sealed().with_decryption_keys([key()]));
+    let (pending, back) = app.go(&as_user("alice")).await.unwrap();
+    assert!(axess_jose::jwe::is_encrypted(back.get("response").unwrap().unwrap()));
+    let alice = app.provider.complete_login(&pending, &back, app.context()).await.unwrap();
+    assert_eq!(alice.email.unwrap().as_str(), "alice@example.test", "the userinfo is encrypted");
+    let keyless = App::new(&peer, sealed());
+    assert!(matches!(keyless.log_in("alice").await, Err(FederationError::Malformed { .. })));
+}
+
+#[tokio::test]
 async fn signed_userinfo_is_verified() {
     let Some(peer) = peer::provider("signed_userinfo_is_verified") else { return };
     let app = App::new(&peer, config(&peer, "signed-userinfo"));
@@ -151,20 +166,20 @@ async fn tokens_are_refreshed_and_a_spent_one_is_refused() {
     let Some(peer) = peer::provider("tokens_are_refreshed_and_a_spent_one_is_refused") else { return };
     let app = App::new(&peer, config(&peer, "basic").with_scopes(["openid", "offline_access"]));
     let tokens = app.log_in("alice").await.unwrap().tokens.unwrap();
-    let spent = tokens.refresh_token.unwrap();
-    let next = app.provider.refresh(&spent, "alice", None).await.unwrap();
-    let fresh = next.refresh_token.unwrap();
-    assert!(!fresh.ct_eq(spent.expose()));
+    let spent = tokens.refresh_token.clone().unwrap();
+    let next = app.provider.refresh(&tokens, "alice").await.unwrap();
+    assert!(!next.refresh_token.as_ref().unwrap().ct_eq(spent.expose()));
+    let next = app.provider.refresh(&next, "alice").await.unwrap();
     assert!(!next.access_token.ct_eq(tokens.access_token.expose()));
-    let refused = app.provider.refresh(&spent, "alice", None).await.unwrap_err();
+    let refused = app.provider.refresh(&tokens, "alice").await.unwrap_err();
     assert!(matches!(&refused, FederationError::Denied { code } if code == "invalid_grant"), "{refused}");
     // The replay ended the whole family.
-    assert!(app.provider.refresh(&fresh, "alice", None).await.is_err());
+    assert!(app.provider.refresh(&next, "alice").await.is_err());
 
     // Another browser, in which nobody is logged in.
     let app = App::new(&peer, config(&peer, "basic").with_scopes(["openid", "offline_access"]));
     let tokens = app.log_in("bob").await.unwrap().tokens.unwrap();
-    let refused = app.provider.refresh(&tokens.refresh_token.unwrap(), "alice", None).await.unwrap_err();
+    let refused = app.provider.refresh(&tokens, "alice").await.unwrap_err();
     assert!(matches!(refused, FederationError::Malformed { .. }), "tokens of somebody else: {refused}");
 }
 

@@ -1,12 +1,12 @@
 //! FAPI 2.0 with a real provider: pushed requests, bound tokens, signed answers; and what is weaker is refused.
 
 use axess_clock::{Clock, MockClock};
-use axess_factors::federated::{FederationError, FederationProvider};
+use axess_factors::federated::{FederatedTokens, FederationError, FederationProvider};
 use axess_jose::{
     dpop::{DpopExpectations, verify_proof},
     s256,
 };
-use axess_oauth::{ClientAuth, DpopKey, DpopKeyScope, FapiConfig, OAuthProviderConfig, SenderConstraint};
+use axess_oauth::{ClientAuth, DpopKeyScope, FapiConfig, OAuthProviderConfig, SenderConstraint};
 use axess_peers::OpenIdProvider;
 
 use crate::peer::{self, App, as_user, client_key, config, with_auth};
@@ -39,11 +39,12 @@ async fn a_login_with_proofs_nonces_and_a_signed_answer() {
     assert_eq!(tokens.token_type, "DPoP");
 
     // The key of the login refreshes; no other does.
-    let key = DpopKey::from_secret(tokens.binding_key.as_ref().unwrap()).unwrap();
-    let refresh = tokens.refresh_token.unwrap();
-    let next = app.provider.refresh(&refresh, "alice", Some(&key)).await.unwrap();
+    let refresh = tokens.refresh_token.clone().unwrap();
+    let next = app.provider.refresh(&tokens, "alice").await.unwrap();
+    assert!(next.binding_key.is_some(), "the next refresh needs it");
     assert!(next.refresh_token.unwrap().ct_eq(refresh.expose()), "the profile advises against rotation");
-    let missing = app.provider.refresh(&refresh, "alice", None).await.unwrap_err();
+    let keyless = FederatedTokens { binding_key: None, ..tokens };
+    let missing = app.provider.refresh(&keyless, "alice").await.unwrap_err();
     assert!(matches!(missing, FederationError::Configuration { .. }), "{missing}");
 }
 
@@ -54,7 +55,7 @@ async fn a_key_may_be_one_for_all_logins() {
         dpop(&peer).with_dpop_key_scope(DpopKeyScope::Instance).with_scopes(["openid", "offline_access"]);
     let app = App::new(&peer, config);
     let tokens = app.log_in("alice").await.unwrap().tokens.unwrap();
-    assert!(app.provider.refresh(&tokens.refresh_token.unwrap(), "alice", None).await.is_ok());
+    assert!(app.provider.refresh(&tokens, "alice").await.is_ok());
     let proof = app
         .provider
         .generate_dpop_proof(

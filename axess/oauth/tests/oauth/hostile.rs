@@ -7,7 +7,7 @@ use axess_factors::federated::{
 };
 use axess_identity::ProviderName;
 use axess_jose::{Algorithm, SigningKey};
-use axess_oauth::{HttpClient, HttpSettings, OAuthProviderConfig, OidcProvider};
+use axess_oauth::{ClientCertificate, HttpClient, HttpSettings, OAuthProviderConfig, OidcProvider};
 use axess_rng::MockRng;
 use serde_json::{Value, json};
 use std::{
@@ -48,6 +48,8 @@ pub(crate) struct Hostile {
     pub(crate) clock: MockClock,
     /// How long its clients wait.
     pub(crate) patience: Duration,
+    /// What its clients show.
+    pub(crate) certificate: Option<ClientCertificate>,
     script: Arc<Mutex<Script>>,
 }
 
@@ -81,8 +83,8 @@ impl Hostile {
             }
         });
         let key = SigningKey::generate(Algorithm::Es256).unwrap().with_kid("one");
-        let hostile =
-            Self { base, key, clock: MockClock::new(SystemClock.now()), patience: PATIENCE, script };
+        let clock = MockClock::new(SystemClock.now());
+        let hostile = Self { base, key, clock, patience: PATIENCE, certificate: None, script };
         hostile.publish(&hostile.key);
         hostile.describe(|_| {});
         hostile.reply("/userinfo", Reply::json(&json!({ "sub": "alice", "email": "alice@example.test" })));
@@ -132,7 +134,9 @@ impl Hostile {
     }
 
     pub(crate) fn client(&self, config: OAuthProviderConfig) -> OidcProvider {
-        let settings = HttpSettings { timeout: self.patience, ..HttpSettings::default() };
+        let client_certificate = self.certificate.clone();
+        let settings =
+            HttpSettings { timeout: self.patience, client_certificate, ..HttpSettings::default() };
         let http = HttpClient::new(&settings).unwrap();
         OidcProvider::new(config, http, Arc::new(self.clock.clone()), Arc::new(MockRng::new(1))).unwrap()
     }
@@ -202,6 +206,13 @@ impl<'a> Login<'a> {
         let login = Self { hostile, provider, pending: begun.pending, url, name, rng };
         login.serve(&login.claims());
         Ok(login)
+    }
+
+    /// Begins another login at the same client.
+    pub(crate) async fn begin_again(&mut self) {
+        let options = FederationOptions::default();
+        self.pending = self.provider.begin(&options, self.context()).await.unwrap().pending;
+        self.serve(&self.claims());
     }
 
     pub(crate) fn context(&self) -> FederationContext<'_> {

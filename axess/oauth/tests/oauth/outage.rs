@@ -145,13 +145,27 @@ async fn keys_that_rotate_are_followed() {
 #[tokio::test]
 async fn keys_are_kept_while_their_address_fails() {
     let hostile = Hostile::start().await;
-    let login = begin(&hostile).await.unwrap();
+    let mut login = begin(&hostile).await.unwrap();
     assert!(login.complete().await.is_ok());
     hostile.reply("/jwks", Reply::new(500, "text/plain", ""));
-    hostile.clock.advance(Duration::from_secs(2 * 3600));
-    let again = begin(&hostile).await.unwrap();
-    // Another client has never seen the keys.
-    assert!(is_unavailable(&again.complete().await.unwrap_err()));
+    let asked = hostile.seen("/jwks").len();
+    // The keys are used for a day, and asked for meanwhile.
+    for _ in 0..11 {
+        hostile.clock.advance(Duration::from_secs(2 * 3600));
+        login.begin_again().await;
+        let alice = login.complete().await;
+        assert!(alice.is_ok(), "{alice:?}");
+    }
+    assert!(hostile.seen("/jwks").len() > asked, "it was asked");
+    // Another client has never seen them.
+    let other = begin(&hostile).await.unwrap();
+    assert!(is_unavailable(&other.complete().await.unwrap_err()));
+    hostile.clock.advance(Duration::from_secs(3 * 3600));
+    login.begin_again().await;
+    assert!(is_unavailable(&login.complete().await.unwrap_err()));
+    hostile.publish(&hostile.key);
+    hostile.clock.advance(Duration::from_secs(6));
+    assert!(login.complete().await.is_ok());
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Access tokens of a real provider, presented to a resource: as they should be, and otherwise.
 
 use axess_clock::{Clock, SystemClock};
-use axess_jose::{BoxFuture, JoseError, ReplayGuard, ReplayGuardError};
+use axess_factors::federated::{BoxFuture, FederationError, ReplayGuard};
+use axess_jose::JoseError;
 use axess_oauth::{
     AccessToken, AccessTokenRules, AccessTokenValidator, ClientAuth, DpopKey, PresentedToken,
     SenderConstraint, TokenBinding, TokenRefusal, TokenSource,
@@ -28,7 +29,7 @@ impl ReplayGuard for Seen {
         jti: &'a str,
         _: DateTime<Utc>,
         _: DateTime<Utc>,
-    ) -> BoxFuture<'a, Result<bool, ReplayGuardError>> {
+    ) -> BoxFuture<'a, Result<bool, FederationError>> {
         let is_new = self.0.lock().unwrap().insert((issuer.to_owned(), jti.to_owned()));
         Box::pin(async move { Ok(is_new) })
     }

@@ -137,3 +137,33 @@ async fn a_changed_answer_is_refused() {
     let refused = social.complete(&hostile, &begun, good).await.unwrap_err();
     assert!(matches!(refused, FederationError::Denied { .. }), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_token_that_is_good_for_less_is_refused() {
+    let hostile = Hostile::start().await;
+    let social = Social::new(&hostile);
+    let options = FederationOptions { scopes: vec!["user:email".to_owned()], ..FederationOptions::default() };
+    let begun = social.provider.begin(&options, social.context(&hostile)).await.unwrap();
+    let state = begun.pending.private["state"].as_str().unwrap();
+    for (granted, is_enough) in [
+        (None, true),
+        (Some("read:user user:email"), true),
+        (Some("user:email,read:user"), true),
+        (Some("user:email, read:user extra"), true),
+        (Some("read:user"), false),
+        (Some("user:email"), false),
+        (Some(""), false),
+        (Some("read:user user:emails"), false),
+    ] {
+        let mut answer = json!({ "access_token": "t", "token_type": "bearer" });
+        if let Some(granted) = granted {
+            answer["scope"] = json!(granted);
+        }
+        hostile.reply("/token", Reply::json(&answer));
+        match social.complete(&hostile, &begun, &[("code", "c"), ("state", state)]).await {
+            Ok(_) => assert!(is_enough, "{granted:?}"),
+            Err(FederationError::WeakerThanConfigured { .. }) => assert!(!is_enough, "{granted:?}"),
+            Err(other) => panic!("{granted:?}: {other:?}"),
+        }
+    }
+}

@@ -1,7 +1,10 @@
 //! What a client does without a browser, at a real provider.
 
 use axess_clock::{Clock, MockClock, SystemClock};
-use axess_factors::federated::FederationError;
+use axess_factors::federated::{
+    Assurance, DeviceProof, FederatedProof, FederationContext, FederationError, FederationOptions,
+    FederationProvider, PendingFederation,
+};
 use axess_oauth::{ClientAuth, DeviceOutcome, OidcProvider, TokenTypeHint};
 use axess_peers::OpenIdProvider;
 use axess_rng::SystemRng;
@@ -32,7 +35,7 @@ async fn a_token_is_looked_up_and_revoked() {
     let Some(peer) = peer::provider("a_token_is_looked_up_and_revoked") else { return };
     let app = App::new(&peer, config(&peer, "basic").with_scopes(["openid", "offline_access"]));
     let tokens = app.log_in("alice").await.unwrap().tokens.unwrap();
-    let (access, refresh) = (tokens.access_token, tokens.refresh_token.unwrap());
+    let (access, refresh) = (tokens.access_token.clone(), tokens.refresh_token.clone().unwrap());
     let found = app.provider.introspect(&access, Some(TokenTypeHint::AccessToken)).await.unwrap();
     assert!(found.is_active);
     assert_eq!(found.claims["sub"], "alice");
@@ -40,7 +43,7 @@ async fn a_token_is_looked_up_and_revoked() {
     app.provider.revoke_token(&refresh, Some(TokenTypeHint::RefreshToken)).await.unwrap();
     let found = app.provider.introspect(&refresh, None).await.unwrap();
     assert!(!found.is_active && found.claims.is_empty());
-    let refused = app.provider.refresh(&refresh, "alice", None).await.unwrap_err();
+    let refused = app.provider.refresh(&tokens, "alice").await.unwrap_err();
     assert!(matches!(refused, FederationError::Denied { .. }), "{refused}");
     // A token that nobody knows is revoked as well.
     app.provider.revoke_token(&"unknown".into(), None).await.unwrap();
@@ -97,4 +100,35 @@ async fn a_user_refuses_a_device_or_is_too_late() {
     let mut login = provider.begin_device(&[]).await.unwrap();
     clock.advance((login.expires_at - clock.now()).to_std().unwrap());
     assert!(matches!(provider.poll_device(&mut login, None).await.unwrap(), DeviceOutcome::Expired));
+}
+
+#[tokio::test]
+async fn a_session_waits_for_a_device() {
+    let Some(peer) = peer::provider("a_session_waits_for_a_device") else { return };
+    let (provider, clock) = client(&peer);
+    let name = "peer".parse().unwrap();
+    let context = || FederationContext { provider: &name, now: clock.now(), rng: &SystemRng };
+    let begun =
+        FederationProvider::begin_device(&provider, &FederationOptions::default(), context()).await.unwrap();
+    let poll = async |pending: &PendingFederation| {
+        FederatedProof::poll(&provider, pending, begun.interval, context()).await
+    };
+    assert!(
+        matches!(poll(&begun.pending).await.unwrap(), DeviceProof::Pending { interval } if interval == begun.interval)
+    );
+    answer(&peer, &begun.verification_uri, &begun.user_code, true).await;
+    let DeviceProof::Proved(proof) = poll(&begun.pending).await.unwrap() else { panic!("not proved") };
+    assert_eq!(
+        (proof.identity().subject.as_str(), proof.identity().assurance),
+        ("alice", Assurance::IdToken)
+    );
+    assert!(poll(&begun.pending).await.is_err(), "a code is good once");
+
+    let refused =
+        FederationProvider::begin_device(&provider, &FederationOptions::default(), context()).await.unwrap();
+    answer(&peer, &refused.verification_uri, &refused.user_code, false).await;
+    let denied = poll(&refused.pending).await.unwrap_err();
+    assert!(matches!(&denied, FederationError::Denied { code } if code == "access_denied"), "{denied}");
+    let forced = FederationOptions { force: true, ..FederationOptions::default() };
+    assert!(FederationProvider::begin_device(&provider, &forced, context()).await.is_err());
 }

@@ -5,6 +5,7 @@ use crate::{
     key::{DecryptionKey, SigningKey},
     metadata::{Endpoint, Idp},
 };
+use axess_factors::federated::ProviderNetwork;
 use chrono::TimeDelta;
 use std::time::Duration;
 
@@ -48,6 +49,9 @@ impl Compiled {
         let (idp, metadata_keys) = provider(&config, &mut wrong);
         if config.slo_url.is_some() && config.signing_key.is_none() {
             wrong("slo_url: logout messages are signed, so signing_key is needed");
+        }
+        if idp.as_ref().is_some_and(|idp| !is_within(config.network, idp)) {
+            wrong("idp: a provider of a tenant's own is on the public internet (see ProviderNetwork)");
         }
         let (Some(idp), true) = (idp, faults.is_empty()) else {
             return Err(SamlConfigError::of(faults));
@@ -127,6 +131,17 @@ fn provider(config: &SamlConfig, wrong: &mut impl FnMut(&str)) -> (Option<Idp>, 
             (Some(Idp { entity_id: entity_id.clone(), sso, slo, keys, valid_until: None }), Vec::new())
         }
     }
+}
+
+/// Tells whether browsers are sent to nothing but what the network has.
+pub(crate) fn is_within(network: ProviderNetwork, idp: &Idp) -> bool {
+    let host = |url: &str| {
+        let authority =
+            url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?']).next().unwrap_or_default();
+        let port = authority.rfind(':').filter(|at| !authority.get(*at..).unwrap_or_default().contains(']'));
+        authority.get(..port.unwrap_or(authority.len())).unwrap_or_default().to_owned()
+    };
+    idp.sso.iter().chain(&idp.slo).flat_map(Endpoint::urls).all(|url| network.admits_host(&host(url)))
 }
 
 fn all_keys(pems: &[String]) -> Option<Vec<PublicKey>> {

@@ -2,6 +2,7 @@
 
 use super::{AttributeMapping, IdpSource, SamlConfig, SamlConfigError};
 use crate::{SamlBinding, SamlKey};
+use axess_factors::federated::ProviderNetwork;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -54,7 +55,10 @@ impl SamlConfig {
     /// `idp_slo_url`, `certificate` (ours, for the key), `want_signed_response`, `post_binding`, `name_id_format`,
     /// `authn_contexts`, `attributes` (`email`, `display_name`, `username`, `groups`, `subject`) and `trust_email`.
     ///
+    /// With [`ProviderNetwork::Public`] the provider's addresses must be of the public internet: users are sent there.
+    ///
     /// ```
+    /// use axess_factors::federated::ProviderNetwork;
     /// use axess_saml::SamlConfig;
     /// let settings = serde_json::json!({
     ///     "entity_id": "https://shop.example.com/saml",
@@ -62,7 +66,7 @@ impl SamlConfig {
     ///     "idp_sso_url": "https://idp.example.com/sso",
     ///     "idp_certificates": ["-----BEGIN CERTIFICATE-----..."],
     /// });
-    /// let config = SamlConfig::from_settings("https://idp.example.com", &settings, None)?;
+    /// let config = SamlConfig::from_settings("https://idp.example.com", &settings, None, ProviderNetwork::Public)?;
     /// assert!(config.want_signed_assertions);
     /// # Ok::<(), axess_saml::SamlConfigError>(())
     /// ```
@@ -74,6 +78,7 @@ impl SamlConfig {
         issuer: &str,
         settings: &Value,
         private_key_pem: Option<&str>,
+        network: ProviderNetwork,
     ) -> Result<Self, SamlConfigError> {
         let one = |fault: String| SamlConfigError::of(vec![fault]);
         let settings = Settings::deserialize(settings).map_err(|error| one(format!("settings: {error}")))?;
@@ -111,6 +116,7 @@ impl SamlConfig {
             name_id_format: settings.name_id_format,
             authn_contexts: settings.authn_contexts,
             trust_email: settings.trust_email,
+            network,
             attributes,
             ..Self::new(settings.entity_id, settings.assertion_consumer_service_url, idp)
         })
@@ -126,7 +132,8 @@ mod tests {
         let mut settings = json!({ "entity_id": "https://sp.example/saml",
             "assertion_consumer_service_url": "https://sp.example/acs", "idp_sso_url": "https://idp.example/sso" });
         settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        SamlConfig::from_settings("https://idp.example", &settings, key).map_err(|error| error.to_string())
+        SamlConfig::from_settings("https://idp.example", &settings, key, ProviderNetwork::Public)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -139,6 +146,32 @@ mod tests {
         assert!(config.signing_key.is_none() && config.want_signed_assertions && !config.allow_unsolicited);
         let with_key = read(json!({ "certificate": "PEM" }), Some("PEM")).unwrap();
         assert!(with_key.signing_key.is_some() && with_key.decryption_keys.len() == 1);
+    }
+
+    #[test]
+    fn a_tenants_provider_is_on_the_public_internet() {
+        let certificate = include_str!("../../../../vectors/saml/certificates/idp.pem");
+        for (url, is_public) in [
+            ("https://idp.example/sso", true),
+            ("https://idp.example:8443/sso?a=b:c", true),
+            ("https://[2606:4700::1111]:8443/sso", true),
+            ("https://10.0.0.1/sso", false),
+            ("https://10.0.0.1:8443/sso", false),
+            ("https://[::1]:8443/sso", false),
+            ("https://[::ffff:10.0.0.1]/sso", false),
+            ("http://localhost:8080/sso", false),
+            ("https://router?x", false),
+        ] {
+            for network in [ProviderNetwork::Public, ProviderNetwork::Any] {
+                let settings = json!({ "entity_id": "https://sp.example/saml", "idp_sso_url": url,
+                    "assertion_consumer_service_url": "https://sp.example/acs", "idp_certificates": [certificate] });
+                let config =
+                    SamlConfig::from_settings("https://idp.example", &settings, None, network).unwrap();
+                let made = crate::SamlProvider::new(config).map(drop).map_err(|error| error.to_string());
+                let is_refused = made.as_ref().is_err_and(|fault| fault.contains("public internet"));
+                assert_eq!(is_refused, !is_public && network == ProviderNetwork::Public, "{url}: {made:?}");
+            }
+        }
     }
 
     #[test]

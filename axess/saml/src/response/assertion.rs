@@ -1,6 +1,6 @@
 use super::{Expected, attributes::Attributes, check_issuer, conditions};
 use crate::{
-    time,
+    encryption, time,
     xml::{Element, ns},
 };
 use axess_factors::federated::{Assurance, FederatedIdentity, FederationError};
@@ -8,6 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// A name that is made up anew for every login.
 const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
+/// Asks for whatever the identity provider likes (SAML Core §3.4.1.1).
+const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
+/// Asks for an encrypted name, of whatever format.
+const ENCRYPTED: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted";
 
 /// What a verified response says.
 pub(crate) struct Login {
@@ -61,16 +65,26 @@ fn named(
     attributes: &Attributes,
     expected: &Expected<'_>,
 ) -> Result<String, FederationError> {
-    let name_id = subject.at_most_one(ns::ASSERTION, "NameID")?;
+    let name_id = encryption::name_id(subject, expected.own)?;
+    let format = name_id.as_ref().and_then(|name| name.attribute("Format"));
+    if format == Some(TRANSIENT) && expected.own.config.attributes.subject.is_none() {
+        return Err(FederationError::Malformed { what: "the name is for this login only" });
+    }
+    // What was asked for is what there is: the same text may name somebody else in another format.
+    let is_as_asked = match expected.own.config.name_id_format.as_deref() {
+        None | Some(UNSPECIFIED) => true,
+        Some(ENCRYPTED) => subject.at_most_one(ns::ASSERTION, "EncryptedID")?.is_some(),
+        Some(asked) => format == Some(asked),
+    };
+    if name_id.is_some() && !is_as_asked {
+        return Err(FederationError::WeakerThanConfigured { what: "the name is of another format" });
+    }
     if let Some(attribute) = &expected.own.config.attributes.subject {
         let value = attributes.first(std::slice::from_ref(attribute));
         return value
             .ok_or(FederationError::Malformed { what: "the attribute that names the user is missing" });
     }
     let name_id = name_id.ok_or(FederationError::Malformed { what: "the subject has no name" })?;
-    if name_id.attribute("Format") == Some(TRANSIENT) {
-        return Err(FederationError::Malformed { what: "the name is for this login only" });
-    }
     Ok(name_id.text()?.to_owned())
 }
 

@@ -5,6 +5,7 @@ use crate::{
     keys::{Pair, are_missing, pair},
     live,
     parties::{config_with_keys, judge, vector},
+    xmlsec::{is_missing, usually_signed},
 };
 use aws_lc_rs::{
     aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -14,7 +15,7 @@ use aws_lc_rs::{
     },
 };
 use axess_factors::federated::FederationError;
-use axess_saml::{SamlConfig, SamlProvider};
+use axess_saml::{IdpSource, SamlConfig, SamlProvider};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 const GCM: &str = "http://www.w3.org/2009/xmlenc11#aes256-gcm";
@@ -32,12 +33,23 @@ fn provider(change: impl FnOnce(SamlConfig) -> SamlConfig) -> SamlProvider {
 fn sealed(
     text: &str,
     to: &Pair,
+    cipher: (&'static Algorithm, &str),
+    oaep: (&'static OaepAlgorithm, &str),
+) -> String {
+    sealed_as("EncryptedAssertion", &element(text, "ns1:Assertion"), text, to, cipher, oaep)
+}
+
+/// Encrypts a part of a response.
+fn sealed_as(
+    name: &str,
+    part: &str,
+    text: &str,
+    to: &Pair,
     (cipher, uri): (&'static Algorithm, &str),
     (oaep, method): (&'static OaepAlgorithm, &str),
 ) -> String {
     let (key, nonce) = (vec![7; cipher.key_len()], [9; NONCE_LEN]);
-    let assertion = element(text, "ns1:Assertion");
-    let mut content = assertion.clone().into_bytes();
+    let mut content = part.as_bytes().to_vec();
     let sealing = LessSafeKey::new(UnboundKey::new(cipher, &key).unwrap());
     sealing
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut content)
@@ -51,12 +63,12 @@ fn sealed(
         format!("<x:CipherData><x:CipherValue>{}</x:CipherValue></x:CipherData>", STANDARD.encode(bytes))
     };
     let encrypted = format!(
-        "<ns1:EncryptedAssertion xmlns:x=\"http://www.w3.org/2001/04/xmlenc#\"><x:EncryptedData><x:EncryptionMethod \
-         Algorithm=\"{uri}\"/>{}</x:EncryptedData><x:EncryptedKey>{method}{}</x:EncryptedKey></ns1:EncryptedAssertion>",
+        "<ns1:{name} xmlns:x=\"http://www.w3.org/2001/04/xmlenc#\"><x:EncryptedData><x:EncryptionMethod \
+         Algorithm=\"{uri}\"/>{}</x:EncryptedData><x:EncryptedKey>{method}{}</x:EncryptedKey></ns1:{name}>",
         value(&content),
         value(wrapped),
     );
-    text.replace(&assertion, &encrypted)
+    text.replace(part, &encrypted)
 }
 
 fn usual(to: &Pair) -> String {
@@ -178,6 +190,99 @@ fn a_ciphertext_that_was_changed_does_not_open() {
             assert!(matches!(error, FederationError::Malformed { .. }), "{error}");
         }
     }
+}
+
+/// The response with its user's name encrypted, or something else in the name's place, signed by the provider.
+fn name_sealed(inside: &str, to: &Pair, (cipher, uri): (&'static Algorithm, &str), method: &str) -> String {
+    let unsigned = vector("genuine/unsigned.xml");
+    let text = unsigned.replace(&element(&unsigned, "ns1:NameID"), inside);
+    usually_signed(&sealed_as("EncryptedID", inside, &text, to, (cipher, uri), (&OAEP_SHA1_MGF1SHA1, method)))
+}
+
+fn name() -> String {
+    element(&vector("genuine/unsigned.xml"), "ns1:NameID")
+}
+
+fn trusting_with_keys(change: impl FnOnce(SamlConfig) -> SamlConfig) -> SamlProvider {
+    let mut config = config_with_keys();
+    if let IdpSource::Explicit { certificates, .. } = &mut config.idp {
+        *certificates = vec![pair("idp").certificate()];
+    }
+    SamlProvider::new(change(config)).unwrap()
+}
+
+#[test]
+fn a_name_may_be_encrypted_within_what_is_signed() {
+    if is_missing("saml: encrypted names") {
+        return;
+    }
+    let sp = pair("sp");
+    let text = name_sealed(&name(), &sp, (&AES_256_GCM, GCM), MGF1P);
+    assert!(!text.contains("alice-id"), "nothing is encrypted");
+    assert_eq!(judge(&trusting_with_keys(|config| config), &text).unwrap().subject, "alice-id");
+
+    let no_keys = |config| SamlConfig { decryption_keys: vec![], ..config };
+    let error = judge(&trusting_with_keys(no_keys), &text).unwrap_err();
+    assert!(matches!(error, FederationError::Malformed { .. }), "no key: {error}");
+    let other = name_sealed(&name(), &pair("sp-next"), (&AES_256_GCM, GCM), MGF1P);
+    let error = judge(&trusting_with_keys(|config| config), other).unwrap_err();
+    assert!(matches!(error, FederationError::Malformed { .. }), "another key: {error}");
+    // Whoever encrypts one of his own to us has nobody who signs it.
+    let mine = sealed_as(
+        "EncryptedID",
+        &name().replace("alice-id", "admin-id"),
+        &name().replace("alice-id", "admin-id"),
+        &sp,
+        (&AES_256_GCM, GCM),
+        (&OAEP_SHA1_MGF1SHA1, MGF1P),
+    );
+    let swapped = text.replace(&element(&text, "ns1:EncryptedID"), &mine);
+    let error = judge(&trusting_with_keys(|config| config), swapped).unwrap_err();
+    assert!(matches!(error, FederationError::SignatureInvalid), "{error}");
+}
+
+#[test]
+fn what_is_encrypted_in_place_of_a_name_is_a_name_and_no_more() {
+    if is_missing("saml: what is in encrypted names") {
+        return;
+    }
+    let sp = pair("sp");
+    for (row, inside) in [
+        ("an assertion", element(&vector("genuine/unsigned.xml"), "ns1:Assertion")),
+        (
+            "an attribute",
+            "<ns1:Attribute Name=\"n\"><ns1:AttributeValue>alice-id</ns1:AttributeValue></ns1:Attribute>"
+                .into(),
+        ),
+        ("a comment", name().replace("alice-id", "alice<!-- -->-id")),
+        ("an element", name().replace("alice-id", "alice-id<ns1:NameID>admin-id</ns1:NameID>")),
+        ("two", format!("{0}{0}", name())),
+        ("a document type", format!("<!DOCTYPE x []>{}", name())),
+    ] {
+        let text = name_sealed(&inside, &sp, (&AES_256_GCM, GCM), MGF1P);
+        let error = judge(&trusting_with_keys(|config| config), text).map(|it| it.subject).unwrap_err();
+        assert!(matches!(error, FederationError::Malformed { .. }), "{row}: {error}");
+    }
+    for (row, cipher, method) in [
+        ("cbc", "http://www.w3.org/2001/04/xmlenc#aes256-cbc", MGF1P.to_owned()),
+        ("3des", "http://www.w3.org/2001/04/xmlenc#tripledes-cbc", MGF1P.to_owned()),
+        ("rsa-1_5", GCM, MGF1P.replace("rsa-oaep-mgf1p", "rsa-1_5")),
+    ] {
+        let text = name_sealed(&name(), &sp, (&AES_256_GCM, cipher), &method);
+        let error = judge(&trusting_with_keys(|config| config), text).unwrap_err();
+        assert!(matches!(error, FederationError::AlgorithmRefused), "{row}: {error}");
+    }
+    let unsigned = vector("genuine/unsigned.xml");
+    let both = sealed_as(
+        "EncryptedID",
+        &name().replace("alice-id", "admin-id"),
+        &unsigned.replace(&name(), &format!("{}{}", name(), name().replace("alice-id", "admin-id"))),
+        &sp,
+        (&AES_256_GCM, GCM),
+        (&OAEP_SHA1_MGF1SHA1, MGF1P),
+    );
+    let error = judge(&trusting_with_keys(|config| config), usually_signed(&both)).unwrap_err();
+    assert!(matches!(error, FederationError::Malformed { .. }), "two names: {error}");
 }
 
 #[test]

@@ -4,9 +4,9 @@ use crate::parties::{
     NOW, REQUEST, certificate, config, form, judge, judge_with, pending, provider, run, vector,
 };
 use axess_factors::federated::{
-    Assurance, FederationError, FederationOptions, FederationProvider, PendingFederation,
+    Assurance, CallbackMethod, FederationError, FederationOptions, FederationProvider, PendingFederation, ReplayGuard,
 };
-use axess_saml::{AttributeMapping, IdpSource, ReplayGuard, SamlConfig, SamlProvider};
+use axess_saml::{AttributeMapping, IdpSource, SamlConfig, SamlProvider};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::{
     collections::HashSet,
@@ -93,6 +93,51 @@ fn what_was_asked_for_must_have_been_done() {
 }
 
 #[test]
+fn an_authentication_is_as_recent_as_was_asked() {
+    // The user authenticated ten seconds before `NOW`; clocks may differ by a minute.
+    let after = |max_age: u32, passed: TimeDelta| {
+        let mut asked = pending(REQUEST);
+        asked.private["Request"]["max_age"] = max_age.into();
+        let response = form("SAMLResponse", vector("genuine/both.xml").as_bytes(), "a-relay-state");
+        judge_with(&provider(), &asked, &response, *NOW + passed)
+    };
+    for (max_age, passed, is_good) in
+        [(60, 0, true), (60, 105, true), (60, 115, false), (120, 115, true), (120, 200, false), (200, 200, true)]
+    {
+        match after(max_age, TimeDelta::seconds(passed)) {
+            Ok(_) => assert!(is_good, "{max_age} {passed}"),
+            Err(error) => {
+                assert!(!is_good, "{max_age} {passed}: {error}");
+                assert!(matches!(error, FederationError::AuthenticationTooOld), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_is_of_the_format_that_was_asked_for() {
+    let persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+    let unspecified = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
+    let asking = |format: &str| {
+        let format = (!format.is_empty()).then(|| format.to_owned());
+        SamlProvider::new(SamlConfig { name_id_format: format, ..config() }).unwrap()
+    };
+    // What leaves the choice to the identity provider is no demand (SAML Core §3.4.1.1).
+    for format in [persistent, "", unspecified] {
+        assert_eq!(judge(&asking(format), vector("genuine/both.xml")).unwrap().subject, "alice-id", "{format}");
+    }
+    for format in [
+        "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
+        "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted",
+        "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
+        "urn:oasis:names:tc:SAML:2.0:nameid-format:Persistent",
+    ] {
+        let error = judge(&asking(format), vector("genuine/both.xml")).unwrap_err();
+        assert!(matches!(error, FederationError::WeakerThanConfigured { .. }), "{format}: {error}");
+    }
+}
+
+#[test]
 fn nothing_weaker_than_configured_is_asked_for() {
     let provider =
         SamlProvider::new(SamlConfig { authn_contexts: vec!["urn:mfa".into()], ..config() }).unwrap();
@@ -119,7 +164,7 @@ fn a_subject_can_be_an_attribute() {
 }
 
 #[derive(Default)]
-struct InMemory(Mutex<HashSet<String>>);
+pub(crate) struct InMemory(Mutex<HashSet<String>>);
 
 impl ReplayGuard for InMemory {
     fn claim<'a>(
@@ -142,7 +187,9 @@ fn a_response_that_nobody_asked_for_needs_leave_and_is_good_once() {
     assert!(matches!(error, FederationError::NonceMismatch), "{error}");
     let rng = axess_rng::MockRng::new(1);
     let context = crate::parties::context(&rng, *NOW);
-    assert!(matches!(provider().unsolicited(context), Err(FederationError::StateMismatch)));
+    let to = |path: &str| form("SAMLResponse", unsolicited.as_bytes(), path);
+    let refused = provider().unsolicited(&to("/reports"), context);
+    assert!(matches!(refused, Err(FederationError::StateMismatch)), "{refused:?}");
 
     let allowing = SamlConfig {
         allow_unsolicited: true,
@@ -151,17 +198,35 @@ fn a_response_that_nobody_asked_for_needs_leave_and_is_good_once() {
         ..config()
     };
     let provider = SamlProvider::new(allowing).unwrap();
-    let pending: PendingFederation = provider.unsolicited(context).unwrap();
+    let begun = provider.unsolicited(&to("/reports"), context).unwrap();
+    assert_eq!(begun.return_to.as_deref(), Some("/reports"));
+    assert_eq!(provider.unsolicited(&to(""), context).unwrap().return_to, None);
+    let pending: PendingFederation = begun.pending;
+    let mut by_get = to("/reports");
+    by_get.method = CallbackMethod::Get;
+    assert!(matches!(provider.unsolicited(&by_get, context), Err(FederationError::StateMismatch)));
     let judge = |text: &str, relay: &str| {
         judge_with(&provider, &pending, &form("SAMLResponse", text.as_bytes(), relay), *NOW)
     };
     for elsewhere in ["https://evil.example/", "//evil.example", "/admin", "/reports/../admin"] {
+        let begun = provider.unsolicited(&to(elsewhere), context);
+        assert!(matches!(begun, Err(FederationError::StateMismatch)), "{elsewhere}: {begun:?}");
         let error = judge(&unsolicited, elsewhere).unwrap_err();
         assert!(matches!(error, FederationError::StateMismatch), "{elsewhere}: {error}");
     }
     // An answer to somebody's request is not one that nobody asked for.
     let error = judge(&vector("genuine/both.xml"), "/reports").unwrap_err();
     assert!(matches!(error, FederationError::NonceMismatch), "{error}");
+    let strict = |context: &str| {
+        let authn_contexts = vec![context.to_owned()];
+        let replay: Arc<dyn ReplayGuard> = Arc::new(InMemory::default());
+        let config = SamlConfig { allow_unsolicited: true, replay: Some(replay), authn_contexts, ..config() };
+        let strict = SamlProvider::new(config).unwrap();
+        judge_with(&strict, &pending, &form("SAMLResponse", unsolicited.as_bytes(), ""), *NOW)
+    };
+    let error = strict("https://refeds.org/profile/mfa").unwrap_err();
+    assert!(matches!(error, FederationError::AcrNotMet), "{error}");
+    strict("urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport").unwrap();
     assert_eq!(judge(&unsolicited, "/reports").unwrap().subject, "alice-id");
     let error = judge(&unsolicited, "/reports").unwrap_err();
     assert!(matches!(error, FederationError::Replayed), "{error}");

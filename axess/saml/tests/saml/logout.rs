@@ -48,6 +48,7 @@ fn we_log_a_user_out_at_pysaml2() {
             let notice =
                 notice.unwrap_or_else(|error| panic!("{binding:?}: {error} {:?}", answer.parameters));
             assert!(notice.subject.is_none() && notice.session_id.is_none() && notice.answer.is_none());
+            assert!(notice.is_answer && notice.replay.is_some(), "it is taken once");
         }
     });
 }
@@ -184,6 +185,40 @@ fn a_query_is_signed_as_it_was_sent() {
     assert!(matches!(judge(&ours, &added, *NOW).map(drop), Err(FederationError::Malformed { .. })));
 }
 
+#[test]
+fn an_answer_is_to_a_request_of_ours() {
+    if are_missing("saml: answers to logouts") {
+        return;
+    }
+    let ours = trusting(&pair("idp").certificate());
+    let rng = MockRng::new(8);
+    let asked = |who: &SamlProvider| {
+        let there = run(who.begin_logout(&hint("alice-id", None), crate::parties::context(&rng, *NOW)));
+        callback_of(there.unwrap().unwrap().url())
+    };
+    // The identity provider answers whoever asks it.
+    let answer = |certificate: &str, request: &CallbackResponse| {
+        let answer = judge(&mirrored_for(certificate), request, *NOW).unwrap().answer.unwrap();
+        callback_of(answer.url())
+    };
+    let genuine = answer(&pair("sp").certificate(), &asked(&ours));
+    let notice = judge(&ours, &genuine, *NOW).unwrap();
+    assert!(notice.is_answer && notice.subject.is_none() && notice.session_id.is_none());
+    let (name, until) = notice.replay.unwrap();
+    assert_eq!(judge(&ours, &genuine, *NOW + TimeDelta::minutes(1)).unwrap().replay.unwrap(), (name, until));
+    let other = judge(&ours, &answer(&pair("sp").certificate(), &asked(&ours)), *NOW).unwrap();
+    assert_ne!(other.replay.unwrap().0, judge(&ours, &genuine, *NOW).unwrap().replay.unwrap().0);
+
+    let late = judge(&ours, &genuine, *NOW + TimeDelta::minutes(12)).map(drop).unwrap_err();
+    assert!(matches!(late, FederationError::TooOld | FederationError::Expired), "{late}");
+    // Another process with another key asked, or somebody else did.
+    let stranger = SamlConfig { signing_key: Some(pair("sp-next").key()), ..config_with_keys() };
+    let stranger = SamlProvider::new(stranger).unwrap();
+    let foreign = answer(&pair("sp-next").certificate(), &asked(&stranger));
+    let error = judge(&ours, &foreign, *NOW).map(drop).unwrap_err();
+    assert!(matches!(error, FederationError::StateMismatch), "{error}");
+}
+
 fn trusting(certificate: &str) -> SamlProvider {
     let IdpSource::Explicit { entity_id, sso_url, slo_url, .. } = config_with_keys().idp else {
         panic!("no explicit one")
@@ -194,11 +229,15 @@ fn trusting(certificate: &str) -> SamlProvider {
 
 /// A service provider that is, to ours, the identity provider.
 fn mirrored() -> SamlProvider {
+    mirrored_for(&pair("sp").certificate())
+}
+
+fn mirrored_for(certificate: &str) -> SamlProvider {
     let idp = IdpSource::Explicit {
         entity_id: "https://sp.example.test/metadata".into(),
         sso_url: "https://sp.example.test/sso".into(),
         slo_url: Some("https://sp.example.test/slo".into()),
-        certificates: vec![pair("sp").certificate()],
+        certificates: vec![certificate.to_owned()],
     };
     let config = SamlConfig {
         slo_url: Some("https://idp.example.test/slo".into()),

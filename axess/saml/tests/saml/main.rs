@@ -18,4 +18,5 @@ mod metadata;
 mod mutations;
 mod parties;
 mod simplesaml;
+mod unsolicited;
 mod xmlsec;

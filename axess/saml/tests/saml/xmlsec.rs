@@ -21,7 +21,7 @@ fn xmlsec(args: &[&str], file: &Path) -> Result<Vec<u8>, String> {
     if output.status.success() { Ok(output.stdout) } else { Err(complaint) }
 }
 
-fn is_missing(test: &str) -> bool {
+pub(crate) fn is_missing(test: &str) -> bool {
     let is_missing = find_program("xmlsec1").is_none() || find_program("openssl").is_none();
     if is_missing {
         skip(test, "no xmlsec1, or no openssl");
@@ -103,6 +103,11 @@ const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
 
 const USUAL: Signing<'static> =
     Signing { key: "idp", algorithm: RSA_SHA256, digest: SHA256, canonicalisation: EXCLUSIVE, inside: "" };
+
+/// Signs the assertion of an unsigned response in the usual way.
+pub(crate) fn usually_signed(text: &str) -> String {
+    signed(text, &USUAL)
+}
 
 /// Signs the assertion of an unsigned response, by a template for xmlsec1.
 fn signed(text: &str, signing: &Signing<'_>) -> String {
@@ -280,5 +285,42 @@ fn what_is_signed_well_but_says_something_wrong_is_refused() {
         let error =
             judge(&trusting("idp"), signed(&text, &USUAL)).map(|identity| identity.subject).unwrap_err();
         assert_eq!(refusal(&error), Some(expected), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_name_of_another_format_is_not_taken_for_the_one_that_was_asked_for() {
+    if is_missing("saml: formats of names") {
+        return;
+    }
+    let persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+    let unsigned = vector("genuine/unsigned.xml");
+    let of = |format: &str, wanted: bool| {
+        let named = unsigned.replace(&format!(" Format=\"{persistent}\""), format);
+        assert_eq!(named != unsigned, !format.contains(persistent), "{format}");
+        let IdpSource::Explicit { entity_id, sso_url, slo_url, .. } = config().idp else { panic!("no explicit one") };
+        let certificates = vec![pair("idp").certificate()];
+        let idp = IdpSource::Explicit { entity_id, sso_url, slo_url, certificates };
+        let name_id_format = wanted.then(|| persistent.to_owned());
+        let provider = SamlProvider::new(SamlConfig { idp, name_id_format, ..config() }).unwrap();
+        judge(&provider, usually_signed(&named)).map(|identity| identity.subject)
+    };
+    assert_eq!(of(&format!(" Format=\"{persistent}\""), true).unwrap(), "alice-id");
+    for other in [
+        "",
+        " Format=\"\"",
+        " Format=\"urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified\"",
+        " Format=\"urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress\"",
+        " Format=\"urn:oasis:names:tc:SAML:2.0:nameid-format:entity\"",
+        " Format=\"URN:oasis:names:tc:SAML:2.0:nameid-format:persistent\"",
+    ] {
+        assert_eq!(of(other, false).unwrap(), "alice-id", "without a wish: {other}");
+        let error = of(other, true).unwrap_err();
+        assert!(matches!(error, FederationError::WeakerThanConfigured { .. }), "{other}: {error}");
+    }
+    let transient = " Format=\"urn:oasis:names:tc:SAML:2.0:nameid-format:transient\"";
+    for wanted in [false, true] {
+        let error = of(transient, wanted).unwrap_err();
+        assert!(matches!(error, FederationError::Malformed { .. }), "{error}");
     }
 }

@@ -22,7 +22,7 @@ fn token(owner: Owner, number: u64, family: u8, issued_at: DateTime<Utc>) -> Ref
         owner,
         family_id: TokenFamilyId::from_parts(0, [family; 10]),
         token_hash: TokenHash::new(format!("sha256::{number:064x}")).unwrap(),
-        grant: RefreshGrant { authn_time: issued_at, factors_completed: vec![FactorKind::Password] },
+        grant: RefreshGrant::new(issued_at, vec![FactorKind::Password]),
         device_id: None,
         device_info: None,
         issued_at,

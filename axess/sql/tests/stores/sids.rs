@@ -41,10 +41,12 @@ async fn script(store: &impl SidStore, seed: u64) -> Vec<String> {
             17 | 18 => format!("{:?}", store.unbind(owner.tenant_id, issuer.into(), new.lineage).await),
             _ => format!("{:?}", store.cleanup_expired(now, 1_000).await),
         };
-        let by_sid = store.find_by_sid(owner.tenant_id, issuer.into(), sid.into(), now).await.unwrap();
+        let by_sid = store.find_by_sid(Some(owner.tenant_id), issuer.into(), sid.into(), now).await.unwrap();
         let by_subject =
-            store.find_by_subject(owner.tenant_id, issuer.into(), subject.into(), now).await.unwrap();
-        log.push(format!("{step}: {answer} {by_sid:?} {by_subject:?}"));
+            store.find_by_subject(Some(owner.tenant_id), issuer.into(), subject.into(), now).await.unwrap();
+        let anywhere = store.find_by_sid(None, issuer.into(), sid.into(), now).await.unwrap();
+        let anyone = store.find_by_subject(None, issuer.into(), subject.into(), now).await.unwrap();
+        log.push(format!("{step}: {answer} {by_sid:?} {by_subject:?} {anywhere:?} {anyone:?}"));
     }
     log
 }
@@ -69,7 +71,7 @@ on_every_database!(racing_bindings_of_one_lineage_leave_one, |database: TestData
         }
     })
     .await;
-    let found = store.find_by_sid(tenant, "i".into(), "s".into(), at(0)).await.unwrap();
+    let found = store.find_by_sid(Some(tenant), "i".into(), "s".into(), at(0)).await.unwrap();
     assert_eq!(found.len(), 1 + RACERS);
     assert!(found.is_sorted_by_key(|binding| binding.lineage));
 });
@@ -80,14 +82,17 @@ on_every_database!(sizes, |database: TestDatabase| async move {
     let full = binding(&issuer, Some(&name), &name, 1);
     store.bind(full.clone()).await.unwrap();
     assert_eq!(
-        store.find_by_sid(tenant, issuer.clone(), name.clone(), at(0)).await.unwrap(),
+        store.find_by_sid(Some(tenant), issuer.clone(), name.clone(), at(0)).await.unwrap(),
         vec![full.clone()]
     );
     assert_eq!(
-        store.find_by_subject(tenant, issuer.clone(), name.clone(), at(99)).await.unwrap(),
+        store.find_by_subject(Some(tenant), issuer.clone(), name.clone(), at(99)).await.unwrap(),
         vec![full]
     );
-    assert_eq!(store.find_by_subject(tenant, issuer.clone(), name.clone(), at(100)).await.unwrap(), vec![]);
+    assert_eq!(
+        store.find_by_subject(Some(tenant), issuer.clone(), name.clone(), at(100)).await.unwrap(),
+        vec![]
+    );
     let (long_issuer, long_name) = (issuer.clone() + "x", name.clone() + "x");
     for long in [
         binding(&long_issuer, None, &name, 1),

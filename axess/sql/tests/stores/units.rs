@@ -120,7 +120,7 @@ on_every_database!(a_failure_that_was_swallowed_undoes_the_unit, |database: Test
     let outcome = UnitOfWork::run(async {
         let _ = sessions.insert(session(1)).await?;
         let tenant_id = owner(1, 1).tenant_id;
-        let lost = sids.find_by_sid(tenant_id, "https://idp.example".into(), "sid".into(), at(0)).await;
+        let lost = sids.find_by_sid(Some(tenant_id), "https://idp.example".into(), "sid".into(), at(0)).await;
         assert!(lost.is_err());
         outbox.append(vec![event(1)]).await
     });

@@ -77,7 +77,7 @@ fn fresh(ground: &Ground, owner: Owner) -> RefreshToken {
         owner,
         family_id: ground.family(),
         token_hash: hash(ground),
-        grant: RefreshGrant { authn_time: ground.at(0), factors_completed: vec![FactorKind::Password] },
+        grant: RefreshGrant::new(ground.at(0), vec![FactorKind::Password]),
         device_id: Some(ground.device()),
         device_info: Some("laptop".into()),
         issued_at: ground.at(0),

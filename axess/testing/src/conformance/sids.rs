@@ -30,6 +30,7 @@ pub fn sid_store<S: SidStore>(store: S, setting: Setting) -> Suite {
             bindings_are_found_in_lineage_order,
             a_session_without_a_name_is_found_by_subject_only,
             no_verb_reaches_another_tenant,
+            without_a_tenant_all_are_searched,
             unbinding_removes_one,
             cleanup_deletes_what_expired_and_nothing_else,
             racing_bindings_leave_one,
@@ -62,10 +63,10 @@ async fn found(
     want: &[SidBinding],
 ) -> Verdict {
     let (tenant, issuer, now) = (like.owner.tenant_id, like.issuer.clone(), ground.just_before(1_000));
-    let by_subject = store.find_by_subject(tenant, issuer.clone(), like.subject.clone(), now).await?;
+    let by_subject = store.find_by_subject(Some(tenant), issuer.clone(), like.subject.clone(), now).await?;
     same(&format!("{what}, by subject"), by_subject, want.to_vec())?;
     let Some(sid) = like.sid.clone() else { return Ok(()) };
-    same(&format!("{what}, by sid"), store.find_by_sid(tenant, issuer, sid, now).await?, want.to_vec())
+    same(&format!("{what}, by sid"), store.find_by_sid(Some(tenant), issuer, sid, now).await?, want.to_vec())
 }
 
 async fn every_field_comes_back<S: SidStore>(store: Arc<S>, ground: Ground) -> Verdict {
@@ -109,9 +110,9 @@ async fn names_are_told_apart<S: SidStore>(store: Arc<S>, ground: Ground) -> Ver
             of
         };
         let by_sid =
-            store.find_by_sid(tenant, issuer.clone(), one.sid.clone().unwrap_or_default(), now).await?;
+            store.find_by_sid(Some(tenant), issuer.clone(), one.sid.clone().unwrap_or_default(), now).await?;
         same("each of them, by sid", by_sid, of(&|other| other.sid == one.sid))?;
-        let by_subject = store.find_by_subject(tenant, issuer, one.subject.clone(), now).await?;
+        let by_subject = store.find_by_subject(Some(tenant), issuer, one.subject.clone(), now).await?;
         same("each of them, by subject", by_subject, of(&|other| other.subject == one.subject))?;
     }
     Ok(())
@@ -122,9 +123,9 @@ async fn a_binding_ends_with_its_session<S: SidStore>(store: Arc<S>, ground: Gro
     found(&*store, &ground, "just before the end", &one, std::slice::from_ref(&one)).await?;
     for late in [1_000, 1_001] {
         let (tenant, now) = (one.owner.tenant_id, ground.at(late));
-        let by_sid = store.find_by_sid(tenant, ISSUER.into(), "08a5019c".into(), now).await?;
+        let by_sid = store.find_by_sid(Some(tenant), ISSUER.into(), "08a5019c".into(), now).await?;
         same("by sid, at or after the end", by_sid, vec![])?;
-        let by_subject = store.find_by_subject(tenant, ISSUER.into(), one.subject.clone(), now).await?;
+        let by_subject = store.find_by_subject(Some(tenant), ISSUER.into(), one.subject.clone(), now).await?;
         same("by subject, at or after the end", by_subject, vec![])?;
     }
     Ok(())
@@ -166,7 +167,8 @@ async fn a_session_without_a_name_is_found_by_subject_only<S: SidStore>(
     let one = bound(&*store, SidBinding { sid: None, ..binding(&ground, ground.owner()) }).await?;
     found(&*store, &ground, "the binding", &one, std::slice::from_ref(&one)).await?;
     for sid in ["", "null", "NULL", "None"] {
-        let by_sid = store.find_by_sid(one.owner.tenant_id, ISSUER.into(), sid.into(), ground.at(0)).await?;
+        let by_sid =
+            store.find_by_sid(Some(one.owner.tenant_id), ISSUER.into(), sid.into(), ground.at(0)).await?;
         same("by a sid it does not have", by_sid, vec![])?;
     }
     Ok(())
@@ -182,6 +184,27 @@ async fn no_verb_reaches_another_tenant<S: SidStore>(store: Arc<S>, ground: Grou
     let theirs = bound(&*store, theirs).await?;
     found(&*store, &ground, "mine after they bound theirs", &mine, std::slice::from_ref(&mine)).await?;
     found(&*store, &ground, "theirs", &theirs, std::slice::from_ref(&theirs)).await
+}
+
+async fn without_a_tenant_all_are_searched<S: SidStore>(store: Arc<S>, ground: Ground) -> Verdict {
+    // Other cases use the same names: these are of this one alone.
+    let issuer = format!("https://{:?}.example.com", ground.session());
+    let [me, namesake, colleague] = ground.owners();
+    let mut all = Vec::new();
+    for owner in [me, namesake, colleague] {
+        let one = SidBinding { issuer: issuer.clone(), ..binding(&ground, owner) };
+        all.push(bound(&*store, one.clone()).await?);
+        bound(&*store, SidBinding { subject: "other".into(), sid: None, lineage: ground.session(), ..one })
+            .await?;
+    }
+    all.sort_by_key(|binding| (binding.owner.tenant_id, binding.lineage));
+    let (now, one) = (ground.just_before(1_000), binding(&ground, me));
+    let by_sid = store.find_by_sid(None, issuer.clone(), one.sid.unwrap_or_default(), now).await?;
+    same("by sid in all tenants", by_sid, all.clone())?;
+    let by_subject = store.find_by_subject(None, issuer.clone(), one.subject.clone(), now).await?;
+    same("by subject in all tenants", by_subject, all)?;
+    let late = store.find_by_subject(None, issuer, one.subject, ground.at(1_000)).await?;
+    same("in all tenants, at the end", late, vec![])
 }
 
 async fn unbinding_removes_one<S: SidStore>(store: Arc<S>, ground: Ground) -> Verdict {
@@ -226,11 +249,11 @@ async fn racing_bindings_leave_one<S: SidStore>(store: Arc<S>, ground: Ground) -
     })
     .await?;
     let (tenant, now) = (one.owner.tenant_id, ground.at(0));
-    let left = store.find_by_subject(tenant, ISSUER.into(), one.subject.clone(), now).await?;
+    let left = store.find_by_subject(Some(tenant), ISSUER.into(), one.subject.clone(), now).await?;
     same("how many are left", left.len(), 1)?;
     let mut by_sid = 0;
     for n in 0..RACERS {
-        by_sid += store.find_by_sid(tenant, ISSUER.into(), format!("sid-{n}"), now).await?.len();
+        by_sid += store.find_by_sid(Some(tenant), ISSUER.into(), format!("sid-{n}"), now).await?.len();
     }
     same("how many are left, by sid", by_sid, 1)
 }
@@ -242,7 +265,7 @@ async fn a_call_cut_off_leaves_nothing_half_done<S: SidStore>(store: Arc<S>, gro
         let _ = cut_off(store.bind(new.clone()), cut).await;
         settles(async || {
             let (tenant, now) = (old.owner.tenant_id, ground.at(0));
-            let left = store.find_by_subject(tenant, ISSUER.into(), old.subject.clone(), now).await?;
+            let left = store.find_by_subject(Some(tenant), ISSUER.into(), old.subject.clone(), now).await?;
             let whole = left == [old.clone()] || left == [new.clone()];
             holds(&format!("the old or the new one, not {left:?}"), whole)
         })

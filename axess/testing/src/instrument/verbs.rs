@@ -119,8 +119,8 @@ macro_rules! for_each_verb {
     }
     SidStore {
         bind(binding: SidBinding) -> ();
-        find_by_sid(tenant_id: TenantId, issuer: String, sid: String, now: DateTime<Utc>) -> Vec<SidBinding>;
-        find_by_subject(tenant_id: TenantId, issuer: String, subject: String, now: DateTime<Utc>) -> Vec<SidBinding>;
+        find_by_sid(tenant_id: Option<TenantId>, issuer: String, sid: String, now: DateTime<Utc>) -> Vec<SidBinding>;
+        find_by_subject(tenant_id: Option<TenantId>, issuer: String, subject: String, now: DateTime<Utc>) -> Vec<SidBinding>;
         unbind(tenant_id: TenantId, issuer: String, lineage: SessionId) -> ();
         cleanup_expired(now: DateTime<Utc>, limit: usize) -> u64;
     }

@@ -1,5 +1,6 @@
 //! Logins at identity providers, with a provider that says what it is told: the protocols have tests of their own.
 
+mod device;
 mod flow;
 mod linking;
 mod logout;

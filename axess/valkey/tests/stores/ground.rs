@@ -55,7 +55,7 @@ pub(crate) fn token(n: u8) -> RefreshToken {
         owner: owner(1, 1),
         family_id: TokenFamilyId::from_parts(0, [1; 10]),
         token_hash: TokenHash::new("sha256::00").unwrap(),
-        grant: RefreshGrant { authn_time: at(0), factors_completed: vec![] },
+        grant: RefreshGrant::new(at(0), vec![]),
         device_id: None,
         device_info: None,
         issued_at: at(i64::from(n)),

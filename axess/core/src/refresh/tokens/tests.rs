@@ -29,7 +29,7 @@ impl Ground {
     }
 
     async fn issue(&self) -> IssuedRefreshToken {
-        let grant = RefreshGrant { authn_time: start(), factors_completed: vec![FactorKind::Password] };
+        let grant = RefreshGrant::new(start(), vec![FactorKind::Password]);
         self.tokens.issue(OWNER, (grant, None), (None, None), self.now, &self.rng).await.unwrap().0
     }
 
@@ -240,7 +240,7 @@ async fn the_store_never_sees_a_secret_and_debug_never_shows_one() {
 async fn what_a_person_recognises_a_device_by_is_bounded() {
     let ground =
         Ground::new(RefreshTokenConfig { ttl: Duration::from_secs(60), ..RefreshTokenConfig::default() });
-    let grant = RefreshGrant { authn_time: start(), factors_completed: vec![] };
+    let grant = RefreshGrant::new(start(), vec![]);
     let info = "ä".repeat(1_000);
     let device = (None, Some(info.as_str()));
     let (issued, _) =

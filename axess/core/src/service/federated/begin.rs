@@ -3,10 +3,12 @@ use crate::{
     authn::AuthnError,
     federation::ListedProvider,
     service::AuthnService,
-    session::{Change, PendingLogin, Purpose, SessionHandle},
+    session::{Change, DevicePace, PendingLogin, Purpose, SessionHandle},
     store::IdentityLookup,
 };
-use axess_factors::federated::{FederationError, FederationOptions, Redirection};
+use axess_factors::federated::{
+    BegunFederation, FederationError, FederationOptions, PendingFederation, Redirection,
+};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
@@ -43,6 +45,18 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         provider: &str,
         mut options: FederationOptions,
     ) -> Result<Redirection, AuthnError> {
+        let (call, purpose) = self.login_call(session, tenant, provider, &mut options).await?;
+        self.send_to_provider(&call, purpose, options).await
+    }
+
+    /// Finds the provider, and what a login there would be for.
+    pub(super) async fn login_call<'a>(
+        &self,
+        session: &'a SessionHandle,
+        tenant: &str,
+        provider: &str,
+        options: &mut FederationOptions,
+    ) -> Result<(Call<'a>, Purpose), AuthnError> {
         let name = parse_provider(provider)?;
         let tenant = self.federated_tenant(tenant).await?;
         if !tenant.status.admits_logins() {
@@ -58,7 +72,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         };
         // That they are logged in there proves no more than the session does: a step-up wants the user.
         options.force |= matches!(purpose, Purpose::Step(_)) && session.is_authenticated();
-        self.send_to_provider(&call, purpose, options).await
+        Ok((call, purpose))
     }
 }
 
@@ -72,28 +86,46 @@ impl<I, F> AuthnService<I, F> {
     ) -> Result<Redirection, AuthnError> {
         options.check().map_err(AuthnError::Federation)?;
         let (provider, context) = (&call.resolved.provider, self.federation_context(&call.name));
-        let now = context.now;
-        let begun = provider.begin(&options, context).await.and_then(|begun| {
-            begun.pending.check()?;
-            let fits = begun.pending.provider == call.name && begun.pending.issuer == provider.issuer();
-            fits.then_some(begun).ok_or(FederationError::MixUp)
-        });
-        let mut begun = match begun {
-            Ok(begun) => begun,
-            Err(error) => {
-                self.provider_refused(call.session, Some(call.tenant_id), &call.name, &error).await?;
-                return Err(AuthnError::Federation(error));
+        match provider.begin(&options, context).await {
+            Ok(BegunFederation { redirection, pending }) => {
+                self.keep_pending(call, purpose, options.return_to, pending, None).await?;
+                Ok(redirection)
             }
-        };
-        begun.pending.expires_at = begun.pending.expires_at.min(now + MAX_PENDING);
-        let login = PendingLogin {
-            tenant_id: call.tenant_id,
-            purpose,
-            return_to: options.return_to,
-            pending: begun.pending,
-        };
+            Err(error) => Err(self.not_begun(call, error).await?),
+        }
+    }
+
+    /// Keeps what the answer must fit.
+    pub(super) async fn keep_pending(
+        &self,
+        call: &Call<'_>,
+        purpose: Purpose,
+        return_to: Option<String>,
+        mut pending: PendingFederation,
+        device: Option<DevicePace>,
+    ) -> Result<(), AuthnError> {
+        let issuer = call.resolved.provider.issuer();
+        let fits = pending.check().and_then(|()| {
+            let is_its_own = pending.provider == call.name && pending.issuer == issuer;
+            is_its_own.then_some(()).ok_or(FederationError::MixUp)
+        });
+        if let Err(error) = fits {
+            return Err(self.not_begun(call, error).await?);
+        }
+        pending.expires_at = pending.expires_at.min(self.now() + MAX_PENDING);
+        let login = PendingLogin { tenant_id: call.tenant_id, purpose, return_to, pending, device };
         call.session.record(Change::SetFederation(Arc::new(login)));
         self.metrics.federation_begun(call.name.as_str());
-        Ok(begun.redirection)
+        Ok(())
+    }
+
+    /// Records why no login was begun, and returns the error that says so.
+    pub(super) async fn not_begun(
+        &self,
+        call: &Call<'_>,
+        error: FederationError,
+    ) -> Result<AuthnError, AuthnError> {
+        self.provider_refused(call.session, Some(call.tenant_id), &call.name, &error).await?;
+        Ok(AuthnError::Federation(error))
     }
 }

@@ -21,6 +21,33 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
     /// step-up, or the linking of an identity. A login needs an enabled method that begins with this provider
     /// ([`Method::federated`]), and goes on with [`verify_factor`](AuthnService::verify_factor) when that has further steps.
     ///
+    /// A login that was refused is no error but `Ok`, with [`FederatedOutcome::Refused`] or another outcome than
+    /// [`FederatedOutcome::Authenticated`]: a handler has to look.
+    ///
+    /// ```
+    /// # use axess_core::{authn::AuthnError, service::*, session::SessionHandle, store::{FactorStore, IdentityAdmin}};
+    /// # use axess_factors::federated::CallbackResponse;
+    /// /// Where the browser goes next.
+    /// async fn callback<I: IdentityAdmin, F: FactorStore>(
+    ///     service: &AuthnService<I, F>,
+    ///     session: &SessionHandle,
+    ///     response: CallbackResponse,
+    /// ) -> Result<String, AuthnError> {
+    ///     let done = service.complete_federated_login(session, "okta", response).await?;
+    ///     Ok(match done.outcome {
+    ///         FederatedOutcome::Authenticated => done.return_to.unwrap_or_else(|| "/".to_owned()),
+    ///         FederatedOutcome::FactorRequired(_) => "/login/second".to_owned(),
+    ///         FederatedOutcome::Linked => "/account".to_owned(),
+    ///         // Nobody is logged in. Why is in the trail, and not for the page.
+    ///         FederatedOutcome::Refused(_)
+    ///         | FederatedOutcome::NotLinked
+    ///         | FederatedOutcome::LinkedElsewhere
+    ///         | FederatedOutcome::NotAllowed
+    ///         | FederatedOutcome::Locked { .. } => "/login?refused".to_owned(),
+    ///     })
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Faults and misuse only. [`AuthnError::UnknownProvider`]; [`AuthnError::Federation`] when the provider cannot be asked or is
@@ -33,7 +60,8 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         response: CallbackResponse,
     ) -> Result<FederatedCompletion, AuthnError> {
         let name = parse_provider(provider)?;
-        let login = match session.pending_federation() {
+        let begun = session.pending_federation().filter(|login| login.device.is_none());
+        let login = match begun {
             // Taken out of the stored session before anything is sent: of racing callbacks one goes on.
             Some(login) if session.commit(Change::TakeFederation(Arc::clone(&login))).await? => login,
             _ => {
@@ -63,7 +91,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         }
     }
 
-    async fn proved(
+    pub(super) async fn proved(
         &self,
         call: &Call<'_>,
         login: &PendingLogin,
@@ -139,7 +167,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
 
 impl<I, F> AuthnService<I, F> {
     /// Records why a provider's answer proves nothing. What is nobody's fault in the browser is an error.
-    async fn not_proved(
+    pub(super) async fn not_proved(
         &self,
         session: &SessionHandle,
         login: &PendingLogin,
@@ -167,7 +195,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     }
 }
 
-fn has_ended(proof: &FederatedProof, now: chrono::DateTime<chrono::Utc>) -> bool {
+pub(super) fn has_ended(proof: &FederatedProof, now: chrono::DateTime<chrono::Utc>) -> bool {
     proof.identity().expires_at.is_some_and(|ends| ends <= now)
 }
 

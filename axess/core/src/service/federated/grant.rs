@@ -36,10 +36,11 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             if let Some(method) = &begins {
                 self.login_began(call, owner, method).await?;
             }
-            self.bind_provider_session(call, owner, &identity).await?;
+            let login = FederatedLogin::of(&call.name, &identity);
+            self.bind_to_provider(call.session, owner, &login).await?;
             let step = FederatedStep {
                 proof,
-                login: FederatedLogin::of(&call.name, &identity),
+                login,
                 begins: begins.map(|method| (owner.tenant_id, owner.user_id, method)),
             };
             self.move_by(call.session, Input::FederatedVerified(Box::new(step))).await
@@ -142,32 +143,46 @@ impl<I, F> AuthnService<I, F> {
         };
         let subject = session.with_state(AuthState::subject);
         let (Some((tenant_id, _)), Some(lineage)) = (subject, session.lineage()) else { return Ok(true) };
-        let bound = logout.sids.find_by_subject(tenant_id, login.issuer, login.subject, self.now()).await?;
+        let bound =
+            logout.sids.find_by_subject(Some(tenant_id), login.issuer, login.subject, self.now()).await?;
         Ok(bound.iter().any(|binding| binding.lineage == lineage))
+    }
+
+    /// Binds a session that a refresh token has opened to the provider's, if its login was at one.
+    pub(in crate::service) async fn bind_provider_session(
+        &self,
+        session: &SessionHandle,
+        owner: Owner,
+    ) -> Result<(), AuthnError> {
+        match session.federated_login() {
+            Some(login) => self.bind_to_provider(session, owner, &login).await,
+            None => Ok(()),
+        }
     }
 
     /// Remembers which session at the provider ours belongs to: before ours is worth anything, so that a logout there is
     /// never too early to find it.
-    async fn bind_provider_session(
+    async fn bind_to_provider(
         &self,
-        call: &Call<'_>,
+        session: &SessionHandle,
         owner: Owner,
-        identity: &FederatedIdentity,
+        login: &FederatedLogin,
     ) -> Result<(), AuthnError> {
         // The session is stored: the begun login was taken out of it.
-        let (Some(logout), Some(lineage)) = (self.provider_logout(), call.session.lineage()) else {
+        let (Some(logout), Some(lineage)) = (self.provider_logout(), session.lineage()) else {
             return Ok(());
         };
-        // Refresh tokens outlive the session, and must be found as long.
-        let own = call.session.latest_end();
-        let own = self.refresh.as_ref().map_or(own, |tokens| own + tokens.config().ttl());
+        // Refresh tokens outlive the session they were issued in, and must be found as long.
+        let own = session.latest_end();
+        let tokens = self.refresh.as_ref().filter(|_| !login.refreshed);
+        let own = tokens.map_or(own, |tokens| own + tokens.config().ttl());
         let binding = SidBinding {
             owner,
-            issuer: identity.issuer.clone(),
-            sid: identity.session_id.clone(),
-            subject: identity.subject.clone(),
+            issuer: login.issuer.clone(),
+            sid: login.session_id.clone(),
+            subject: login.subject.clone(),
             lineage,
-            expires_at: identity.expires_at.map_or(own, |ends| own.min(ends)),
+            expires_at: login.expires_at.map_or(own, |ends| own.min(ends)),
         };
         Ok(logout.sids.bind(binding).await?)
     }

@@ -101,7 +101,7 @@ impl<I, F> AuthnService<I, F> {
     ) -> Result<(), AuthnError> {
         let Some(logout) = self.provider_logout() else { return Ok(()) };
         let (tenant_id, issuer, subject) = (owner.tenant_id, issuer.to_owned(), subject.to_owned());
-        let bound = logout.sids.find_by_subject(tenant_id, issuer.clone(), subject, self.now()).await?;
+        let bound = logout.sids.find_by_subject(Some(tenant_id), issuer.clone(), subject, self.now()).await?;
         let over = |binding: &SidBinding| binding.owner == owner && Some(binding.lineage) != keep;
         for binding in bound.into_iter().filter(over) {
             logout.sids.unbind(tenant_id, issuer.clone(), binding.lineage).await?;
@@ -137,8 +137,9 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     /// request, usually a guest's.
     ///
     /// All sessions that belong to the one it names end, with their refresh tokens; when it names a user only, all that
-    /// this user began at the provider. When such a session is over already, but may live on in its refresh tokens, all
-    /// refresh tokens of its user are revoked.
+    /// this user began at the provider. A provider that serves all tenants ends them in all of them, whichever is named. When such a session is over already, but may live on in its refresh tokens, all
+    /// refresh tokens of its user are revoked. The answer to a logout of ours ([`begin_federated_logout`](Self::begin_federated_logout))
+    /// ends nothing, and is taken once.
     ///
     /// # Errors
     ///
@@ -220,6 +221,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             session_id: Some(sid.to_owned()),
             replay: None,
             answer: None,
+            is_answer: false,
         };
         self.obey(&call, logout, &notice).await
     }

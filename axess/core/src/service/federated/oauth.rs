@@ -58,7 +58,26 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
     /// Takes `code` and `state` from the callback of an OAuth 2.0 or OpenID Connect provider.
     ///
     /// It is [`complete_federated_login`](AuthnService::complete_federated_login) for a callback of nothing but these two. A
-    /// provider that also sends `iss` (RFC 9207), an error or a signed response needs that one, with all parameters.
+    /// provider that also sends `iss` (RFC 9207), an error or a signed response needs that one, with all parameters: under FAPI
+    /// 2.0 this one always comes to [`FederationError::MixUp`].
+    ///
+    /// A login that was refused is no error but `Ok`, with an outcome that says so:
+    ///
+    /// ```
+    /// # use axess_core::{authn::AuthnError, service::*, session::SessionHandle, store::{FactorStore, IdentityAdmin}};
+    /// async fn callback<I: IdentityAdmin, F: FactorStore>(
+    ///     service: &AuthnService<I, F>,
+    ///     session: &SessionHandle,
+    ///     (code, state): (&str, &str),
+    /// ) -> Result<&'static str, AuthnError> {
+    ///     let done = service.finish_oauth_login(session, "github", code, state).await?;
+    ///     Ok(match done.outcome {
+    ///         FederatedOutcome::Authenticated => "/",
+    ///         FederatedOutcome::FactorRequired(_) => "/login/second",
+    ///         _ => "/login?refused",
+    ///     })
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

@@ -89,3 +89,95 @@ fn detail(error: &FederationError) -> Option<AuditText> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        audit::MemoryAuditSink,
+        memory::InMemorySessionStore,
+        session::{RequestContext, Sessions},
+    };
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+
+    /// Every variant, its place in this match, and what the trail says. A new variant does not compile without a row.
+    fn place(error: &FederationError) -> usize {
+        match error {
+            FederationError::Denied { .. } => 0,
+            FederationError::StateMismatch => 1,
+            FederationError::Expired => 2,
+            FederationError::IssuerMismatch => 3,
+            FederationError::AudienceMismatch => 4,
+            FederationError::NonceMismatch => 5,
+            FederationError::SignatureInvalid => 6,
+            FederationError::AlgorithmRefused => 7,
+            FederationError::KeyUnknown => 8,
+            FederationError::Replayed => 9,
+            FederationError::Malformed { .. } => 10,
+            FederationError::WeakerThanConfigured { .. } => 11,
+            FederationError::TooOld => 12,
+            FederationError::NotYetValid => 13,
+            FederationError::AuthenticationTooOld => 14,
+            FederationError::AcrNotMet => 15,
+            FederationError::MixUp => 16,
+            FederationError::Unavailable { .. } => 17,
+            FederationError::ClientRejected { .. } => 18,
+            FederationError::Configuration { .. } => 19,
+        }
+    }
+
+    fn rows() -> Vec<(FederationError, &'static str, Option<&'static str>)> {
+        vec![
+            (FederationError::denied("access_denied"), "denied", Some("access_denied")),
+            (FederationError::StateMismatch, "state-mismatch", None),
+            (FederationError::Expired, "expired", None),
+            (FederationError::IssuerMismatch, "issuer-mismatch", None),
+            (FederationError::AudienceMismatch, "audience-mismatch", None),
+            (FederationError::NonceMismatch, "nonce-mismatch", None),
+            (FederationError::SignatureInvalid, "signature-invalid", None),
+            (FederationError::AlgorithmRefused, "algorithm-refused", None),
+            (FederationError::KeyUnknown, "key-unknown", None),
+            (FederationError::Replayed, "replayed", None),
+            (FederationError::Malformed { what: "no code" }, "malformed", Some("no code")),
+            (
+                FederationError::WeakerThanConfigured { what: "no PKCE" },
+                "weaker-than-configured",
+                Some("no PKCE"),
+            ),
+            (FederationError::TooOld, "too-old", None),
+            (FederationError::NotYetValid, "not-yet-valid", None),
+            (FederationError::AuthenticationTooOld, "authentication-too-old", None),
+            (FederationError::AcrNotMet, "acr-not-met", None),
+            (FederationError::MixUp, "mix-up", None),
+            (FederationError::unavailable("its keys", "a secret cause"), "unavailable", Some("its keys")),
+            (FederationError::client_rejected("invalid_client"), "client-rejected", Some("invalid_client")),
+            (FederationError::Configuration { what: "no key".into() }, "misconfigured", Some("no key")),
+        ]
+    }
+
+    #[tokio::test]
+    async fn every_refusal_is_an_event_with_its_own_reason() {
+        let session = Sessions::new(InMemorySessionStore::new()).guest(RequestContext::default());
+        let (tenant_id, provider) = (TenantId::from_parts(0, [1; 10]), "okta".parse().unwrap());
+        let rows = rows();
+        let places: Vec<usize> = rows.iter().map(|(error, ..)| place(error)).collect();
+        assert_eq!(places, (0..20).collect::<Vec<_>>(), "one row each");
+        for (error, reason, detail) in &rows {
+            let trail = MemoryAuditSink::default();
+            let service = AuthnService::new((), ()).with_audit_sink(Arc::new(trail.clone()));
+            service.provider_refused(&session, Some(tenant_id), &provider, error).await.unwrap();
+            let events = trail.events();
+            let [event] = events.as_slice() else { panic!("{error}: {events:?}") };
+            assert_eq!(event.payload.wire_name(), "FederationRefused", "{error}");
+            assert_eq!(event.tenant_id, Some(tenant_id), "{error}");
+            let AuthEvent::FederationRefused(refused) = &event.payload else { panic!("{event:?}") };
+            let told: Value = serde_json::to_value(refused).unwrap();
+            let mut expected = json!({ "provider": "okta", "reason": reason });
+            if let Some(detail) = detail {
+                expected["detail"] = json!(detail);
+            }
+            assert_eq!(told, expected, "{error}");
+        }
+    }
+}

@@ -190,7 +190,7 @@ fn federated() -> SessionData {
     };
     let tenant_id = TenantId::from_parts(1, [1; 10]);
     let purpose = Purpose::Step(UserId::from_parts(1, [2; 10]));
-    let login = PendingLogin { tenant_id, purpose, return_to: Some("/".into()), pending };
+    let login = PendingLogin { tenant_id, purpose, return_to: Some("/".into()), pending, device: None };
     data.change_ceremony(|ceremony| ceremony.federation = Some(login.into()));
     data
 }

@@ -187,7 +187,7 @@ fn one_factor_cannot_count_twice() {
 
 /// The proof of a refresh token whose login was at `authn_time`.
 fn continued(authn_time: DateTime<Utc>) -> Continued {
-    let grant = RefreshGrant { authn_time, factors_completed: vec![FactorKind::Password, FactorKind::Totp] };
+    let grant = RefreshGrant::new(authn_time, vec![FactorKind::Password, FactorKind::Totp]);
     let owner = Owner { tenant_id: TENANT, user_id: ALICE };
     Continued::for_test(owner, grant, TokenFamilyId::from_parts(0, [5; 10]))
 }

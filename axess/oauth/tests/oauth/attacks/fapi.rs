@@ -1,10 +1,10 @@
 //! Downgrades of the FAPI 2.0 profile, by a provider or by whoever stands in its place.
 
 use axess_factors::federated::{FederationError, FederationOptions};
-use axess_jose::{Algorithm, SigningKey};
-use axess_oauth::{ClientAuth, FapiConfig, OAuthProviderConfig, SenderConstraint};
+use axess_jose::{Algorithm, Expectations, SigningKey, TypRule, VerificationKey, s256, verify};
+use axess_oauth::{ClientAuth, ClientCertificate, FapiConfig, OAuthProviderConfig, SenderConstraint};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::is_weaker;
 use crate::hostile::{CALLBACK, CLIENT, Hostile, Login, Reply};
@@ -115,4 +115,130 @@ async fn a_pushed_request_needs_a_name() {
     assert!(matches!(refused, FederationError::Unavailable { .. }), "{refused:?}");
     let refused = begin(Reply::new(401, "application/json", r#"{"error":"invalid_client"}"#)).await.unwrap();
     assert!(matches!(refused, FederationError::ClientRejected { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_pushed_request_lives_shortly_and_was_made() {
+    let hostile = Hostile::start().await;
+    let begin = async |is_fapi: bool, status: u16, body: &str| {
+        hostile.reply("/par", Reply::new(status, "application/json", body));
+        let config = match is_fapi {
+            true => config(&hostile, FapiConfig::new(SenderConstraint::DPoP)),
+            false => hostile.config().with_pushed_requests(),
+        };
+        Login::begin_with(&hostile, config, &FederationOptions::default()).await.map(drop)
+    };
+    let body = |expires_in: &str| format!(r#"{{"request_uri":"urn:x"{expires_in}}}"#);
+    for (expires_in, fapi_takes, others_take) in [
+        (r#","expires_in":1"#, true, true),
+        (r#","expires_in":599"#, true, true),
+        (r#","expires_in":600"#, false, true),
+        (r#","expires_in":18446744073709551615"#, false, true),
+        ("", false, true),
+        (r#","expires_in":0"#, false, false),
+        (r#","expires_in":-1"#, false, false),
+        (r#","expires_in":"soon""#, false, false),
+    ] {
+        assert_eq!(begin(true, 201, &body(expires_in)).await.is_ok(), fapi_takes, "FAPI {expires_in}");
+        assert_eq!(begin(false, 201, &body(expires_in)).await.is_ok(), others_take, "{expires_in}");
+    }
+    assert!(is_weaker(&begin(true, 201, &body(r#","expires_in":600"#)).await.unwrap_err()));
+    // RFC 9126 §2.2 has 201; who is not strict takes 200, and nobody takes anything else.
+    let good = body(r#","expires_in":60"#);
+    for (status, fapi_takes, others_take) in [(201, true, true), (200, false, true), (202, false, false)] {
+        assert_eq!(begin(true, status, &good).await.is_ok(), fapi_takes, "FAPI {status}");
+        assert_eq!(begin(false, status, &good).await.is_ok(), others_take, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_of_ours_is_for_the_issuer_alone_and_for_one_try() {
+    let hostile = Hostile::start().await;
+    // A server that always wants another nonce is asked twice.
+    let wants = Reply::new(400, "application/json", r#"{"error":"use_dpop_nonce"}"#);
+    let nonce = ("dpop-nonce", "a-nonce".to_owned());
+    hostile.reply("/par", Reply { headers: [wants.headers.clone(), vec![nonce]].concat(), ..wants });
+    let key = Arc::new(SigningKey::generate(Algorithm::Es256).unwrap());
+    let auth = ClientAuth::PrivateKeyJwt(key.clone());
+    let config = OAuthProviderConfig::discover(&hostile.base, CLIENT, auth, CALLBACK)
+        .with_fapi(FapiConfig::new(SenderConstraint::DPoP));
+    for _ in 0..2 {
+        let begun = Login::begin_with(&hostile, config.clone(), &FederationOptions::default()).await;
+        assert!(begun.is_err());
+    }
+    let bodies = hostile.seen("/par");
+    assert_eq!(bodies.len(), 4, "two logins, and two tries of each");
+    let (key, mut seen) = (VerificationKey::from_jwk(&key.public_jwk()).unwrap(), HashSet::new());
+    for body in bodies {
+        let form = reqwest::Url::parse(&format!("http://x/?{body}")).unwrap();
+        let given = |name: &str| {
+            let found: Vec<_> = form.query_pairs().filter(|(other, _)| other == name).collect();
+            assert_eq!(found.len(), 1, "{name}");
+            found[0].1.clone().into_owned()
+        };
+        assert_eq!(given("client_id"), CLIENT);
+        assert_eq!(given("client_assertion_type"), "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+        let expected = Expectations {
+            typ: TypRule::Any,
+            ..Expectations::new(CLIENT, &hostile.base, &[Algorithm::Es256])
+        };
+        let now = axess_clock::Clock::now(&hostile.clock);
+        let claims = verify(&given("client_assertion"), &key, &expected, now).unwrap();
+        // One text: a list could name another server too.
+        assert_eq!(claims.get("aud"), Some(&json!(hostile.base)));
+        assert_eq!((claims.str("iss"), claims.str("sub")), (Some(CLIENT), Some(CLIENT)));
+        let (issued, expires) = (claims.time("iat").unwrap(), claims.time("exp").unwrap());
+        assert_eq!(((expires - issued).num_seconds(), issued.timestamp()), (60, now.timestamp()));
+        assert!(seen.insert(claims.str("jti").unwrap().to_owned()), "an assertion came twice");
+    }
+}
+
+/// A client certificate, and how tokens name it.
+fn certificate() -> (ClientCertificate, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = rcgen::CertificateParams::new(vec!["client".to_owned()]).unwrap().self_signed(&key).unwrap();
+    (ClientCertificate::new(made.pem(), key.serialize_pem()), s256(made.der()))
+}
+
+#[tokio::test]
+async fn a_token_that_is_bound_to_another_certificate_is_refused() {
+    let mut hostile = Hostile::start().await;
+    let (own, thumbprint) = certificate();
+    hostile.certificate = Some(own);
+    let login = begin(&hostile, FapiConfig::new(SenderConstraint::Mtls)).await.unwrap();
+    let serve = |kind: &str, cnf: Option<Value>| {
+        let mut claims = json!({ "sub": "alice" });
+        if let Some(cnf) = cnf {
+            claims["cnf"] = cnf;
+        }
+        let access_token = hostile.key.sign("at+jwt", &claims).unwrap();
+        let mut claims = login.claims();
+        claims["at_hash"] = json!(Algorithm::Es256.half_hash(&access_token));
+        let id_token = hostile.key.sign("JWT", &claims).unwrap();
+        login.answer_code(|it| {
+            (it["token_type"], it["access_token"], it["id_token"]) =
+                (json!(kind), json!(access_token), json!(id_token));
+        });
+    };
+    serve("Bearer", Some(json!({ "x5t#S256": thumbprint })));
+    assert_eq!(login.complete().await.unwrap().tokens.unwrap().token_type, "Bearer");
+    let (_, foreign) = certificate();
+    for cnf in [
+        None,
+        Some(json!(null)),
+        Some(json!({})),
+        Some(json!({ "x5t#S256": foreign })),
+        Some(json!({ "x5t#S256": thumbprint.to_uppercase() })),
+        Some(json!({ "x5t#S256": [thumbprint] })),
+        Some(json!({ "x5t#S256": null })),
+        Some(json!({ "jkt": thumbprint })),
+        Some(json!({ "x5t": thumbprint })),
+        Some(json!(thumbprint)),
+    ] {
+        serve("Bearer", cnf.clone());
+        let refused = login.complete().await.expect_err("a token that others could use");
+        assert!(is_weaker(&refused), "{cnf:?}: {refused:?}");
+    }
+    serve("DPoP", Some(json!({ "x5t#S256": thumbprint })));
+    assert!(matches!(login.complete().await, Err(FederationError::Malformed { .. })));
 }

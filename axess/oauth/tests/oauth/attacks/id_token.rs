@@ -263,3 +263,27 @@ async fn what_is_inside_an_envelope_is_verified_too() {
         assert!(expected(&refused), "{name}: {refused:?}");
     }
 }
+
+#[tokio::test]
+async fn how_old_an_id_token_may_be_is_configured() {
+    let hostile = Hostile::start().await;
+    for (seconds, good, old) in [(None, 299, 312), (Some(60), 59, 72), (Some(3600), 3599, 3612)] {
+        let config = hostile.config();
+        let config = match seconds {
+            Some(seconds) => config.with_max_id_token_age(std::time::Duration::from_secs(seconds)),
+            None => config,
+        };
+        let login = Login::begin_with(&hostile, config, &FederationOptions::default()).await.unwrap();
+        for (age, is_good) in [(good, true), (old, false)] {
+            let mut claims = login.claims();
+            claims["iat"] = json!(claims["iat"].as_i64().unwrap() - age);
+            login.serve(&claims);
+            match login.complete().await {
+                Ok(_) => assert!(is_good, "{seconds:?} {age}"),
+                Err(error) => {
+                    assert!(!is_good && matches!(error, FederationError::TooOld), "{seconds:?} {age}: {error}");
+                }
+            }
+        }
+    }
+}

@@ -2,6 +2,7 @@ use super::{
     super::ground::{NAMES, far_future, long_ago},
     *,
 };
+use axess_core::session::FederatedLogin;
 use axess_identity::FederatedProvider;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub(super) async fn every_field_comes_back<S: RefreshTokenStore>(store: Arc<S>, 
         let token = RefreshToken {
             token_hash: hash_of(&longest),
             grant: RefreshGrant {
+                login: Some(Box::new(login()?)),
                 authn_time: ground.just_before(-1_000),
                 factors_completed: factors.iter().cloned().chain([custom.clone()]).collect(),
             },
@@ -29,7 +31,7 @@ pub(super) async fn every_field_comes_back<S: RefreshTokenStore>(store: Arc<S>, 
         same("the token read back", read(&*store, owner, token.id).await?, token)?;
     }
     let oldest = RefreshToken {
-        grant: RefreshGrant { authn_time: long_ago(), factors_completed: vec![] },
+        grant: RefreshGrant::new(long_ago(), vec![]),
         issued_at: long_ago(),
         ..fresh(&ground, owner)
     };
@@ -92,4 +94,14 @@ pub(super) async fn the_cap_counts_active_tokens_of_the_owner<S: RefreshTokenSto
         same("the tokens of others", store.find_tokens_for_user(other, ground.at(10), MANY).await?.len(), 1)?;
     }
     Ok(())
+}
+
+/// A login at a provider, as long as one gets.
+fn login() -> Result<FederatedLogin, Breach> {
+    let long = "é".repeat(127);
+    let login = serde_json::json!({
+        "p": "okta", "i": format!("https://{}", "é".repeat(252)), "s": long, "d": long, "c": long,
+        "m": vec!["x".repeat(64); 16], "t": long_ago(), "a": "saml_assertion", "e": far_future(), "r": true,
+    });
+    serde_json::from_value(login).map_err(|error| Breach::new(error.to_string()))
 }

@@ -76,7 +76,7 @@ impl fault::DelegatedCredentialStore for IgnoresVersions {
 impl fault::SidStore for FindsAnySid {
     async fn find_by_sid(
         &self,
-        tenant: TenantId,
+        tenant: Option<TenantId>,
         issuer: String,
         sid: String,
         now: DateTime<Utc>,
@@ -91,7 +91,7 @@ impl fault::SidStore for FindsAnySid {
 impl fault::SidStore for ForgetsBindings {
     async fn find_by_subject(
         &self,
-        tenant: TenantId,
+        tenant: Option<TenantId>,
         issuer: String,
         subject: String,
         now: DateTime<Utc>,

@@ -10,28 +10,42 @@ use axess_core::{
     session::SessionHandle,
     store::{Expected, FederatedLink, FederatedLinkStore},
 };
-use axess_factors::federated::{CallbackResponse, FederatedIdentity};
+use axess_factors::federated::{CallbackResponse, DevicePoll, FederatedIdentity, FederationError};
 use axess_testing::TENANT;
 
 /// A login begun in a session, which is then the one the verb is done in, and what its browser comes back with.
 async fn begun(world: &World, link: bool) -> (SessionHandle, CallbackResponse) {
     let idp = &world.idp;
     if link {
-        let link = FederatedLink {
-            owner: world.owner,
-            issuer: idp.issuer_name().into(),
-            subject: "1".into(),
-            provider: okta(),
-            linked_at: chrono::DateTime::UNIX_EPOCH,
-            last_used_at: None,
-        };
-        let _ = world.links.save_link(link, Expected::Any).await.unwrap();
+        linked(world).await;
     }
     let session = world.ground.suite.session().await;
     let there = world.service.begin_federated_login(&session, TENANT, "okta", Default::default()).await;
     let identity = FederatedIdentity { session_id: Some("sid-1".into()), ..idp.word("1") };
     let response = idp.answer(&state_of(&there.unwrap()), identity);
     (world.next(&session).await, response)
+}
+
+async fn linked(world: &World) {
+    let link = FederatedLink {
+        owner: world.owner,
+        issuer: world.idp.issuer_name().into(),
+        subject: "1".into(),
+        provider: okta(),
+        linked_at: chrono::DateTime::UNIX_EPOCH,
+        last_used_at: None,
+    };
+    let _ = world.links.save_link(link, Expected::Any).await.unwrap();
+}
+
+/// A login that a user has decided about on another device.
+async fn decided(world: &World, said: Result<DevicePoll, FederationError>) -> SessionHandle {
+    linked(world).await;
+    let session = world.ground.suite.session().await;
+    world.service.begin_device_login(&session, TENANT, "okta", Default::default()).await.unwrap();
+    world.idp.say_of_device(said);
+    world.ground.suite.clock.advance(std::time::Duration::from_secs(5));
+    world.next(&session).await
 }
 
 /// A login at the provider, whose events are not looked at.
@@ -82,6 +96,19 @@ fn logins() -> Vec<Row> {
                 })
             },
         ),
+        row("service::poll_device_login", Who::Login, login, |w| {
+            Box::pin(async {
+                let granted = DevicePoll::Granted(Box::new(w.idp.word("1")));
+                let session = decided(w, Ok(granted)).await;
+                w.service.poll_device_login(&session, "okta").await.map(drop)
+            })
+        }),
+        row("service::poll_device_login", Who::Nobody, &["FederationRefused"], |w| {
+            Box::pin(async {
+                let session = decided(w, Err(FederationError::denied("access_denied"))).await;
+                w.service.poll_device_login(&session, "okta").await.map(drop)
+            })
+        }),
         row("service::finish_oauth_login", Who::Login, login, |w| {
             Box::pin(async {
                 let (session, response) = begun(w, true).await;

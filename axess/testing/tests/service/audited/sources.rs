@@ -22,6 +22,7 @@ pub(super) const EXCUSED: &[(&str, &str)] = &[
         "service::begin_federated_login",
         "keeps in the session what a provider's answer must fit; the callback records",
     ),
+    ("service::begin_device_login", "as `begin_federated_login`"),
     ("service::begin_oauth_login", "is `begin_federated_login`"),
     ("service::begin_totp_enrolment", "keeps a secret in the session that nobody has proved to have yet"),
     ("service::federated_links", "reads"),

@@ -179,7 +179,7 @@ async fn identities_go_with_their_account_and_their_tenant() {
     world.logged_in(world.word("1")).await;
     let bound = async || {
         let (issuer, now) = (world.idp.issuer_name().to_owned(), chrono::DateTime::UNIX_EPOCH);
-        world.sids.find_by_subject(owner.tenant_id, issuer, "1".into(), now).await.unwrap().len()
+        world.sids.find_by_subject(Some(owner.tenant_id), issuer, "1".into(), now).await.unwrap().len()
     };
     assert_eq!(bound().await, 1);
     world.service.erase_user(&world.suite.sessions, owner.tenant_id, owner.user_id, &by).await.unwrap();

@@ -217,7 +217,7 @@ async fn logging_out_ends_our_session_first_and_forgets_the_providers() {
     assert!(there.url().contains("sid=sid-2&sub=alice&to=https://app.example/bye"), "{}", there.url());
     let (tenant, issuer, now) =
         (world.suite.owner().await.tenant_id, world.idp.issuer_name(), chrono::DateTime::UNIX_EPOCH);
-    let bound = world.sids.find_by_sid(tenant, issuer.into(), "sid-2".into(), now).await.unwrap();
+    let bound = world.sids.find_by_sid(Some(tenant), issuer.into(), "sid-2".into(), now).await.unwrap();
     assert!(bound.is_empty());
 
     world.idp.set_down(true);
@@ -238,4 +238,17 @@ async fn without_its_stores_nothing_obeys_a_provider() {
     let message = message(Some("sid-1"), None, None);
     let outcome = service.complete_backchannel_logout(&request, TENANT, "okta", message).await;
     assert!(matches!(outcome, Err(AuthnError::NotConfigured(_))));
+}
+
+#[tokio::test]
+async fn an_answer_to_our_logout_ends_nothing_and_is_taken_once() {
+    let (world, sessions) = busy().await;
+    let mut answer = message(None, None, Some("answer to _1"));
+    answer.parameters.push(("answer".into(), "yes".into()));
+    let done = obey(&world, answer.clone()).await;
+    assert!(matches!(done, ProviderLogoutOutcome::Ended { sessions: 0, answer: None }), "{done:?}");
+    for session in &sessions {
+        assert!(is_live(&world, session).await);
+    }
+    assert!(matches!(refused(obey(&world, answer).await), FederationError::Replayed));
 }

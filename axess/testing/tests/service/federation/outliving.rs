@@ -164,9 +164,33 @@ async fn a_logout_finds_the_refresh_tokens_of_a_session_that_is_over() {
     let (refreshed, next) = refresh(&world, issued.token.expose()).await.unwrap();
     let plain = crate::fixtures::logged_in(&world.suite).await;
     let done = log_out(&world, "jti-1").await.unwrap();
-    assert!(matches!(done, ProviderLogoutOutcome::Ended { sessions: 0, .. }));
+    assert!(matches!(done, ProviderLogoutOutcome::Ended { .. }));
     assert!(!is_live(&world, &refreshed).await && is_live(&world, &plain).await);
     assert!(refresh(&world, &next).await.is_none());
+}
+
+#[tokio::test]
+async fn a_refreshed_session_is_the_providers_too() {
+    let (world, _) = failing().await;
+    let ends = world.suite.clock.now() + TimeDelta::hours(8);
+    let identity = FederatedIdentity { expires_at: Some(ends), ..bound_word(&world) };
+    let issued = token(&world, &world.logged_in(identity).await).await;
+    let (refreshed, next) = refresh(&world, issued.token.expose()).await.unwrap();
+    let (refreshed_again, _) = refresh(&world, &next).await.unwrap();
+    for session in [&refreshed, &refreshed_again] {
+        let login = session.federated_login().unwrap();
+        assert_eq!((login.issuer.as_str(), login.subject.as_str()), (world.idp.issuer_name(), "1"));
+        assert_eq!((login.session_id.as_deref(), login.expires_at), (Some("sid-1"), Some(ends)));
+    }
+    let tenant = world.suite.owner().await.tenant_id;
+    let (issuer, now) = (world.idp.issuer_name().to_owned(), world.suite.clock.now());
+    let bound = world.sids.find_by_sid(Some(tenant), issuer, "sid-1".into(), now).await.unwrap();
+    assert_eq!(bound.len(), 3, "each of them");
+
+    let there = world.service.begin_federated_logout(&refreshed, Default::default()).await.unwrap();
+    assert!(there.unwrap().url().contains("sid=sid-1&sub=1"), "a logout here goes on there");
+    world.suite.clock.advance(Duration::from_secs(8 * 3_600));
+    assert!(!is_live(&world, &refreshed_again).await, "it ends when the provider said");
 }
 
 #[tokio::test]
@@ -217,7 +241,7 @@ impl Probe for LoggedOutAtOnce {
         let Self(sids, tenant, issuer) = self;
         if verb == "bind" {
             let now = chrono::DateTime::UNIX_EPOCH;
-            for bound in sids.find_by_subject(*tenant, issuer.clone(), "1".into(), now).await? {
+            for bound in sids.find_by_subject(Some(*tenant), issuer.clone(), "1".into(), now).await? {
                 sids.unbind(*tenant, issuer.clone(), bound.lineage).await?;
             }
         }

@@ -1,14 +1,15 @@
 use axess_core::store::StoreError;
 use axess_factors::federated::{
-    Assurance, BegunFederation, BoxFuture, CallbackMethod, CallbackResponse, FederatedIdentity,
-    FederationContext, FederationError, FederationOptions, FederationProtocol, FederationProvider,
-    LogoutHint, LogoutNotice, PendingFederation, Redirection,
+    Assurance, BegunDevice, BegunFederation, BoxFuture, CallbackMethod, CallbackResponse, DevicePoll,
+    FederatedIdentity, FederationContext, FederationError, FederationOptions, FederationProtocol,
+    FederationProvider, LogoutHint, LogoutNotice, PendingFederation, Redirection,
 };
 use axess_testing::schedule::pause;
 use chrono::TimeDelta;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 /// A provider that vouches for whom it is told to, once for each code.
@@ -27,6 +28,9 @@ struct Played {
     codes: BTreeMap<String, FederatedIdentity>,
     asked: Vec<String>,
     down: bool,
+    /// What is said next of logins on other devices.
+    devices: Vec<Result<DevicePoll, FederationError>>,
+    polled: usize,
 }
 
 impl Scripted {
@@ -66,6 +70,16 @@ impl Scripted {
 
     pub(crate) fn set_down(&self, down: bool) {
         self.0.played.lock().unwrap().down = down;
+    }
+
+    /// Says this next of logins on other devices; afterwards that the user has not decided.
+    pub(crate) fn say_of_device(&self, answer: Result<DevicePoll, FederationError>) {
+        self.0.played.lock().unwrap().devices.push(answer);
+    }
+
+    /// How often it was asked about them.
+    pub(crate) fn polled(&self) -> usize {
+        self.0.played.lock().unwrap().polled
     }
 
     fn is_down(&self) -> bool {
@@ -168,6 +182,7 @@ impl FederationProvider for Scripted {
                 session_id: message.get("sid")?.map(str::to_owned),
                 replay: message.get("jti")?.map(|id| (id.to_owned(), until)),
                 answer: None,
+                is_answer: message.get("answer")?.is_some(),
             })
         })
     }
@@ -186,6 +201,47 @@ impl FederationProvider for Scripted {
             let (sid, issuer) = (hint.session_id.as_deref().unwrap_or_default(), &self.0.issuer);
             let subject = &hint.subject;
             Ok(Some(Redirection::Get(format!("{issuer}/bye?token={token}&sid={sid}&sub={subject}&to={to}"))))
+        })
+    }
+
+    fn begin_device<'a>(
+        &'a self,
+        options: &'a FederationOptions,
+        context: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<BegunDevice, FederationError>> {
+        Box::pin(async move {
+            if options.force {
+                return Err(FederationError::WeakerThanConfigured { what: "a login on another device" });
+            }
+            Ok(BegunDevice {
+                user_code: "WDJB-MJHT".into(),
+                verification_uri: format!("{}/device", self.0.issuer),
+                verification_uri_complete: None,
+                interval: Duration::from_secs(5),
+                pending: PendingFederation {
+                    provider: context.provider.clone(),
+                    issuer: self.0.issuer.clone(),
+                    expires_at: context.now + TimeDelta::minutes(10),
+                    private: serde_json::json!({ "device_code": "d" }),
+                },
+            })
+        })
+    }
+
+    fn poll_device<'a>(
+        &'a self,
+        _: &'a PendingFederation,
+        interval: Duration,
+        _: FederationContext<'a>,
+    ) -> BoxFuture<'a, Result<DevicePoll, FederationError>> {
+        Box::pin(async move {
+            pause().await;
+            let mut played = self.0.played.lock().unwrap();
+            played.polled += 1;
+            if played.devices.is_empty() {
+                return Ok(DevicePoll::Pending { interval });
+            }
+            played.devices.remove(0)
         })
     }
 }

@@ -4,9 +4,10 @@ use axess_core::{
     federation::{TenantIdpBuilder, TenantProvider},
     memory::MemoryTenantIdpStore,
     service::{Operator, ProviderLogoutOutcome},
-    store::{IdpProtocol, TenantIdp, TenantIdpStore},
+    store::{IdpProtocol, SidBinding, SidStore, TenantIdp, TenantIdpStore},
 };
 use axess_factors::federated::{BoxFuture, FederationError};
+use axess_identity::SessionId;
 use axess_testing::PASSWORD;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -140,24 +141,13 @@ async fn one_identity_may_have_an_account_in_each_tenant() {
     let there =
         world.service.begin_federated_login(&session, OTHER, "okta", Default::default()).await.unwrap();
     let session = world.suite.reopen(&session).await;
-    let word = FederatedIdentity { session_id: Some("sid-1".into()), ..world.word("1") };
-    let done = world.come_back(&session, &provider::state_of(&there), word.clone()).await;
+    let done = world.come_back(&session, &provider::state_of(&there), world.word("1")).await;
     assert!(done.outcome.is_authenticated());
     let carols = world.suite.reopen(&session).await;
     assert_eq!(carols.owner().map(|owner| owner.user_id), Some(carol.user_id));
-    let alices = world.logged_in(word).await;
+    let alices = world.logged_in(world.word("1")).await;
 
-    // Both tenants are told of one logout, by one message each.
-    for (tenant, live) in [(TENANT, [false, true]), (OTHER, [false, false])] {
-        let request = world.suite.session().await;
-        let message = message(Some("sid-1"), None, Some("jti-1"));
-        let done =
-            world.service.complete_backchannel_logout(&request, tenant, "okta", message).await.unwrap();
-        assert!(matches!(done, ProviderLogoutOutcome::Ended { sessions: 1, .. }), "{tenant}: {done:?}");
-        for (session, live) in [&alices, &carols].into_iter().zip(live) {
-            assert_eq!(world.suite.sessions.is_live(session.session_id()).await.unwrap(), live, "{tenant}");
-        }
-    }
+    assert_eq!(alices.owner(), Some(world.suite.owner().await));
 }
 
 #[tokio::test]
@@ -177,4 +167,91 @@ async fn the_end_of_a_tenant_takes_its_providers() {
         }
     }
     assert!(all.idps.find_idps(tenant_id).await.unwrap().is_empty());
+}
+
+async fn in_tenant(world: &Wired, tenant: &str, name: &str, identity: FederatedIdentity) -> SessionHandle {
+    let session = world.suite.session().await;
+    let there =
+        world.service.begin_federated_login(&session, tenant, name, Default::default()).await.unwrap();
+    let session = world.suite.reopen(&session).await;
+    let response = world.idp.answer(&super::provider::state_of(&there), identity);
+    let done = world.service.complete_federated_login(&session, name, response).await.unwrap();
+    assert!(done.outcome.is_authenticated(), "{:?}", done.outcome);
+    world.suite.reopen(&session).await
+}
+
+#[tokio::test]
+async fn a_provider_of_all_tenants_ends_sessions_in_all_of_them() {
+    for (row, sid, subject) in [("a session", Some("sid-1"), None), ("a user", None, Some("alice"))] {
+        let all = Tenants::new();
+        let world = &all.world;
+        world.link("alice").await;
+        let carol = world.suite.user("carol", OTHER).await;
+        world.link_of(Owner { tenant_id: carol.tenant_id, user_id: carol.user_id }, "alice").await;
+        let word = || FederatedIdentity { session_id: Some("sid-1".into()), ..world.word("alice") };
+        let here = in_tenant(world, TENANT, "okta", word()).await;
+        let there = in_tenant(world, OTHER, "okta", word()).await;
+        let request = world.suite.session().await;
+        let told = message(sid, subject, Some("jti-1"));
+        let done = world.service.complete_backchannel_logout(&request, TENANT, "okta", told.clone()).await;
+        assert!(matches!(done, Ok(ProviderLogoutOutcome::Ended { sessions: 2, .. })), "{row}: {done:?}");
+        for session in [&here, &there] {
+            assert!(!world.suite.sessions.is_live(session.session_id()).await.unwrap(), "{row}");
+        }
+        let events = world.suite.audit.events();
+        for (tenant, wanted) in [(world.suite.owner().await.tenant_id, 1), (carol.tenant_id, 1)] {
+            let told =
+                events.iter().filter(|event| event.tenant_id == Some(tenant)).filter_map(
+                    |event| match &event.payload {
+                        AuthEvent::FederatedLogoutReceived(received) => Some(received.sessions_ended),
+                        _ => None,
+                    },
+                );
+            assert_eq!(told.collect::<Vec<_>>(), [wanted], "{row}");
+        }
+        let again = world.service.complete_backchannel_logout(&request, OTHER, "okta", told).await.unwrap();
+        assert!(matches!(again, ProviderLogoutOutcome::Refused(FederationError::Replayed)), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenants_own_provider_ends_nothing_in_another_tenant() {
+    // Both have written the same issuer down: whoever answers for it in one does not in the other.
+    let all = Tenants::new();
+    let world = &all.world;
+    let issuer = "https://shared.example";
+    let carol = world.suite.user("carol", OTHER).await;
+    for tenant_id in [world.suite.owner().await.tenant_id, carol.tenant_id] {
+        let idp = TenantIdp {
+            tenant_id,
+            name: "own".parse().unwrap(),
+            protocol: IdpProtocol::Oidc,
+            issuer: issuer.into(),
+            settings: serde_json::json!({}),
+            secret: None,
+            enabled: true,
+        };
+        assert_eq!(all.idps.save_idp(idp, Expected::Any).await.unwrap(), SaveOutcome::Saved);
+    }
+    let bind = async |owner: Owner, lineage: u8| {
+        let binding = SidBinding {
+            owner,
+            issuer: issuer.into(),
+            sid: Some("sid-1".into()),
+            subject: "alice".into(),
+            lineage: SessionId::from_bytes([lineage; 16]),
+            expires_at: chrono::DateTime::<chrono::Utc>::MAX_UTC,
+        };
+        world.sids.bind(binding).await.unwrap();
+    };
+    bind(world.suite.owner().await, 1).await;
+    bind(Owner { tenant_id: carol.tenant_id, user_id: carol.user_id }, 2).await;
+    let request = world.suite.session().await;
+    let told = message(Some("sid-1"), None, Some("jti-1"));
+    let _ = world.service.complete_backchannel_logout(&request, TENANT, "own", told.clone()).await.unwrap();
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let left = world.sids.find_by_sid(None, issuer.into(), "sid-1".into(), now).await.unwrap();
+    assert_eq!(left.iter().map(|one| one.owner.tenant_id).collect::<Vec<_>>(), [carol.tenant_id]);
+    let other = world.service.complete_backchannel_logout(&request, OTHER, "own", told).await.unwrap();
+    assert!(matches!(other, ProviderLogoutOutcome::Ended { .. }), "each takes it once: {other:?}");
 }

@@ -92,7 +92,7 @@ impl Sso {
         alone(async {
             let (tenant, now) = (self.world.suite.owner().await.tenant_id, DateTime::UNIX_EPOCH);
             let issuer = self.idp.issuer_name().to_owned();
-            self.sids.find_by_sid(tenant, issuer, "sid-1".into(), now).await.unwrap().len()
+            self.sids.find_by_sid(Some(tenant), issuer, "sid-1".into(), now).await.unwrap().len()
         })
     }
 }

@@ -20,7 +20,9 @@ use axess_events::{
     refresh::RefreshRevocationReason,
 };
 use axess_factors::federated::{FederationError, LogoutNotice};
+use axess_identity::TenantId;
 use chrono::TimeDelta;
+use std::collections::BTreeMap;
 
 /// How long a message may be valid: it is remembered until then.
 const MAX_REMEMBERED: TimeDelta = TimeDelta::days(1);
@@ -70,40 +72,48 @@ impl<I, F> AuthnService<I, F> {
         logout: &ProviderLogout,
         notice: &LogoutNotice,
     ) -> Result<ProviderLogoutOutcome, AuthnError> {
-        let (tenant_id, issuer, now) = (call.tenant_id, notice.issuer.clone(), self.now());
+        if notice.is_answer {
+            // Our session was over before we asked.
+            return Ok(ProviderLogoutOutcome::Ended { sessions: 0, answer: None });
+        }
+        let (of, issuer, now) = (call.resolved.of, notice.issuer.clone(), self.now());
         let named = match (&notice.session_id, &notice.subject) {
             (Some(sid), subject) => {
-                let mut found = logout.sids.find_by_sid(tenant_id, issuer.clone(), sid.clone(), now).await?;
+                let mut found = logout.sids.find_by_sid(of, issuer.clone(), sid.clone(), now).await?;
                 found.retain(|binding| subject.as_ref().is_none_or(|subject| *subject == binding.subject));
                 found
             }
             (None, Some(subject)) => {
-                logout.sids.find_by_subject(tenant_id, issuer.clone(), subject.clone(), now).await?
+                logout.sids.find_by_subject(of, issuer.clone(), subject.clone(), now).await?
             }
             (None, None) => {
                 let error = FederationError::Malformed { what: "the logout names nobody" };
-                self.provider_refused(call.session, Some(tenant_id), &call.name, &error).await?;
+                self.provider_refused(call.session, Some(call.tenant_id), &call.name, &error).await?;
                 return Ok(ProviderLogoutOutcome::Refused(error));
             }
         };
-        let (mut sessions, mut failed) = (0, None);
+        // The tenant that was called has a record of it, whether anything of it ended or not.
+        let (mut ended, mut failed) = (BTreeMap::from([(call.tenant_id, 0_u64)]), None);
         for binding in named {
+            let of_tenant = ended.entry(binding.owner.tenant_id).or_default();
             match self.end_bound_session(call, logout, binding).await {
-                Ok(ended) => sessions += u64::from(ended),
+                Ok(one) => *of_tenant += u64::from(one),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
         if let Some(error) = failed {
             return Err(error);
         }
-        let event = FederatedLogoutReceived {
-            provider: call.name.as_str().into(),
-            issuer: issuer.as_str().into(),
-            sessions_ended: u32::try_from(sessions).unwrap_or(u32::MAX),
-        };
-        let context = self.provider_context(call);
-        self.emitter.emit(&context, AuthEvent::FederatedLogoutReceived(event)).await?;
-        Ok(ProviderLogoutOutcome::Ended { sessions, answer: notice.answer.clone() })
+        for (tenant_id, sessions) in &ended {
+            let event = FederatedLogoutReceived {
+                provider: call.name.as_str().into(),
+                issuer: issuer.as_str().into(),
+                sessions_ended: u32::try_from(*sessions).unwrap_or(u32::MAX),
+            };
+            let context = provider_context(call, *tenant_id);
+            self.emitter.emit(&context, AuthEvent::FederatedLogoutReceived(event)).await?;
+        }
+        Ok(ProviderLogoutOutcome::Ended { sessions: ended.values().sum(), answer: notice.answer.clone() })
     }
 
     /// Ends the one session that is bound, with the refresh tokens of its login. Tells whether there still was one.
@@ -167,21 +177,22 @@ impl<I, F> AuthnService<I, F> {
         self.metrics.session_invalidated();
         let reason = LogoutReason::IdpInitiated;
         let event = Logout { user_id: owner.user_id, session_id, reason };
-        self.emitter.emit(&self.provider_context(call), AuthEvent::Logout(event)).await?;
+        self.emitter.emit(&provider_context(call, owner.tenant_id), AuthEvent::Logout(event)).await?;
         Ok(true)
-    }
-
-    /// A provider asked for it, whoever's session the request came in.
-    fn provider_context(&self, call: &Call<'_>) -> EventContext {
-        EventContext {
-            tenant_id: Some(call.tenant_id),
-            actor: Some(Actor::System),
-            request: call.session.context().clone(),
-        }
     }
 }
 
-/// Names one try of a message. Tenants that share a provider each take it once.
+/// A provider asked for it, whoever's session the request came in.
+fn provider_context(call: &Call<'_>, tenant_id: TenantId) -> EventContext {
+    EventContext {
+        tenant_id: Some(tenant_id),
+        actor: Some(Actor::System),
+        request: call.session.context().clone(),
+    }
+}
+
+/// Names one try of a message. What a provider that serves all tenants sends is good once in all of them together.
 fn try_key(call: &Call<'_>, notice: &LogoutNotice, id: &str, attempt: u32) -> ReplayKey {
-    ReplayKey::new(&notice.issuer, &format!("logout:{}:{id}:{attempt}", call.tenant_id))
+    let of = call.resolved.of.map_or_else(|| "all".to_owned(), |tenant_id| tenant_id.to_string());
+    ReplayKey::new(&notice.issuer, &format!("logout:{of}:{id}:{attempt}"))
 }

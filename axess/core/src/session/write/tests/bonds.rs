@@ -21,10 +21,7 @@ fn sessions() -> Sessions {
 
 async fn continued(sessions: &Sessions, family: TokenFamilyId) -> SessionHandle {
     let session = sessions.open(None, RequestContext::default()).await.unwrap();
-    let grant = RefreshGrant {
-        authn_time: MockClock::default().now(),
-        factors_completed: vec![FactorKind::Password],
-    };
+    let grant = RefreshGrant::new(MockClock::default().now(), vec![FactorKind::Password]);
     let proof = Continued::for_test(OWNER, grant, family);
     assert!(matches!(session.advance(Input::Continue(proof)).await.unwrap(), Advance::Done(_)));
     session

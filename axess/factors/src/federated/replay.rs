@@ -1,15 +1,12 @@
-use axess_factors::federated::{BoxFuture, FederationError};
+use super::{BoxFuture, FederationError};
 use chrono::{DateTime, Utc};
 
-/// Remembers which assertions were used, for as long as they could be used again.
+/// Remembers which assertions, tokens and proofs were used, for as long as they could be used again: a port.
 ///
-/// An answer to a request is used once because the request is. One that nobody asked for has nothing else to stop it
-/// from coming back: [`crate::SamlConfig::allow_unsolicited`] needs a guard. It is shared by all processes that take
-/// logins.
+/// It is shared by all processes that take them.
 ///
 /// ```
-/// use axess_saml::ReplayGuard;
-/// use axess_factors::federated::{BoxFuture, FederationError};
+/// use axess_factors::federated::{BoxFuture, FederationError, ReplayGuard};
 /// use chrono::{DateTime, Utc};
 /// use std::{collections::HashSet, sync::Mutex};
 ///
@@ -31,13 +28,13 @@ use chrono::{DateTime, Utc};
 /// }
 /// ```
 pub trait ReplayGuard: Send + Sync {
-    /// Notes that an assertion is used, and tells whether it is for the first time.
+    /// Takes what `issuer` calls `id` until `until`, in one atomic step, and tells whether this was the first time.
     ///
-    /// Two calls at the same time must not both be told so. It may be forgotten after `until`.
+    /// Of racing callers exactly one is told so. A claim whose time is over at `now` does not count.
     ///
     /// # Errors
     ///
-    /// [`FederationError::Unavailable`] when that cannot be known; then the login fails.
+    /// [`FederationError::Unavailable`] when that cannot be known; then whatever was brought is refused.
     fn claim<'a>(
         &'a self,
         issuer: &'a str,

@@ -82,6 +82,6 @@ async fn token(app: &App) -> Result<String, Fault> {
         last_used_at: None,
         revoked_at: None,
     };
-    app.store.insert_token(&operator, &token, event("token.made")).await?;
+    app.store.insert_token(&operator, &token, 50, event("token.made")).await?;
     Ok(bearer)
 }

@@ -18,7 +18,13 @@ fn one_round() {
         cases.iter().map(|case| case["algorithm"].as_str().unwrap()).collect::<Vec<_>>(),
         ["RS256", "ES256"]
     );
-    for number in ["/cases/0/jsonwebtoken_ns", "/cases/1/axess_ns", "/greatest_ratio", "/callback/p50_ns", "/callback/by_hand_ns"] {
+    for number in [
+        "/cases/0/jsonwebtoken_ns",
+        "/cases/1/axess_ns",
+        "/greatest_ratio",
+        "/callback/p50_ns",
+        "/callback/by_hand_ns",
+    ] {
         let found = results.pointer(number).and_then(Value::as_f64);
         assert!(found.is_some_and(|found| found > 0.0), "{number} of {results}");
     }

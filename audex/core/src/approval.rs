@@ -1,8 +1,10 @@
 //! Whether somebody else agrees: quorum, different roles, never the requester, once.
 
-use audex_policy::Rules;
+use crate::NeededApproval;
+use audex_policy::{Rules, is_deceptive, is_unseen};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The most votes that are kept; nobody votes twice.
 const MAX_VOTES: usize = 64;
@@ -96,7 +98,7 @@ pub enum ApprovalState {
 
 /// One request's approval.
 ///
-/// It is about one digest: a request that differs in anything is another.
+/// It is about one [`Proposal`](crate::Proposal)'s digest: one that differs in anything is another.
 ///
 /// ```
 /// use audex_core::approval::{Approval, Vote};
@@ -139,6 +141,7 @@ pub struct Approval {
 pub struct Approved {
     digest: [u8; 32],
     approvers: Vec<String>,
+    roles: Vec<String>,
 }
 
 /// Says why a vote does not count, or an approval cannot be used.
@@ -160,8 +163,10 @@ pub enum ApprovalFault {
     /// Somebody else approved in this role already.
     #[error("the approvals have to come from different roles")]
     SameRole,
-    /// There is no comment, or one that is too long.
-    #[error("a comment of 1 to 2000 bytes is needed")]
+    /// There is no comment, or one that is too long or cannot be read.
+    #[error(
+        "a comment of 1 to 2000 bytes is needed, with something to read and without characters that hide or turn others around"
+    )]
     Comment,
     /// It is decided, or used.
     #[error("the request is decided already")]
@@ -263,7 +268,9 @@ impl Approval {
         if !self.roles.contains(&vote.role) {
             return Err(ApprovalFault::Role);
         }
-        if vote.comment.trim().is_empty() || vote.comment.len() > MAX_COMMENT {
+        let comment = &vote.comment;
+        if comment.len() > MAX_COMMENT || comment.chars().all(is_unseen) || comment.chars().any(is_deceptive)
+        {
             return Err(ApprovalFault::Comment);
         }
         if vote.approve && self.required > 1 && self.votes.iter().any(|other| other.role == vote.role) {
@@ -273,10 +280,23 @@ impl Approval {
         self.votes.push(vote);
         if is_denial {
             self.state = ApprovalState::Denied;
-        } else if self.votes.len() >= usize::from(self.required) {
+        } else if self.is_met() {
             self.state = ApprovalState::Approved;
         }
         Ok(self.state)
+    }
+
+    /// Holds it against what is needed by today's rules: never fewer than when it was made.
+    ///
+    /// Returns whether it was approved, and waits again because that is not enough any more.
+    pub fn require(&mut self, needed: &NeededApproval) -> bool {
+        self.required = self.required.max(needed.required);
+        self.roles.clone_from(&needed.roles);
+        let waits_again = self.state == ApprovalState::Approved && !self.is_met();
+        if waits_again {
+            self.state = ApprovalState::Pending;
+        }
+        waits_again
     }
 
     /// Takes it back, as whoever asked may until it is decided or used.
@@ -315,8 +335,23 @@ impl Approval {
             return Err(ApprovalFault::Expired);
         }
         self.state = ApprovalState::Consumed;
-        let approvers = self.votes.iter().map(|vote| vote.approver.clone()).collect();
-        Ok(Approved { digest, approvers })
+        let votes = || self.votes.iter();
+        let approvers = votes().map(|vote| vote.approver.clone()).collect();
+        Ok(Approved { digest, approvers, roles: votes().map(|vote| vote.role.clone()).collect() })
+    }
+
+    fn is_met(&self) -> bool {
+        let roles = self.votes.iter().filter(|vote| vote.approve).map(|vote| &vote.role);
+        is_quorum(roles, self.required, &self.roles)
+    }
+}
+
+impl Approval {
+    /// Lets it be used again: it is certain that nothing was issued for it.
+    pub fn give_back(&mut self) {
+        if self.state == ApprovalState::Consumed {
+            self.state = ApprovalState::Approved;
+        }
     }
 }
 
@@ -326,10 +361,21 @@ impl Approved {
         &self.approvers
     }
 
-    /// Tells whether it is about a request.
+    /// Tells whether those who agreed are enough.
+    pub fn meets(&self, needed: &NeededApproval) -> bool {
+        is_quorum(self.roles.iter(), needed.required, &needed.roles)
+    }
+
+    /// Tells whether it is about what has this digest.
     pub fn is_for(&self, digest: &[u8; 32]) -> bool {
         self.digest == *digest
     }
+}
+
+/// Tells whether those who agreed in these roles are enough: each in another one, when it is more than one.
+fn is_quorum<'a>(agreed: impl Iterator<Item = &'a String>, required: u8, roles: &[String]) -> bool {
+    let counted: BTreeSet<&String> = agreed.filter(|role| roles.contains(role)).collect();
+    counted.len() >= usize::from(required.max(1))
 }
 
 #[cfg(test)]

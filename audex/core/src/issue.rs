@@ -12,8 +12,10 @@
 
 mod check;
 mod lease;
+mod minting;
 mod pipeline;
 mod plan;
+mod proposal;
 mod request;
 mod revoke;
 #[cfg(test)]
@@ -23,4 +25,5 @@ pub use check::Mismatch;
 pub use lease::Lease;
 pub use pipeline::{IssueError, Issuer};
 pub use plan::{Denial, NeededApproval, Plan, plan};
+pub use proposal::Proposal;
 pub use request::IssueRequest;

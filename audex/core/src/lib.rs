@@ -30,7 +30,9 @@ mod ttl;
 
 pub use command::CommandLine;
 pub use credential::{Credential, CredentialSecret};
-pub use issue::{Denial, IssueError, IssueRequest, Issuer, Lease, Mismatch, NeededApproval, Plan, plan};
+pub use issue::{
+    Denial, IssueError, IssueRequest, Issuer, Lease, Mismatch, NeededApproval, Plan, Proposal, plan,
+};
 pub use ledger::{LedgerError, RateLedger};
 pub use provider::{
     CredentialProvider, Fate, Health, MintOrder, Minted, ProviderError, ProviderFault, ProviderFuture,

@@ -265,6 +265,8 @@ pub struct ProviderError {
     pub what: String,
     /// What to do, each a sentence without its full stop.
     pub hints: Vec<String>,
+    /// Whether it is certain that nothing was issued: the provider said so, or was not asked.
+    pub is_unissued: bool,
     /// The cause.
     #[source]
     pub source: Option<Box<dyn Error + Send + Sync>>,
@@ -272,8 +274,21 @@ pub struct ProviderError {
 
 impl ProviderError {
     /// Makes an error.
+    ///
+    /// Whoever was refused was issued nothing; of one that did not answer, or not as it should, that is not known.
     pub fn new(fault: ProviderFault, what: impl Into<String>) -> Self {
-        Self { fault, what: what.into(), hints: Vec::new(), source: None }
+        let is_unissued = match fault {
+            ProviderFault::NotLoggedIn | ProviderFault::Denied | ProviderFault::Rejected => true,
+            ProviderFault::Unreachable | ProviderFault::BadAnswer => false,
+        };
+        Self { fault, what: what.into(), hints: Vec::new(), is_unissued, source: None }
+    }
+
+    /// Says that nothing was issued, where the fault alone does not.
+    #[must_use]
+    pub fn with_nothing_issued(mut self) -> Self {
+        self.is_unissued = true;
+        self
     }
 
     /// Adds what to do.

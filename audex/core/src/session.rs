@@ -5,6 +5,7 @@ mod id;
 mod local;
 mod record;
 mod status;
+mod step;
 mod store;
 
 pub use folder::{SessionFolder, SessionGuard, SessionStoreError, Unreadable};
@@ -12,4 +13,5 @@ pub use id::{ParseSessionIdError, SessionId};
 pub use local::LocalSessions;
 pub use record::{CredentialRecord, Delivery, Ending, EntryPoint, SCHEMA_VERSION, SessionRecord};
 pub use status::SessionStatus;
-pub use store::{Beginning, Change, SessionStore};
+pub use step::{Step, Told};
+pub use store::{Beginning, Change, Renewal, SessionStore};

@@ -40,6 +40,7 @@ mod provider;
 mod request;
 mod resource;
 mod rules;
+mod text;
 
 pub use action::ActionPattern;
 pub use catalogue::{AccessLevel, Catalogue, CatalogueAction};
@@ -56,3 +57,4 @@ pub use provider::{Provider, UnknownProvider};
 pub use request::{Request, RequestBuilder, universal_verbs};
 pub use resource::ResourcePattern;
 pub use rules::Rules;
+pub use text::{is_deceptive, is_unseen};

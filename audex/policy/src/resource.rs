@@ -2,6 +2,7 @@ use crate::{
     Provider,
     fault::{Complaint, Problem},
     glob::{self, Class, Glob, Token},
+    text::{is_deceptive, is_unseen},
 };
 
 /// How long a resource may be, in characters. The longest S3 key fits.
@@ -20,6 +21,8 @@ const GCS: &str = "//storage.googleapis.com/projects/_/buckets/";
 /// - Azure: a scope, which includes what is below it.
 /// - Vault: a path, where `+` is one segment and `*` may only end it.
 /// - local: any text, with `*` and `?`.
+///
+/// None has a character that shows nothing or turns the order of others around.
 ///
 /// `*` alone is every resource.
 ///
@@ -152,7 +155,9 @@ fn check_text(text: &str) -> Result<(), Complaint> {
     if text.chars().nth(MAX_RESOURCE).is_some() {
         return Err(Problem::TooLong(MAX_RESOURCE).into());
     }
-    if let Some(c) = text.chars().find(|c| c.is_control()) {
+    if let Some(c) =
+        text.chars().find(|&c| is_unseen(c) && !c.is_whitespace() || c.is_control() || is_deceptive(c))
+    {
         return Err(Problem::BadCharacter(c).into());
     }
     match text.chars().next().filter(|c| c.is_whitespace()).or(text.chars().last()) {

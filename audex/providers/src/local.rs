@@ -196,6 +196,7 @@ impl LocalProvider {
             None => hint,
         };
         ProviderError::new(ProviderFault::Unreachable, format!("the issuer in {folder} cannot be used"))
+            .with_nothing_issued()
             .with_hint(hint)
             .with_source(source)
     }

@@ -14,8 +14,6 @@ pub mod device;
 pub mod enrol;
 mod fault;
 mod front;
-mod jwks;
-mod jwt;
 pub mod keys;
 pub mod login;
 mod open;

@@ -5,6 +5,7 @@
 mod approvals;
 mod audit;
 mod bodies;
+mod compliance;
 mod credentials;
 pub mod extract;
 mod health;
@@ -31,6 +32,7 @@ pub fn routes() -> GuardedRouter<Arc<App>> {
         .merge(sessions::routes())
         .merge(approvals::routes())
         .merge(audit::routes())
+        .merge(compliance::routes())
         .merge(health::routes())
         .merge(openapi::routes())
 }

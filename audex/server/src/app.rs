@@ -4,7 +4,7 @@ use crate::{
     access::{Access, OpenAccessError},
     evidence::Evidence,
     handover::HandoverSeal,
-    notify::{Notice, Notifier, NotifyFault},
+    notify::{Notice, NoticeSeal, Notifier, NotifyFault},
     requests::{Changes, Spending},
     settings::ServerSettings,
     store::{Store, StoreFault},
@@ -118,8 +118,9 @@ impl App {
         let door = derived(&secret, b"access");
         let access =
             Access::open(&settings, &door, &store, &evidence, Arc::clone(&clock), Arc::clone(&rng)).await?;
-        let notifier =
-            Notifier::new(&settings, derived(&secret, b"callback"), Arc::clone(&clock), Arc::clone(&rng))?;
+        let seal = NoticeSeal::new(derived(&secret, b"notices"), Arc::clone(&rng))?;
+        let callbacks = derived(&secret, b"callback");
+        let notifier = Notifier::new(&settings, callbacks, seal, store.clone(), Arc::clone(&clock))?;
         let issuer = Issuer {
             rules: settings.rules.clone(),
             providers: providers.into_iter().map(telemetry::traced).collect(),
@@ -173,11 +174,11 @@ impl App {
         let report = |what: &str, error: StoreFault| {
             tracing::warn!(error = &error as &dyn Error, "{what}");
         };
-        match self.store.lapse_requests(now).await {
-            Ok(lapsed) => lapsed.iter().for_each(|pending| {
-                self.changes.tell(pending.session_id);
-                self.notifier.tell(Notice::Decided(pending));
-            }),
+        match self.store.lapse_requests(now, |lapsed| self.notifier.notices(Notice::Decided(lapsed))).await {
+            Ok(lapsed) => {
+                lapsed.iter().for_each(|pending| self.changes.tell(pending.session_id));
+                self.notifier.wake();
+            }
             Err(error) => report("requests that nobody decided stay", error),
         }
         if let Err(error) = self.store.expire_sessions(now).await {
@@ -186,11 +187,17 @@ impl App {
         if let Err(error) = self.store.sweep_handovers(now).await {
             report("answers are kept longer than they should be", error);
         }
+        if let Err(error) = self.store.sweep_notices(now).await {
+            report("notifications are kept longer than they should be", error);
+        }
         self.look_at_spending(now).await;
     }
 }
 
 async fn rounds(app: std::sync::Weak<App>, mut ended: watch::Receiver<bool>) {
+    if let Some(app) = app.upgrade() {
+        app.end_of_disabled().await;
+    }
     loop {
         tokio::select! {
             _ = ended.changed() => return,

@@ -8,6 +8,7 @@
 mod csv;
 mod entry;
 mod export;
+mod facts;
 mod keep;
 mod lease;
 mod outbox;
@@ -32,7 +33,7 @@ use axess::{
         chain::AuditKeys,
         log::{AuditLog, LogError},
         pipe::{AuditPipe, AuditPipeConfig, BufferStrategy, PipeError},
-        retention::{RetentionError, RetentionHandle},
+        retention::{RetentionError, RetentionReport},
         sink::StoreSink,
     },
     backends::sqlite::{AuditStore, Db, LeaderLock, SchemaError},
@@ -40,12 +41,11 @@ use axess::{
     rng::SecureRng,
 };
 use entry::Names;
-use keep::Link;
+use keep::{Chore, Retention};
 use lease::Leases;
 use outbox::Outbox;
 use search::Reader;
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::sync::Mutex;
 
 /// The name of the copy that is searched, as the log's folder knows it.
 const SEARCH: &str = "search";
@@ -67,8 +67,10 @@ const MAX_WAITING: usize = 1_000_000;
 /// ```
 pub struct Evidence {
     reader: Reader,
-    retention: Mutex<Option<RetentionHandle>>,
-    link: Link,
+    retention: Option<Arc<Retention>>,
+    daily: Option<Chore>,
+    link: Chore,
+    reports: facts::Turns,
 }
 
 /// The database that is searched.
@@ -183,12 +185,14 @@ impl Evidence {
             config = config.with_leader_lock(Arc::new(Leases::new(LeaderLock::new(store.db().clone()))));
         }
         let pipe = AuditPipe::start(config, Arc::clone(&clock), Arc::clone(&rng)).await?;
-        let link = Link::keep(log.clone(), Arc::clone(&rng), settings.audit.retention_days.is_some());
         let retention =
-            keep::retention(settings, &log, copy.as_ref(), &pipe, signing, (Arc::clone(&clock), rng))?;
+            Retention::new(settings, &log, copy.as_ref(), &pipe, signing, (Arc::clone(&clock), rng.clone()))?;
+        let retention = retention.map(Arc::new);
+        let daily = retention.clone().map(|retention| Chore::retention(retention, &*rng));
+        let link = Chore::link(log.clone(), Arc::clone(&rng));
         let (store, names) = (store.clone(), Arc::<Names>::default());
         let reader = Reader { pipe, log, copy, store, names, clock };
-        Ok(Self { reader, retention: Mutex::new(retention), link })
+        Ok(Self { reader, retention, daily, link, reports: facts::Turns::default() })
     }
 
     /// Returns where axess's own events go.
@@ -212,6 +216,18 @@ impl Evidence {
         &self.reader.log
     }
 
+    /// Deletes now what is older than it is kept, as is done daily; nothing where everything is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`EvidenceError`]; the next time goes on where this one stopped.
+    pub async fn retire(&self) -> Result<Option<RetentionReport>, EvidenceError> {
+        match &self.retention {
+            Some(retention) => retention.round().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Moves what waits, as long as the deadline lasts, and ends with a checkpoint.
     ///
     /// What is not moved stays in the database for the next start.
@@ -220,8 +236,8 @@ impl Evidence {
     ///
     /// [`EvidenceError`] when the last checkpoint cannot be signed.
     pub async fn close(&self, deadline: Duration) -> Result<(), EvidenceError> {
-        if let Some(retention) = self.retention.lock().await.take() {
-            retention.stop().await;
+        if let Some(daily) = &self.daily {
+            daily.stop().await;
         }
         self.reader.pipe.shutdown(deadline).await?;
         self.link.stop().await;

@@ -1,10 +1,18 @@
 //! Tells people that a request waits, and requesters how it was decided: webhooks, Slack, mail, callbacks.
 //!
-//! A notification carries no authority: its link leads to the console, where one signs in. None delays or fails a request:
-//! what cannot be queued is dropped, and what cannot be delivered is given up, both with a line in the log.
+//! A notification carries no authority: its link leads to the console, where one signs in. None delays a request, or fails
+//! one because of who is told.
+//!
+//! 1. Whom to tell what is written down, sealed, in the transaction of the change that it tells of.
+//! 2. It is sent at once, and after failures that may pass a few times more, by whichever server holds it.
+//! 3. It is deleted when it was taken. So a server that is killed loses none, and a receiver may get one twice: it has the
+//!    same id then.
+//! 4. What cannot be delivered is given up, and of more than 256 for one destination the oldest is dropped, both with a line
+//!    in the log.
 
 mod callback;
 mod destination;
+mod draft;
 mod mail;
 mod message;
 mod post;
@@ -15,45 +23,50 @@ mod slack;
 mod tests;
 
 pub use destination::{CallbackFault, check_callback};
+pub use draft::NoticeSeal;
 pub use message::signature;
 
-use crate::{model::PendingRequest, settings::ServerSettings};
+use crate::{
+    model::PendingRequest,
+    settings::ServerSettings,
+    store::{NewNotice, Store},
+};
 use audex_core::session::SessionId;
-use axess::{clock::Clock, rng::SecureRng};
+use axess::clock::Clock;
 use callback::CallbackKeys;
-use message::Message;
-use queue::Queue;
-use sink::{Sink, Sinks};
+use chrono::TimeDelta;
+use draft::Draft;
+use queue::{Courier, Queue};
+use sink::Sinks;
 use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
 
-/// How many deliveries may be under way, those that wait for another try included.
-const MOST: u32 = 256;
+/// How long something is worth telling, where it could not be.
+const WORTH: TimeDelta = TimeDelta::hours(24);
 
-/// Sends notifications, in the background.
+/// Writes notifications down, and sends them in the background.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), audex_server::notify::NotifyFault> {
-/// use audex_server::{notify::Notifier, settings::ServerSettings};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use audex_server::{handover::HandoverSeal, notify::{NoticeSeal, Notifier}, settings::ServerSettings, store::Store};
 /// use axess::{clock::SystemClock, rng::SystemRng};
 /// use std::{sync::Arc, time::Duration};
 ///
-/// let settings = ServerSettings::new("/var/lib/audex");
-/// let notifier = Notifier::new(&settings, [7; 32], Arc::new(SystemClock), Arc::new(SystemRng))?;
+/// # let data = tempfile::tempdir().unwrap();
+/// let settings = ServerSettings::new(data.path());
+/// let seal = HandoverSeal::new([7; 32], Arc::new(SystemRng)).unwrap();
+/// let store = Store::open(&settings, seal, Arc::new(SystemClock), Arc::new(SystemRng)).await.unwrap();
+/// let seal = NoticeSeal::new([8; 32], Arc::new(SystemRng)).unwrap();
+/// let notifier = Notifier::new(&settings, [9; 32], seal, store, Arc::new(SystemClock)).unwrap();
 /// notifier.close(Duration::from_secs(1)).await;
-/// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct Notifier {
     sinks: Arc<Sinks>,
+    seal: NoticeSeal,
     queue: Queue,
-    /// Apart from the others, so that receivers of requesters who do not answer hold up nobody else.
-    callbacks: Queue,
-    /// What the keys of callbacks are derived from.
-    callback_keys: CallbackKeys,
     clock: Arc<dyn Clock>,
-    rng: Arc<dyn SecureRng>,
 }
 
 /// What there is to tell.
@@ -93,11 +106,9 @@ pub struct NotifyFault {
 }
 
 impl Notifier {
-    /// Reads the settings.
+    /// Reads the settings, and begins to send what is written down.
     ///
-    /// The keys of callbacks are derived from `callback_secret`.
-    ///
-    /// Call it within a Tokio runtime.
+    /// The keys of callbacks are derived from `callback_secret`. Call it within a Tokio runtime.
     ///
     /// # Errors
     ///
@@ -105,12 +116,14 @@ impl Notifier {
     pub fn new(
         settings: &ServerSettings,
         callback_secret: [u8; 32],
+        seal: NoticeSeal,
+        store: Store,
         clock: Arc<dyn Clock>,
-        rng: Arc<dyn SecureRng>,
     ) -> Result<Self, NotifyFault> {
-        let sinks = Arc::new(Sinks::new(settings)?);
-        let callback_keys = CallbackKeys(callback_secret);
-        Ok(Self { sinks, queue: Queue::new(MOST), callbacks: Queue::new(MOST), callback_keys, clock, rng })
+        let sinks = Arc::new(Sinks::new(settings, CallbackKeys(callback_secret))?);
+        let (to, sealed, now) = (Arc::clone(&sinks), seal.clone(), Arc::clone(&clock));
+        let queue = Queue::start(Courier { sinks: to, seal: sealed, store, clock: now });
+        Ok(Self { sinks, seal, queue, clock })
     }
 
     /// Returns everything that is wrong with the settings; with none, [`new`](Self::new) takes them.
@@ -120,46 +133,36 @@ impl Notifier {
         Sinks::faults(&settings.notifications)
     }
 
-    /// Tells, later.
-    ///
-    /// It returns at once and never fails.
-    pub fn tell(&self, notice: Notice<'_>) {
-        let (configured, callback) = (self.sinks.configured(notice), self.callback(notice));
-        if configured.is_empty() && callback.is_none() {
-            return;
-        }
-        let message = Arc::new(Message::new(notice, self.sinks.console(), self.clock.now(), &*self.rng));
-        for sink in configured {
-            self.send(&self.queue, sink, message.clone());
-        }
-        if let Some(sink) = callback {
-            self.send(&self.callbacks, sink, message);
-        }
+    /// Returns whom to tell what: to be written with the change that it tells of.
+    pub fn notices(&self, notice: Notice<'_>) -> Vec<NewNotice> {
+        let now = self.clock.now();
+        let until = match notice {
+            Notice::Asked(pending) => pending.approval.expires_at().min(now + WORTH),
+            Notice::Decided(_) => now + WORTH,
+        };
+        let sealed = |(id, destination, draft): (Uuid, String, Draft)| {
+            let sealed = self.seal.seal(id, &destination, &draft)?;
+            Some(NewNotice { id, destination, created_at: now, until, sealed })
+        };
+        self.sinks.drafts(notice, now, self.seal.rng()).into_iter().filter_map(sealed).collect()
+    }
+
+    /// Says that something was written down.
+    pub fn wake(&self) {
+        self.queue.wake();
     }
 
     /// Returns the key that the callback of one request is signed with: its requester is told it, and nobody else.
     ///
     /// The key of the operator's webhooks signs nothing that goes to an address a requester chose.
     pub fn callback_key(&self, id: SessionId) -> String {
-        self.callback_keys.key(id)
+        self.sinks.keys().key(id)
     }
 
-    /// Waits until what is queued was sent or given up, for as long as this at most.
+    /// Sends what is due, and waits until it was taken or not, for as long as this at most.
     ///
-    /// Nothing is sent any more after that.
+    /// Nothing is sent any more after that. What is left is sent after the next start.
     pub async fn close(&self, within: Duration) {
-        tokio::join!(self.queue.close(within), self.callbacks.close(within));
-    }
-
-    fn callback(&self, notice: Notice<'_>) -> Option<Sink> {
-        let Notice::Decided(pending) = notice else { return None };
-        self.sinks.callback(pending, self.callback_key(pending.session_id))
-    }
-
-    fn send(&self, queue: &Queue, sink: Sink, message: Arc<Message>) {
-        let name = sink.name();
-        if !queue.push(sink.deliver(message, self.clock.clone())) {
-            tracing::warn!(sink = name, "a notification was dropped: too many are under way");
-        }
+        self.queue.close(within).await;
     }
 }

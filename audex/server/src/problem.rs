@@ -133,9 +133,8 @@ impl From<IssueError> for Problem {
             IssueError::ApprovalNeeded(_) => {
                 Self::new(StatusCode::FORBIDDEN, "approval_needed").with_detail(detail)
             }
-            IssueError::OtherApproval | IssueError::ApprovalUsed => {
-                Self::new(StatusCode::CONFLICT, "approval_used").with_detail(detail)
-            }
+            IssueError::OtherApproval => Self::new(StatusCode::CONFLICT, "plan_changed").with_detail(detail),
+            IssueError::ApprovalUsed => Self::new(StatusCode::CONFLICT, "approval_used").with_detail(detail),
             IssueError::Limited(limited) => {
                 // `error` and `retry_after` are the body that the specification gives.
                 let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded")
@@ -156,6 +155,11 @@ impl From<IssueError> for Problem {
                 "the provider answered something else than was ordered; nothing was handed over",
             ),
             IssueError::Over(_) => Self::new(StatusCode::CONFLICT, "session_over").with_detail(detail),
+            IssueError::Store(source)
+                if matches!(source.downcast_ref(), Some(crate::store::StoreFault::Conflict)) =>
+            {
+                crate::store::StoreFault::Conflict.into()
+            }
             IssueError::Trail(_) | IssueError::Sessions(_) | IssueError::Ledger(_) | IssueError::Store(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
                 Self::unavailable()

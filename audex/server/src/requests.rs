@@ -10,6 +10,7 @@
 
 mod ask;
 mod changes;
+mod departed;
 mod lists;
 mod outcome;
 mod pick_up;
@@ -17,8 +18,10 @@ mod retry;
 mod session;
 mod signature;
 mod spending;
+mod today;
 mod vote;
 
+pub use departed::Ended;
 pub use outcome::{Asked, PickedUp};
 pub use signature::{SignatureFault, VoteClaims, verify_signature};
 pub use vote::Ballot;

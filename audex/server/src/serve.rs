@@ -1,6 +1,7 @@
 //! Serving: connections in, answers out, and what strangers may use up on the way.
 //!
-//! 1. At most so many connections at once; one more is told so (503) and closed. Those that are there do not notice.
+//! 1. At most so many connections at once, and so many of one address; one more is told so (503) and closed. Those that are
+//!    there do not notice.
 //! 2. A head that is too large, too slow or ambiguous ends its connection; so does a client that does not read.
 //! 3. A request runs to its end, though its client went away: nothing is issued by half.
 //! 4. A panic is an answer (500), never the end of a connection of somebody else.
@@ -8,8 +9,12 @@
 
 mod connection;
 mod exchange;
+mod large;
+mod places;
 mod refusal;
 mod socket;
+
+pub(crate) use places::subscriber;
 
 use crate::{
     app::App,
@@ -17,15 +22,20 @@ use crate::{
     telemetry::{self, Meters},
 };
 use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
+use large::LargePosts;
+use places::{Places, Slot};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Semaphore, watch},
     task::JoinSet,
 };
 
 /// How long to wait after a connection could not be taken for want of file descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// How many connections one address may have unless it is said.
+const MAX_OF_ONE: usize = 256;
 
 /// The most connections at once that ask for metrics.
 const MAX_SCRAPES: usize = 64;
@@ -46,7 +56,13 @@ pub async fn serve(
     metrics: Option<TcpListener>,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let (limits, meters) = (app.settings.limits, app.meters.clone());
+    let meters = app.meters.clone();
+    let mut limits = app.settings.limits;
+    // On this machine alone, and behind proxies, one address says nothing about who it is.
+    if listener.local_addr()?.ip().is_loopback() || !app.settings.trusted_proxies.is_empty() {
+        limits.max_connections_per_address.get_or_insert(limits.max_connections);
+    }
+    let large = LargePosts::to(app.access.large_posts());
     let router = telemetry::observe(app.router(), meters.clone(), Arc::clone(&app.clock));
     let (end, ended) = watch::channel(());
     let halt = Arc::clone(&app);
@@ -56,11 +72,16 @@ pub async fn serve(
     };
     let scrapes = async {
         let Some(listener) = metrics else { return Ok(()) };
-        let limits = ServeLimits { max_connections: MAX_SCRAPES, drain: Duration::ZERO, ..limits };
+        let limits = ServeLimits {
+            max_connections: MAX_SCRAPES,
+            max_connections_per_address: Some(MAX_SCRAPES),
+            drain: Duration::ZERO,
+            ..limits
+        };
         serve_router(scraped(app), listener, limits, Meters::new(), last_change(ended)).await
     };
     let requests = async {
-        let outcome = serve_router(router, listener, limits, meters, stop).await;
+        let outcome = serve_with(router, listener, (limits, large), meters, stop).await;
         drop(end);
         outcome
     };
@@ -90,20 +111,31 @@ pub async fn serve_router(
     meters: Meters,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    serve_with(router, listener, (limits, LargePosts::to(Vec::new())), meters, stop).await
+}
+
+async fn serve_with(
+    router: Router,
+    listener: TcpListener,
+    (limits, large): (ServeLimits, LargePosts),
+    meters: Meters,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     let address = listener.local_addr()?;
     tracing::info!(%address, "serving");
     let (halt, halted) = watch::channel(());
-    let slots = Arc::new(Semaphore::new(limits.max_connections));
-    let host = Arc::new(Host { router, limits, meters, slots, halted });
+    let of_one = limits.max_connections_per_address.unwrap_or(MAX_OF_ONE);
+    let places = Places::new(limits.max_connections, of_one);
+    let host = Arc::new(Host { router, limits, meters, places, large, halted });
     let mut connections = JoinSet::new();
     tokio::select! {
         () = stop => {}
         () = accept(&host, &listener, &mut connections) => {}
     }
     drop((listener, halt));
-    tracing::info!(%address, running = host.running(), "finishing what runs");
-    if tokio::time::timeout(limits.drain, host.is_idle()).await.is_err() {
-        tracing::warn!(%address, running = host.running(), "what still runs is cut off");
+    tracing::info!(%address, running = host.places.taken(), "finishing what runs");
+    if tokio::time::timeout(limits.drain, host.places.all_free()).await.is_err() {
+        tracing::warn!(%address, running = host.places.taken(), "what still runs is cut off");
     }
     connections.shutdown().await;
     Ok(())
@@ -114,26 +146,10 @@ struct Host {
     router: Router,
     limits: ServeLimits,
     meters: Meters,
-    /// One permit for each connection, and for what goes on after its connection.
-    slots: Arc<Semaphore>,
+    places: Arc<Places>,
+    large: LargePosts,
     /// Changes, for the last time, when the server stops.
     halted: watch::Receiver<()>,
-}
-
-/// The right to be there; whoever works for a connection holds a clone.
-type Slot = Arc<OwnedSemaphorePermit>;
-
-impl Host {
-    fn running(&self) -> usize {
-        self.limits.max_connections.saturating_sub(self.slots.available_permits())
-    }
-
-    /// Waits until every slot is free.
-    async fn is_idle(&self) {
-        let all = u32::try_from(self.limits.max_connections).unwrap_or(u32::MAX);
-        // Nobody closes the semaphore.
-        let _ = self.slots.acquire_many(all).await;
-    }
 }
 
 /// Returns when the sender of a channel is gone.
@@ -156,9 +172,9 @@ async fn accept(host: &Arc<Host>, listener: &TcpListener, connections: &mut Join
         };
         // Forgets those that ended.
         while connections.try_join_next().is_some() {}
-        match Arc::clone(&host.slots).try_acquire_owned() {
-            Ok(slot) => begin(host, stream, peer, Arc::new(slot), connections),
-            Err(_) => {
+        match host.places.take(peer.ip()) {
+            Some(slot) => begin(host, stream, peer, slot, connections),
+            None => {
                 host.meters.connection_refused();
                 // More than that are closed without a word.
                 if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {

@@ -34,6 +34,8 @@ pub struct ServerSettings {
     pub rules: IssueRules,
     /// How long a request waits for its approval, and an approval to be picked up (`approvals.expires`).
     pub approval_expires: Duration,
+    /// How many requests of one identity may wait for approval at once (`approvals.max_waiting`).
+    pub max_waiting: u32,
     /// Whether a vote has to be signed by a key of the approver's (`approvals.require_signature`).
     pub require_signature: bool,
     /// Who is told of requests and decisions (`[notifications]`).
@@ -171,6 +173,9 @@ impl Default for TelemetrySettings {
 pub struct ServeLimits {
     /// The most connections at once.
     pub max_connections: usize,
+    /// The most of one address, of a /64 of IPv6. Where nothing is said it is 256, or as many as there are at all: for a server
+    /// that listens on loopback, or behind trusted proxies, whose address all connections have.
+    pub max_connections_per_address: Option<usize>,
     /// How long the head of a request may take.
     pub head_timeout: Duration,
     /// The largest head, in bytes.
@@ -189,6 +194,7 @@ impl Default for ServeLimits {
     fn default() -> Self {
         Self {
             max_connections: 4_096,
+            max_connections_per_address: None,
             head_timeout: Duration::from_secs(10),
             max_head: 16 * 1_024,
             max_body: 64 * 1_024,
@@ -200,6 +206,9 @@ impl Default for ServeLimits {
 }
 
 impl ServerSettings {
+    /// How many requests of one identity may wait for approval at once, unless it is said.
+    pub const MAX_WAITING: u32 = 20;
+
     /// Returns the defaults, with everything in one folder.
     pub fn new(data: impl Into<PathBuf>) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
@@ -212,6 +221,7 @@ impl ServerSettings {
             database: None,
             rules: IssueRules::default(),
             approval_expires: Duration::from_secs(24 * 3_600),
+            max_waiting: Self::MAX_WAITING,
             require_signature: false,
             notifications: NotificationSettings::default(),
             audit: AuditSettings { auto_migrate: true, ..AuditSettings::default() },

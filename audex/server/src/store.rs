@@ -1,4 +1,4 @@
-//! What the server keeps, in SQLite or PostgreSQL: people, tokens, keys, requests, sessions, answers.
+//! What the server keeps, in SQLite or PostgreSQL: people, tokens, keys, requests, sessions, answers, who is to be told.
 //!
 //! Each write is one transaction together with the events that tell of it, and is on the disk when its call returns. All writes
 //! go through one task that shares transactions among them; reads go their own way. Several servers may share a database:
@@ -9,6 +9,7 @@ mod fault;
 mod handovers;
 mod keys;
 mod limits;
+mod notices;
 mod open;
 mod pages;
 mod people;
@@ -24,6 +25,7 @@ mod writer;
 
 pub use answers::{AnswerKey, AnswerState};
 pub use fault::StoreFault;
+pub use notices::{HeldNotice, NewNotice};
 pub(crate) use open::connect_to_file;
 pub use requests::RequestFilter;
 pub use sessions::{SessionFilter, SqlHold};
@@ -38,7 +40,7 @@ use axess::{
     rng::SecureRng,
     store::OutboxRecord,
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use handovers::Keyed;
 use probe::Probed;
 use sql::{Pool, args};
@@ -73,6 +75,8 @@ pub struct Store {
     writer: Writer,
     seal: HandoverSeal,
     keyed: Keyed,
+    /// How many requests of one identity may wait at once.
+    most_waiting: u32,
     probed: Probed,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn SecureRng>,
@@ -139,21 +143,29 @@ impl Store {
         who: Option<&Requester>,
         events: impl IntoIterator<Item = BrokerEvent>,
     ) -> Result<Vec<OutboxRecord>, StoreFault> {
-        let now = self.clock.now();
-        let one = |(after, event)| {
-            // Those that happen at once have an order as well.
-            let now = now + TimeDelta::microseconds(after);
-            let actor = who.map_or(Actor::System, |who| Actor::Operator(who.to_string().as_str().into()));
-            let id = EventId::generate(now, &*self.rng);
-            let record = outbox_record(&AuthEventEnvelope::new(id, now, event).with_actor(actor));
-            let record = record.map_err(|error| StoreFault::Refused(error.into()))?;
-            match record.body.len() {
-                0..=MAX_EVENT => Ok(record),
-                _ => Err(StoreFault::Refused("an event is too long".into())),
-            }
-        };
-        (0..).zip(events).map(one).collect()
+        written(self.clock.now(), &*self.rng, events.into_iter().map(|event| (who, event)))
     }
+}
+
+/// Writes down who did what, as it will be in the log.
+fn written<'a>(
+    now: DateTime<Utc>,
+    rng: &dyn SecureRng,
+    told: impl IntoIterator<Item = (Option<&'a Requester>, BrokerEvent)>,
+) -> Result<Vec<OutboxRecord>, StoreFault> {
+    let one = |(after, (who, event)): (i64, (Option<&Requester>, BrokerEvent))| {
+        // Those that happen at once have an order as well.
+        let now = now + TimeDelta::microseconds(after);
+        let actor = who.map_or(Actor::System, |who| Actor::Operator(who.to_string().as_str().into()));
+        let id = EventId::generate(now, rng);
+        let record = outbox_record(&AuthEventEnvelope::new(id, now, event).with_actor(actor));
+        let record = record.map_err(|error| StoreFault::Refused(error.into()))?;
+        match record.body.len() {
+            0..=MAX_EVENT => Ok(record),
+            _ => Err(StoreFault::Refused("an event is too long".into())),
+        }
+    };
+    (0..).zip(told).map(one).collect()
 }
 
 impl fmt::Debug for Store {

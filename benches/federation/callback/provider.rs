@@ -42,7 +42,8 @@ impl Provider {
         let routes = routes(&issuer, &key, Arc::clone(&answers));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::spawn(move || {
-            runtime.block_on(async { axum::serve(tokio::net::TcpListener::from_std(listener)?, routes).await })
+            runtime
+                .block_on(async { axum::serve(tokio::net::TcpListener::from_std(listener)?, routes).await })
         });
         Ok(Self { issuer, key, answers })
     }

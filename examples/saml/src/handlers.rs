@@ -2,7 +2,7 @@
 
 use crate::routes::{PROVIDER, Site, TENANT};
 use axess::{
-    AuthSession, AuthnRejection, FederatedLogoutOptions, FederatedOutcome,
+    AuthSession, AuthnRejection, FederatedLogoutOptions, FederatedOutcome, ProviderLogoutOutcome,
     clock::{Clock, SystemClock},
     federation::{FederationCallback, FederationOptions, FederationRedirect},
     rng::SystemRng,
@@ -76,7 +76,7 @@ pub(crate) async fn account(session: AuthSession) -> String {
     }
 }
 
-/// Signs out here. With `slo_url` in the configuration, and a route for it, the identity provider is told as well.
+/// Signs out here, then at the identity provider, which sends the browser back to `/saml/slo`.
 pub(crate) async fn logout(
     session: AuthSession,
     State(site): State<Arc<Site>>,
@@ -84,5 +84,19 @@ pub(crate) async fn logout(
     Ok(match site.service.begin_federated_logout(&session, FederatedLogoutOptions::default()).await? {
         Some(there) => FederationRedirect(there).into_response(),
         None => Redirect::to("/").into_response(),
+    })
+}
+
+/// Single logout: ends what the identity provider says is over, or takes its answer to a logout that began here.
+pub(crate) async fn single_logout(
+    session: AuthSession,
+    State(site): State<Arc<Site>>,
+    FederationCallback(message): FederationCallback,
+) -> Result<Response, AuthnRejection> {
+    let done = site.service.complete_backchannel_logout(&session, TENANT, PROVIDER, message).await?;
+    Ok(match done {
+        ProviderLogoutOutcome::Ended { answer: Some(answer), .. } => FederationRedirect(answer).into_response(),
+        ProviderLogoutOutcome::Ended { answer: None, .. } => Redirect::to("/").into_response(),
+        ProviderLogoutOutcome::Refused(_) => StatusCode::BAD_REQUEST.into_response(),
     })
 }

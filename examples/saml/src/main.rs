@@ -1,4 +1,4 @@
-//! Logins at a SAML 2.0 identity provider: begin, assertion consumer service, metadata, logout here and there.
+//! Logins at a SAML 2.0 identity provider: begin, assertion consumer service, metadata, and single logout from either side.
 //!
 //! `example-saml` serves <http://127.0.0.1:3006>. It starts an identity provider on this machine: SimpleSAMLphp where it is
 //! installed (`alice`, password `alicepass`), else one that logs everybody in as `alice`. With `SAML_IDP_METADATA`, the file of

@@ -57,5 +57,9 @@ fn config(base: &str, metadata: Vec<u8>) -> Result<SamlConfig, Fault> {
         format!("{base}/saml/acs"),
         IdpSource::metadata(metadata),
     );
-    Ok(SamlConfig { signing_key: Some(SamlKey::new(key.serialize_pem(), certificate.pem())), ..config })
+    Ok(SamlConfig {
+        slo_url: Some(format!("{base}/saml/slo")),
+        signing_key: Some(SamlKey::new(key.serialize_pem(), certificate.pem())),
+        ..config
+    })
 }

@@ -64,7 +64,8 @@ pub(crate) fn app(provider: &Provider) -> Result<Router, Box<dyn Error + Send + 
         .with_secure(false); // plain HTTP, for this machine only
     sessions.check()?;
     // The identity provider's pages post there; what they post is signed, and belongs to a request of this session.
-    let csrf = CsrfConfig::new(key)?.secure(false).exempt_path("/saml/acs")?;
+    // What they post about logouts is signed too, and taken once.
+    let csrf = CsrfConfig::new(key)?.secure(false).exempt_path("/saml/acs")?.exempt_path("/saml/slo")?;
     Ok(routes()
         .into_router()
         .with_state(Arc::new(Site { service, saml: provider.saml.clone() }))
@@ -80,6 +81,8 @@ fn routes() -> GuardedRouter<Arc<Site>> {
         .get("/login", Guard::Public, handlers::begin)
         .post("/saml/acs", Guard::Public, handlers::consume)
         .get("/saml/metadata", Guard::Public, handlers::metadata)
+        .get("/saml/slo", Guard::Public, handlers::single_logout)
+        .post("/saml/slo", Guard::Public, handlers::single_logout)
         .get("/account", Guard::Authn, handlers::account)
         .post("/logout", Guard::Public, handlers::logout)
 }

@@ -42,6 +42,12 @@ fn what_does_not_count_changes_nothing() {
         (vote("alice", "security", true), ApprovalFault::Own),
         (vote("bob", "admin", true), ApprovalFault::Role),
         (Vote { comment: " ".to_owned(), ..vote("bob", "security", true) }, ApprovalFault::Comment),
+        (Vote { comment: "  \u{200b}".to_owned(), ..vote("bob", "security", true) }, ApprovalFault::Comment),
+        (
+            Vote { comment: "ok \u{202e}on".to_owned(), ..vote("bob", "security", true) },
+            ApprovalFault::Comment,
+        ),
+        (Vote { comment: "ok\u{0}".to_owned(), ..vote("bob", "security", true) }, ApprovalFault::Comment),
         (Vote { comment: "x".repeat(2_001), ..vote("bob", "security", true) }, ApprovalFault::Comment),
         (
             Vote { at: DateTime::UNIX_EPOCH + TimeDelta::hours(1), ..vote("bob", "security", true) },
@@ -53,6 +59,38 @@ fn what_does_not_count_changes_nothing() {
         assert_eq!(one.vote(vote), Err(fault));
         assert_eq!(one, approval(1));
     }
+}
+
+#[test]
+fn a_comment_may_have_lines_and_any_language() {
+    for comment in ["one\r\ntwo\tthree", "עבור ההעברה", "👩\u{200d}💻 ok"] {
+        let mut approval = approval(1);
+        let vote = Vote { comment: comment.to_owned(), ..vote("bob", "security", true) };
+        assert_eq!(approval.vote(vote), Ok(ApprovalState::Approved), "{comment}");
+    }
+}
+
+#[test]
+fn more_may_be_needed_than_when_it_was_made_and_never_less() {
+    let needed = |required, roles: &[&str]| NeededApproval {
+        rules: vec!["*".to_owned()],
+        required,
+        roles: roles.iter().map(|&role| role.to_owned()).collect(),
+    };
+    let mut one = approval(1);
+    one.vote(vote("bob", "security", true)).unwrap();
+    assert!(!one.require(&needed(1, &["security"])), "it is enough");
+    assert!(one.require(&needed(2, &["security", "compliance"])));
+    assert_eq!((one.state(), one.required()), (ApprovalState::Pending, 2));
+    assert_eq!(one.vote(vote("carol", "security", true)), Err(ApprovalFault::SameRole));
+    assert_eq!(one.vote(vote("carol", "compliance", true)), Ok(ApprovalState::Approved));
+    // Whoever agreed in a role that approves no longer does not count.
+    assert!(one.require(&needed(1, &["security", "legal"])));
+    assert_eq!(one.required(), 2);
+    assert_eq!(one.vote(vote("dave", "legal", true)), Ok(ApprovalState::Approved));
+    let approved = one.consume([1; 32], DateTime::UNIX_EPOCH).unwrap();
+    assert!(approved.meets(&needed(2, &["security", "legal"])));
+    assert!(!approved.meets(&needed(2, &["security"])) && !approved.meets(&needed(1, &["other"])));
 }
 
 #[test]

@@ -152,12 +152,29 @@ pub enum BrokerEvent {
         /// Where the approval stands now.
         state: ApprovalState,
     },
-    /// Nobody decided in time, or whoever asked took it back.
+    /// Nobody decided in time, or nobody picked it up.
     ApprovalLapsed {
         /// The session that would have been.
         session_id: SessionId,
         /// Why.
         reason: String,
+    },
+    /// It was approved by as many as were needed then, and waits again: today's rules need more, or others.
+    ApprovalReopened {
+        /// The session that would be.
+        session_id: SessionId,
+        /// How many have to agree.
+        required: u8,
+        /// In which roles.
+        roles: Vec<String>,
+    },
+    /// Whoever asked took the request back, or it was taken back for them.
+    ApprovalWithdrawn {
+        /// The session that would have been.
+        session_id: SessionId,
+        /// Why, where it is not the requester's own decision.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Somebody with the right to administer changed something.
     Administered {
@@ -193,6 +210,17 @@ pub enum BrokerEvent {
         session_id: SessionId,
         /// Why, as they said.
         #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// What became of each credential, where it is known already: see [`RevocationAnswered`](Self::RevocationAnswered).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fates: Vec<(String, Fate)>,
+    },
+    /// The provider was asked to end the credentials of a session.
+    RevocationAnswered {
+        /// The session.
+        session_id: SessionId,
+        /// Why, as whoever revoked it said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
         /// What became of each credential.
         fates: Vec<(String, Fate)>,
@@ -248,8 +276,11 @@ impl BrokerEvent {
             | Self::ApprovalRequired { session_id, .. }
             | Self::ApprovalVoted { session_id, .. }
             | Self::ApprovalLapsed { session_id, .. }
+            | Self::ApprovalReopened { session_id, .. }
+            | Self::ApprovalWithdrawn { session_id, .. }
             | Self::SessionEnded { session_id, .. }
             | Self::SessionRevoked { session_id, .. }
+            | Self::RevocationAnswered { session_id, .. }
             | Self::BudgetWarning { session_id, .. }
             | Self::BudgetExceeded { session_id, .. } => *session_id,
         })
@@ -267,9 +298,12 @@ impl AuditPayload for BrokerEvent {
             Self::ApprovalRequired { .. } => "ApprovalRequired",
             Self::ApprovalVoted { .. } => "ApprovalVoted",
             Self::ApprovalLapsed { .. } => "ApprovalLapsed",
+            Self::ApprovalReopened { .. } => "ApprovalReopened",
+            Self::ApprovalWithdrawn { .. } => "ApprovalWithdrawn",
             Self::Administered { .. } => "Administered",
             Self::SessionEnded { .. } => "SessionEnded",
             Self::SessionRevoked { .. } => "SessionRevoked",
+            Self::RevocationAnswered { .. } => "RevocationAnswered",
             Self::BudgetWarning { .. } => "BudgetWarning",
             Self::BudgetExceeded { .. } => "BudgetExceeded",
         }

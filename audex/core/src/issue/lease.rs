@@ -1,9 +1,11 @@
 use super::{Denial, IssueError, Issuer, Plan};
 use crate::{
-    Credential, Requester,
+    Credential, Requester, Revocation,
     audit::BrokerEvent,
     lease::{LeaseTimes, Next},
-    session::{Change, Ending, SessionGuard, SessionId, SessionRecord, SessionStatus, SessionStore},
+    session::{
+        Change, Ending, Renewal, SessionGuard, SessionId, SessionRecord, SessionStatus, SessionStore, Step,
+    },
 };
 use chrono::{DateTime, Utc};
 
@@ -65,6 +67,17 @@ impl<S: SessionStore> Issuer<S> {
     ///
     /// [`IssueError`]; the lease keeps what it has.
     pub async fn refresh(&self, lease: &mut Lease<S::Hold>) -> Result<(), IssueError> {
+        let who = lease.record.requester.clone();
+        self.refresh_as(&who, lease).await
+    }
+
+    /// Mints the successor of a lease's credential for somebody who asks for it: where requests are counted, it is one.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError`]; the lease keeps what it has. [`IssueError::Limited`] also where a credential that still works would be
+    /// forgotten for it.
+    pub async fn refresh_as(&self, who: &Requester, lease: &mut Lease<S::Hold>) -> Result<(), IssueError> {
         let now = self.clock.now();
         if now >= lease.plan.times.deadline() {
             return Err(IssueError::Over(lease.plan.times.deadline()));
@@ -80,20 +93,46 @@ impl<S: SessionStore> Issuer<S> {
             session_id: lease.record.session_id,
             lifetime_seconds: order.lifetime.num_seconds(),
         };
-        self.note(lease, requested).await?;
-        let (minted, outcome) = self.mint(&mut lease.record, &order, true).await;
-        lease.credential = self.outcome(&lease.hold, &lease.record, outcome, minted).await?.credential;
+        let renewal = Renewal { who, rates: &self.rules.rates, event: requested, now };
+        if let Err(error) = self.store.renew(&lease.hold, renewal).await {
+            return Err(self.refused_renewal(who, &lease.record, error).await);
+        }
+        let (minted, outcome) = self.mint(&order, true).await;
+        lease.credential = self.outcome(&lease.hold, &mut lease.record, outcome, minted).await?.credential;
         Ok(())
+    }
+
+    /// Records that a limit refuses another credential, and returns why.
+    async fn refused_renewal(
+        &self,
+        who: &Requester,
+        record: &SessionRecord,
+        error: IssueError,
+    ) -> IssueError {
+        if !matches!(error, IssueError::Limited(_)) {
+            return error;
+        }
+        let denied = BrokerEvent::RequestDenied {
+            session_id: record.session_id,
+            entry_point: record.entry_point,
+            provider: record.provider,
+            asked: record.asked.clone(),
+            reason: error.to_string(),
+        };
+        self.store.note(who, denied).await.map_or_else(|trouble| trouble, |()| error)
     }
 
     /// Has a provider end what was minted for a session that is over, where that costs nothing.
     pub async fn retire(&self, record: &mut SessionRecord) {
-        if let (Some(order), Ok(provider)) =
-            (self.revoke_order(record, self.clock.now()), self.provider(record.provider))
-        {
+        let retired = self.retirement(record).await;
+        record.take_fates(&retired);
+    }
+
+    pub(super) async fn retirement(&self, record: &SessionRecord) -> Revocation {
+        match (self.revoke_order(record, self.clock.now()), self.provider(record.provider)) {
             // A credential that is not retired expires.
-            let retired = provider.retire(&order).await.unwrap_or_default();
-            record.take_fates(&retired);
+            (Some(order), Ok(provider)) => provider.retire(&order).await.unwrap_or_default(),
+            _ => Revocation::default(),
         }
     }
 
@@ -110,8 +149,9 @@ impl<S: SessionStore> Issuer<S> {
         ending: Ending,
     ) -> Result<SessionRecord, IssueError> {
         let Lease { mut record, hold, .. } = lease;
-        self.retire(&mut record).await;
-        self.finish(&mut record, &hold, status, ending).await?;
+        let retired = self.retirement(&record).await;
+        let step = Step::Ended { status, ending, retired, revoked_by: None, gives_back: false };
+        self.finish(&mut record, &hold, step).await?;
         self.store.release(hold).await?;
         Ok(record)
     }
@@ -160,22 +200,10 @@ impl<S: SessionStore> Issuer<S> {
         &self,
         record: &mut SessionRecord,
         hold: &S::Hold,
-        status: SessionStatus,
-        ending: Ending,
+        step: Step,
     ) -> Result<(), IssueError> {
-        let now = self.clock.now();
-        record.status = status;
-        record.ended_at = Some(now);
-        record.ending = Some(ending.clone());
-        let took = (now - record.created_at).num_milliseconds();
-        let ended = BrokerEvent::SessionEnded {
-            session_id: record.session_id,
-            status,
-            duration_ms: u64::try_from(took).unwrap_or(0),
-            exit_code: ending.exit_code,
-            signal: ending.signal,
-            reason: ending.reason,
-        };
-        self.store.save(hold, Change { record, event: Some(ended), credential: None }).await
+        let change = Change { step, now: self.clock.now(), credential: None };
+        *record = self.store.save(hold, change).await?;
+        Ok(())
     }
 }

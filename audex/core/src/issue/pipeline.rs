@@ -5,8 +5,8 @@ use crate::{
     audit::{BrokerEvent, TrailError},
     rate::RateLimited,
     session::{
-        Beginning, Change, Ending, EntryPoint, LocalSessions, SCHEMA_VERSION, SessionId, SessionRecord,
-        SessionStatus, SessionStore, SessionStoreError,
+        Beginning, Change, CredentialRecord, Ending, EntryPoint, LocalSessions, SCHEMA_VERSION, SessionId,
+        SessionRecord, SessionStatus, SessionStore, SessionStoreError, Step,
     },
 };
 use audex_policy::Provider;
@@ -51,8 +51,8 @@ pub enum IssueError {
     /// Somebody else has to agree first.
     #[error("{0}")]
     ApprovalNeeded(NeededApproval),
-    /// The approval that came with it is for another request.
-    #[error("the approval is for another request")]
+    /// The approval that came with it is for something else than the rules make of the request now, or by too few.
+    #[error("what was approved has changed: ask again")]
     OtherApproval,
     /// The approval was used already, or is no more.
     #[error("the approval was used already")]
@@ -117,7 +117,7 @@ impl<S: SessionStore> Issuer<S> {
         self.decide(session_id, request, None).await.map(|(plan, _)| plan)
     }
 
-    /// Issues a credential. `approved` is what the approval of exactly this request gave.
+    /// Issues a credential. `approved` is what the approval of exactly this gave: it names the session, so it comes with its id.
     ///
     /// # Errors
     ///
@@ -151,9 +151,9 @@ impl<S: SessionStore> Issuer<S> {
         let is_offline = self.provider(record.provider)?.mints_offline();
         let mut minted = None;
         if is_offline {
-            let (answer, outcome) = self.mint(&mut record, &order, false).await;
+            let (answer, outcome) = self.mint(&order, false).await;
             if answer.is_ok() {
-                events.push(outcome.clone());
+                events.extend(record.take(&outcome, now)?.into_iter().map(|(_, event)| event));
             }
             minted = Some((answer, outcome));
         }
@@ -169,10 +169,10 @@ impl<S: SessionStore> Issuer<S> {
         };
         let minted = match minted {
             Some((Ok(minted), _)) => Ok(minted),
-            Some((answer, outcome)) => self.outcome(&hold, &record, outcome, answer).await,
+            Some((answer, outcome)) => self.outcome(&hold, &mut record, outcome, answer).await,
             None => {
-                let (answer, outcome) = self.mint(&mut record, &order, false).await;
-                self.outcome(&hold, &record, outcome, answer).await
+                let (answer, outcome) = self.mint(&order, false).await;
+                self.outcome(&hold, &mut record, outcome, answer).await
             }
         };
         match minted {
@@ -215,27 +215,27 @@ impl<S: SessionStore> Issuer<S> {
             Ok(plan) => plan,
             Err(error) => return Err(self.refused(session_id, request, error).await),
         };
-        let Some(needed) = &plan.approval else { return Ok((plan, None)) };
-        match approved {
-            Some(approved) if approved.is_for(&request.digest()) => Ok((plan, Some(approved))),
-            Some(_) => Err(self.refused(session_id, request, IssueError::OtherApproval).await),
-            None => {
-                let event = BrokerEvent::approval_required(session_id, request, needed, plan.ttl);
-                self.store.note(&request.requester, event).await?;
-                Err(IssueError::ApprovalNeeded(needed.clone()))
-            }
+        let Some(approved) = approved else {
+            let Some(needed) = &plan.approval else { return Ok((plan, None)) };
+            let event = BrokerEvent::approval_required(session_id, request, needed, plan.ttl);
+            self.store.note(&request.requester, event).await?;
+            return Err(IssueError::ApprovalNeeded(needed.clone()));
+        };
+        // What was agreed to is what today's rules make of the request, by as many as they ask for.
+        let is_this = approved.is_for(&plan.proposal(session_id, request).digest())
+            && plan.approval.as_ref().is_none_or(|needed| approved.meets(needed));
+        if !is_this {
+            return Err(self.refused(session_id, request, IssueError::OtherApproval).await);
         }
+        Ok((plan, Some(approved)))
     }
 
     /// Records that nothing will be issued, where that is somebody's decision.
+    ///
+    /// That somebody was faster with the same approval, or took it back, is none.
     async fn refused(&self, session_id: SessionId, request: &IssueRequest, error: IssueError) -> IssueError {
-        let is_decision = matches!(
-            error,
-            IssueError::Denied(_)
-                | IssueError::Limited(_)
-                | IssueError::OtherApproval
-                | IssueError::ApprovalUsed
-        );
+        let is_decision =
+            matches!(error, IssueError::Denied(_) | IssueError::Limited(_) | IssueError::OtherApproval);
         if !is_decision {
             return error;
         }
@@ -248,79 +248,6 @@ impl<S: SessionStore> Issuer<S> {
         };
         // A refusal that cannot be recorded is one all the same; that it could not be is the greater trouble.
         self.store.note(&request.requester, denied).await.map_or_else(|trouble| trouble, |()| error)
-    }
-
-    /// Mints and checks; returns the event that says how that went. What was minted is in the record, also when it is not
-    /// handed over.
-    pub(super) async fn mint(
-        &self,
-        record: &mut SessionRecord,
-        order: &MintOrder,
-        refreshed: bool,
-    ) -> (Result<Minted, IssueError>, BrokerEvent) {
-        let session_id = order.session_id;
-        let mut access_key_id = None;
-        let answer = match self.provider(order.grant.provider()) {
-            Ok(provider) => provider.mint(order).await.map_err(IssueError::from),
-            Err(error) => Err(error),
-        };
-        let minted = answer.and_then(|minted| {
-            let (now, credential) = (self.clock.now(), &minted.credential);
-            let checked = check(order, &minted, now);
-            if checked != Err(Mismatch::Id) {
-                record.add_credential(credential.id(), now, credential.expires_at());
-                access_key_id = Some(credential.id().to_owned());
-            }
-            checked.map(|()| minted).map_err(IssueError::from)
-        });
-        let event = match &minted {
-            Ok(minted) => BrokerEvent::CredentialsIssued {
-                session_id,
-                access_key_id: minted.credential.id().to_owned(),
-                expires_at: minted.credential.expires_at(),
-                account: minted.account.clone(),
-                subject: minted.subject.clone(),
-                refreshed,
-            },
-            Err(error) => {
-                BrokerEvent::CredentialsFailed { session_id, access_key_id, reason: error.to_string() }
-            }
-        };
-        (minted, event)
-    }
-
-    /// Records how minting went, and returns that.
-    pub(super) async fn outcome(
-        &self,
-        hold: &S::Hold,
-        record: &SessionRecord,
-        outcome: BrokerEvent,
-        answer: Result<Minted, IssueError>,
-    ) -> Result<Minted, IssueError> {
-        let credential = answer.as_ref().ok().map(|minted| &minted.credential);
-        self.store.save(hold, Change { record, event: Some(outcome), credential }).await?;
-        answer
-    }
-
-    pub(super) fn order(&self, record: &SessionRecord, plan: &Plan, now: DateTime<Utc>) -> MintOrder {
-        MintOrder {
-            session_id: record.session_id,
-            requester: record.requester.clone(),
-            grant: plan.grant.clone(),
-            shape: plan.shape.clone(),
-            lifetime: plan.times.lifetime(now),
-        }
-    }
-
-    /// Ends a session whose credential is not handed over.
-    async fn give_up(&self, mut record: SessionRecord, hold: S::Hold, error: &IssueError) {
-        self.retire(&mut record).await;
-        let ending = Ending { reason: Some(error.to_string()), ..Ending::default() };
-        let finished = self.finish(&mut record, &hold, SessionStatus::Failed, ending).await;
-        // What cannot be recorded now is found abandoned later. The caller hears of what came first.
-        if finished.is_ok() {
-            let _ = self.store.release(hold).await;
-        }
     }
 }
 

@@ -1,5 +1,10 @@
-use super::IssueRequest;
-use crate::{CredentialProvider, IssueRules, Shape, Ttl, lease::LeaseTimes, roles::RoleRefusal};
+use super::{IssueRequest, Proposal};
+use crate::{
+    CredentialProvider, IssueRules, Shape, Ttl,
+    lease::LeaseTimes,
+    roles::RoleRefusal,
+    session::{EntryPoint, SessionId},
+};
 use audex_policy::{Ceiling, Cut, Finding, Grant, Refusal, TooIntricate, lint, narrow};
 use chrono::{DateTime, Utc};
 
@@ -26,6 +31,14 @@ pub struct Plan {
     pub approval: Option<NeededApproval>,
     /// What is worth a second look.
     pub findings: Vec<Finding>,
+}
+
+impl Plan {
+    /// Returns what somebody agrees to, of a request that this is the plan of.
+    pub fn proposal<'a>(&'a self, session_id: SessionId, request: &'a IssueRequest) -> Proposal<'a> {
+        let Shape { document, target, .. } = &self.shape;
+        Proposal { session_id, request, target: target.as_deref(), ttl: self.ttl, document }
+    }
 }
 
 /// Who has to agree to a request.
@@ -103,6 +116,9 @@ impl Denial {
                 )]
             }
             Self::Role(RoleRefusal::Unproven) => vec!["log in to the team server".to_owned()],
+            Self::Role(RoleRefusal::Unnamed) => {
+                vec!["have one set up: [role_mapping], or the provider's own section".to_owned()]
+            }
             Self::Role(_) => vec!["have it mapped to you in [role_mapping]".to_owned()],
             Self::Refused(refusal) => refusal.instead.clone(),
             Self::TooIntricate(_) => vec!["use fewer wildcards".to_owned()],
@@ -138,6 +154,9 @@ pub fn plan(
         return Err(Denial::Cut(refused));
     }
     let shape = provider.shape(&narrowing.grant, mapped.target.as_deref(), &rules.sources)?;
+    if request.entry_point == EntryPoint::Server && shape.target.is_none() {
+        return Err(Denial::Role(RoleRefusal::Unnamed));
+    }
     let shortest = *shape.lifetimes.start();
     if request.entry_point.is_detached() && ttl.delta() < shortest {
         return Err(Denial::Unendable { asked: ttl, shortest: shortest.num_seconds() });

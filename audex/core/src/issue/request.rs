@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 ///     command: CommandLine::new(["true"]),
 ///     delivery: Delivery::Env,
 ///     budget: None,
+///     reason: None,
 /// };
 /// assert_eq!(request.digest(), request.clone().digest());
 /// # Ok::<(), audex_policy::Faults>(())
@@ -45,10 +46,14 @@ pub struct IssueRequest {
     pub delivery: Delivery,
     /// What may be spent.
     pub budget: Option<Dollars>,
+    /// What it is for, where somebody else has to agree.
+    pub reason: Option<String>,
 }
 
 impl IssueRequest {
-    /// Returns what an approval is about: who asks for what, as whom, for how long, for which command, and how they get it.
+    /// Returns what tells it from another: who asks for what, as whom, for how long, for which command, and how they get it.
+    ///
+    /// What somebody agrees to is a [`Proposal`](crate::Proposal).
     pub fn digest(&self) -> [u8; 32] {
         let parts = [
             self.requester.identity(),

@@ -2,14 +2,15 @@ use super::{IssueError, Issuer, Lease};
 use crate::{
     Fate, Requester, Revocation, RevokeOrder,
     audit::BrokerEvent,
-    session::{Change, Ending, SessionId, SessionRecord, SessionStatus, SessionStore},
+    session::{Change, Ending, SessionId, SessionRecord, SessionStatus, SessionStore, Step},
 };
 use chrono::{DateTime, Utc};
 
 impl<S: SessionStore> Issuer<S> {
     /// Ends what was minted for a session as far as its provider can, and says of each credential what became of it.
     ///
-    /// With the hold on the session its record says so too; without it, whoever has the hold ends the session.
+    /// With the hold on the session it ends the session first, so that a credential that is being minted is not handed over;
+    /// without it, whoever has the hold ends the session. One whose deadline has passed is expired, and not revoked.
     ///
     /// # Errors
     ///
@@ -22,22 +23,29 @@ impl<S: SessionStore> Issuer<S> {
         reason: Option<&str>,
         hold: Option<S::Hold>,
     ) -> Result<(SessionRecord, Revocation), IssueError> {
-        let mut record = self.store.load(id).await?;
-        let revocation = self.revoke_credentials(&record, self.clock.now()).await;
-        let event = BrokerEvent::SessionRevoked {
-            session_id: id,
-            reason: reason.map(str::to_owned),
-            fates: revocation.fates.clone(),
+        let Some(hold) = hold else {
+            let mut record = self.store.load(id).await?;
+            let revocation = self.revoke_credentials(&record, self.clock.now()).await;
+            let (reason, fates) = (reason.map(str::to_owned), revocation.fates.clone());
+            self.store.note(who, BrokerEvent::SessionRevoked { session_id: id, reason, fates }).await?;
+            record.take_fates(&revocation);
+            return Ok((record, revocation));
         };
-        self.store.note(who, event).await?;
-        record.take_fates(&revocation);
-        let Some(hold) = hold else { return Ok((record, revocation)) };
-        if record.status.is_over() {
-            self.store.save(&hold, Change { record: &record, event: None, credential: None }).await?;
-        } else {
-            let ending = Ending { reason: reason.map(str::to_owned), ..Ending::default() };
-            self.finish(&mut record, &hold, SessionStatus::Revoked, ending).await?;
-        }
+        let save = async |step| {
+            self.store.save(&hold, Change { step, now: self.clock.now(), credential: None }).await
+        };
+        // It is over before anything is asked of the provider: what is minted from now on is not handed over.
+        let reason = reason.map(str::to_owned);
+        let record = save(Step::Ended {
+            status: SessionStatus::Revoked,
+            ending: Ending { reason: reason.clone(), ..Ending::default() },
+            retired: Revocation::default(),
+            revoked_by: Some(who.clone()),
+            gives_back: false,
+        })
+        .await?;
+        let revocation = self.revoke_credentials(&record, self.clock.now()).await;
+        let record = save(Step::Answered { by: who.clone(), reason, revocation: revocation.clone() }).await?;
         self.store.release(hold).await?;
         Ok((record, revocation))
     }
@@ -48,10 +56,8 @@ impl<S: SessionStore> Issuer<S> {
     ///
     /// [`IssueError`] when that cannot be recorded.
     pub async fn hand_over(&self, lease: Lease<S::Hold>) -> Result<SessionRecord, IssueError> {
-        let Lease { mut record, hold, .. } = lease;
-        record.keeper_pid = None;
-        self.store.save(&hold, Change { record: &record, event: None, credential: None }).await?;
-        Ok(record)
+        let change = Change { step: Step::Detached, now: self.clock.now(), credential: None };
+        self.store.save(&lease.hold, change).await
     }
 
     /// Returns the order to end what of a session still works, if anything does.
@@ -66,7 +72,7 @@ impl<S: SessionStore> Issuer<S> {
         })
     }
 
-    async fn revoke_credentials(&self, record: &SessionRecord, now: DateTime<Utc>) -> Revocation {
+    pub(super) async fn revoke_credentials(&self, record: &SessionRecord, now: DateTime<Utc>) -> Revocation {
         let (alive, expired): (Vec<_>, Vec<_>) =
             record.credentials.iter().partition(|credential| now < credential.expires_at);
         let mut fates: Vec<(String, Fate)> =

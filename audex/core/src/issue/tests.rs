@@ -2,14 +2,14 @@ mod bench;
 
 use super::*;
 use crate::{
-    Credential, Fate, IssueRules, Minted, ProviderError, ProviderFault, Ttl,
+    Credential, Fate, IssueRules, Minted, ProviderError, ProviderFault, Requester, Ttl,
     approval::{Approval, ApprovalRules, Vote},
     audit::BrokerEvent,
     lease::Next,
     rate::RateRule,
     reconcile,
-    roles::RoleMap,
-    session::{Ending, EntryPoint, SessionStatus},
+    roles::{RoleMap, RoleRule, Subject},
+    session::{Ending, EntryPoint, SessionId, SessionStatus},
 };
 use audex_policy::{Ceiling, Provider, Rules};
 use axess_clock::Clock;
@@ -89,11 +89,12 @@ fn an_approval_lets_its_own_request_through_and_no_other() {
     let approval =
         ApprovalRules { required: 1, roles: vec!["security".to_owned()], sensitive: Rules::default() };
     let bench = Bench::new(IssueRules { approval: Some(approval), ..IssueRules::default() });
+    let id = SessionId::generate(&axess_rng::MockRng::new(9));
     let approved = |request: &IssueRequest| {
         let now = bench.clock.now();
         let expires_at = now + TimeDelta::hours(1);
-        let mut approval =
-            Approval::new(request.digest(), "uid:1000", 1, vec!["security".to_owned()], expires_at);
+        let digest = bench.issuer.plan(request).unwrap().proposal(id, request).digest();
+        let mut approval = Approval::new(digest, "uid:1000", 1, vec!["security".to_owned()], expires_at);
         let vote = Vote {
             approver: "bob".to_owned(),
             role: "security".to_owned(),
@@ -103,12 +104,72 @@ fn an_approval_lets_its_own_request_through_and_no_other() {
             signature: None,
         };
         approval.vote(vote).unwrap();
-        approval.consume(request.digest(), now).unwrap()
+        approval.consume(digest, now).unwrap()
     };
     let (read, write) = (ask("s3:GetObject"), ask("s3:PutObject"));
-    let other = block_on(bench.issuer.issue(&write, Some(approved(&read))));
-    assert!(matches!(other, Err(IssueError::OtherApproval)));
-    assert!(block_on(bench.issuer.issue(&read, Some(approved(&read)))).is_ok());
+    let issue =
+        |request: &IssueRequest, approved| block_on(bench.issuer.issue_as(id, request, Some(approved)));
+    assert!(matches!(issue(&write, approved(&read)), Err(IssueError::OtherApproval)));
+    let for_another = IssueRequest { reason: Some("something else".to_owned()), ..read.clone() };
+    assert!(matches!(issue(&for_another, approved(&read)), Err(IssueError::OtherApproval)));
+    // Of a session of its own it is not either.
+    assert!(matches!(
+        block_on(bench.issuer.issue(&read, Some(approved(&read)))),
+        Err(IssueError::OtherApproval)
+    ));
+    assert!(issue(&read, approved(&read)).is_ok());
+}
+
+#[test]
+fn what_was_approved_under_other_rules_is_not_issued() {
+    let rules = |required, default_ttl, role: &str| IssueRules {
+        roles: RoleMap {
+            is_enabled: true,
+            rules: vec![RoleRule {
+                subject: Subject::Email("alice@example.com".to_owned()),
+                targets: [(Provider::Aws, role.to_owned())].into(),
+                ceiling: None,
+            }],
+        },
+        approval: Some(ApprovalRules {
+            required,
+            roles: vec!["security".to_owned(), "compliance".to_owned()],
+            sensitive: Rules::default(),
+        }),
+        default_ttl,
+        ..IssueRules::default()
+    };
+    let id = SessionId::generate(&axess_rng::MockRng::new(9));
+    let requester = Requester::Principal { email: "alice@example.com".to_owned(), groups: Vec::new() };
+    let request = IssueRequest { requester, ..ask("s3:GetObject") };
+    let same = || rules(1, Ttl::DEFAULT, "role/DataEngineer");
+    let approved = || {
+        let bench = Bench::new(same());
+        let (now, roles) = (bench.clock.now(), vec!["security".to_owned()]);
+        let digest = bench.issuer.plan(&request).unwrap().proposal(id, &request).digest();
+        let mut approval = Approval::new(digest, "uid:1000", 1, roles, now + TimeDelta::hours(1));
+        let (approver, role) = ("bob".to_owned(), "security".to_owned());
+        let comment = "agreed".to_owned();
+        approval.vote(Vote { approver, role, approve: true, comment, at: now, signature: None }).unwrap();
+        approval.consume(digest, now).unwrap()
+    };
+    let longer = Ttl::from_seconds(u64::from(Ttl::DEFAULT.seconds()) + 1).unwrap();
+    let denies = Rules::parse(["s3:GetObject=arn:aws:s3:::secret/*"]).unwrap();
+    for (what, today, is_issued) in [
+        ("the same", same(), true),
+        ("another role", rules(1, Ttl::DEFAULT, "role/Admin"), false),
+        ("another lifetime", rules(1, longer, "role/DataEngineer"), false),
+        ("another document", IssueRules { denies, ..same() }, false),
+        ("more people", rules(2, Ttl::DEFAULT, "role/DataEngineer"), false),
+        // What needs nobody any more is issued as it was approved.
+        ("nobody", IssueRules { approval: None, ..same() }, true),
+    ] {
+        let bench = Bench::new(today);
+        let issued = block_on(bench.issuer.issue_as(id, &request, Some(approved())));
+        assert_eq!(issued.is_ok(), is_issued, "{what}: {issued:?}");
+        let first = if is_issued { "SessionCreated" } else { "RequestDenied" };
+        assert_eq!(bench.event_names()[0], first, "{what}");
+    }
 }
 
 #[test]
@@ -271,7 +332,7 @@ fn a_revocation_says_of_each_credential_what_became_of_it() {
         (record.status, bench.issuer.store.folder.load(id).unwrap()),
         (SessionStatus::Revoked, record)
     );
-    assert_eq!(bench.event_names()[2..], ["SessionRevoked", "SessionEnded"]);
+    assert_eq!(bench.event_names()[2..], ["SessionRevoked", "SessionEnded", "RevocationAnswered"]);
     // Again: it stays over, and what has expired is dead whatever the provider says.
     bench.clock.advance(Duration::from_secs(3_600));
     assert!(revoke().1.is_complete());

@@ -1,4 +1,6 @@
-use super::{Beginning, Change, SessionFolder, SessionGuard, SessionId, SessionRecord, SessionStore};
+use super::{
+    Beginning, Change, Renewal, SessionFolder, SessionGuard, SessionId, SessionRecord, SessionStore,
+};
 use crate::{
     IssueError, RateLedger, Requester,
     audit::{BrokerEvent, Trail},
@@ -41,12 +43,19 @@ impl SessionStore for LocalSessions {
         Ok(guard)
     }
 
-    async fn save(&self, hold: &SessionGuard, change: Change<'_>) -> Result<(), IssueError> {
-        let Change { record, event, .. } = change;
-        if let Some(event) = event {
-            self.trail.record(&record.requester, event)?;
+    async fn save(&self, hold: &SessionGuard, change: Change<'_>) -> Result<SessionRecord, IssueError> {
+        let mut record = self.folder.load(hold.id())?;
+        for (who, event) in record.take(&change.step, change.now)? {
+            self.trail.record(&who, event)?;
         }
-        Ok(self.folder.save(hold, record)?)
+        self.folder.save(hold, &record)?;
+        Ok(record)
+    }
+
+    async fn renew(&self, hold: &SessionGuard, renewal: Renewal<'_>) -> Result<(), IssueError> {
+        // Whoever keeps the session asks when it is time: that is no request of somebody's, and is not counted.
+        self.folder.load(hold.id())?.check_room(renewal.now)?;
+        Ok(self.trail.record(renewal.who, renewal.event)?)
     }
 
     async fn release(&self, hold: SessionGuard) -> Result<(), IssueError> {

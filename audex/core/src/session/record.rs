@@ -119,7 +119,7 @@ pub struct CredentialRecord {
 /// How a session ended.
 ///
 /// ```
-/// let ending = audex_core::session::Ending { exit_code: Some(3), signal: None, reason: None };
+/// let ending = audex_core::session::Ending { exit_code: Some(3), ..Default::default() };
 /// assert_eq!(ending.exit_code, Some(3));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -133,6 +133,9 @@ pub struct Ending {
     /// Why, where that is not the command's own end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why nothing was issued, in a word that never changes its meaning, as `provider_failed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// What is kept of a session, as JSON in a file of its own.
@@ -193,7 +196,7 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
-    /// How many credentials are kept; of more, the oldest are dropped, which have expired by then.
+    /// How many credentials are kept; of more, those are dropped that have expired.
     pub const MAX_CREDENTIALS: usize = 64;
 
     /// Returns when the last credential stops working at the provider, if one was minted.
@@ -210,11 +213,13 @@ impl SessionRecord {
         }
     }
 
-    /// Adds a credential.
-    pub fn add_credential(&mut self, id: &str, issued_at: DateTime<Utc>, expires_at: DateTime<Utc>) {
-        if self.credentials.len() >= Self::MAX_CREDENTIALS {
-            self.credentials.remove(0);
+    /// Adds a credential. One that still works is never dropped for it: see [`check_room`](Self::check_room).
+    pub fn add_credential(&mut self, credential: CredentialRecord, now: DateTime<Utc>) {
+        if self.credentials.len() >= Self::MAX_CREDENTIALS
+            && let Some(expired) = self.credentials.iter().position(|old| old.expires_at <= now)
+        {
+            self.credentials.remove(expired);
         }
-        self.credentials.push(CredentialRecord { id: id.to_owned(), issued_at, expires_at, fate: None });
+        self.credentials.push(credential);
     }
 }

@@ -1,4 +1,4 @@
-use super::{SessionId, SessionRecord};
+use super::{SessionId, SessionRecord, Step};
 use crate::{Credential, IssueError, Requester, approval::Approved, audit::BrokerEvent, rate::RateRule};
 use chrono::{DateTime, Utc};
 use std::{fmt, future::Future};
@@ -26,19 +26,39 @@ pub struct Beginning<'a> {
     pub now: DateTime<Utc>,
 }
 
+/// Asks for another credential of a session.
+///
+/// ```
+/// fn who(renewal: &audex_core::session::Renewal<'_>) -> String {
+///     renewal.who.identity()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Renewal<'a> {
+    /// Who asks.
+    pub who: &'a Requester,
+    /// The limits on how often they may; how many sessions are active has nothing to do with it.
+    pub rates: &'a [RateRule],
+    /// The intent.
+    pub event: BrokerEvent,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
 /// Changes a session.
 ///
 /// ```
-/// fn is_outcome(change: &audex_core::session::Change<'_>) -> bool {
-///     change.event.is_some()
+/// use audex_core::session::{Change, Step};
+/// fn is_end(change: &Change<'_>) -> bool {
+///     matches!(change.step, Step::Ended { .. })
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Change<'a> {
-    /// What is kept of it from now on.
-    pub record: &'a SessionRecord,
-    /// What happened.
-    pub event: Option<BrokerEvent>,
+    /// What happens to it.
+    pub step: Step,
+    /// Now.
+    pub now: DateTime<Utc>,
     /// The credential that was minted. A store may keep it, sealed and for a short time, so that an answer that is lost can
     /// be given again; it is then written with the record.
     pub credential: Option<&'a Credential>,
@@ -59,15 +79,26 @@ pub trait SessionStore: Send + Sync + fmt::Debug {
     /// has is found abandoned later.
     fn begin(&self, beginning: Beginning<'_>) -> impl Future<Output = Result<Self::Hold, IssueError>> + Send;
 
-    /// Replaces the record, and records an event about it.
+    /// Does a step to the record as it is, records what is told of it, and returns the record as it is then.
     ///
     /// # Errors
     ///
-    /// [`IssueError`] when that cannot be written.
+    /// As of [`SessionRecord::take`], or that it cannot be written.
     fn save(
         &self,
         hold: &Self::Hold,
         change: Change<'_>,
+    ) -> impl Future<Output = Result<SessionRecord, IssueError>> + Send;
+
+    /// Checks the limits, counts a credential that is asked for in addition, and records the intent.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError::Limited`], [`IssueError::Over`], or that it cannot be written. Nothing was counted then.
+    fn renew(
+        &self,
+        hold: &Self::Hold,
+        renewal: Renewal<'_>,
     ) -> impl Future<Output = Result<(), IssueError>> + Send;
 
     /// Lets go of a session that is over.

@@ -74,6 +74,8 @@ fn each_fault_says_where_and_what_instead() {
         (Provider::Vault, "storage:read", Problem::NoSuchVerb(Provider::Vault)),
         (Provider::Vault, "vault:write", Problem::NotAnAction(Provider::Vault)),
         (Provider::Aws, "s3:Get Object", Problem::BadCharacter(' ')),
+        (Provider::Local, "orders:Read=\u{202e}abc", Problem::BadCharacter('\u{202e}')),
+        (Provider::Local, "orders:Read=a\u{200b}bc", Problem::BadCharacter('\u{200b}')),
         (Provider::Aws, "s3:GetObject s3:PutObject", Problem::BadCharacter(' ')),
         (Provider::Aws, "s3:*?*?*?*?*?*?*?*?*?", Problem::TooManyWildcards(12)),
         (Provider::Aws, "s3:GetObject=logs", Problem::NotAResource(Provider::Aws)),

@@ -95,6 +95,11 @@ impl Failure {
                 let error =
                     new(ProviderFault::Unreachable, format!("AWS is too busy to {what} (status {status})"));
                 let error = error.with_hint("try again in a moment");
+                // An error of AWS itself, or a refusal for the number of requests: no credential came of it.
+                let error = match (status, &said) {
+                    (429, _) | (_, Some(_)) => error.with_nothing_issued(),
+                    _ => error,
+                };
                 match said {
                     Some(said) => error.with_source(message(said)),
                     None => error,

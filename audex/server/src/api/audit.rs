@@ -71,7 +71,7 @@ pub(super) struct EntrySchema {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Conditions {
-    /// Of this type, as in `credential_requested`.
+    /// Of this type, as in `credential_requested` or `approval_withdrawn`.
     #[param(max_length = 1024)]
     event_type: Option<String>,
     /// Of this user: their address.

@@ -69,6 +69,11 @@ fn render_asked(app: &App, caller: &Caller, asked: &Asked) -> Response {
     match asked {
         Asked::Issued(handover) => render::issued(handover),
         Asked::Pending(pending) => render::waiting(app, caller, pending),
+        Asked::Again(pending) => {
+            let mut response = render::waiting(app, caller, pending);
+            render::mark_replayed(&mut response);
+            response
+        }
     }
 }
 
@@ -140,7 +145,9 @@ pub(super) async fn batch(
         let asked = app.ask(&caller, body.ask, key.as_deref(), body.callback).await;
         let item = match &asked {
             Ok(Asked::Issued(handover)) => BatchItem::Issued(Issued::new(handover)),
-            Ok(Asked::Pending(pending)) => BatchItem::Waiting(Waiting::new(pending, &app, &caller)),
+            Ok(Asked::Pending(pending) | Asked::Again(pending)) => {
+                BatchItem::Waiting(Waiting::new(pending, &app, &caller))
+            }
             Err(problem) => BatchItem::Refused { problem: problem.json() },
         };
         serde_json::to_value(item)

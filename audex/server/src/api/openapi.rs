@@ -5,7 +5,7 @@ mod problems;
 
 pub(super) use problems::{BadBody, IssueRefusals, ProblemSchema, Refusals, Unready, VoteRefusals};
 
-use super::{approvals, audit, bodies, credentials, health, sessions};
+use super::{approvals, audit, bodies, compliance, credentials, health, sessions};
 use crate::{app::App, problem::Problem};
 use axess::{Guard, GuardedRouter};
 use axum::response::{IntoResponse, Response};
@@ -34,14 +34,16 @@ pub(super) fn routes() -> GuardedRouter<Arc<App>> {
     paths(
         credentials::ask, credentials::plan, credentials::batch, credentials::pick_up, credentials::refresh,
         credentials::revoke, sessions::list, sessions::show, sessions::revoke, approvals::list, approvals::show,
-        approvals::approve, approvals::deny, approvals::withdraw, audit::search, audit::export, health::alive,
+        approvals::approve, approvals::deny, approvals::withdraw, audit::search, audit::export, compliance::report, health::alive,
         health::ready, show, door::login, door::login_totp, door::login_recovery, door::logout, door::device_begin,
         door::device_token, door::device_look, door::device_confirm, door::program_token, door::sso_logout, door::saml_metadata, door::enrol, door::enrol_totp,
         door::enrol_totp_code, door::me, door::list_keys, door::add_key, door::remove_key, door::list_tokens,
         door::make_token, door::revoke_token, door::list_people, door::add_person, door::change_person,
         door::invite_person,
     ),
-    components(schemas(ProblemSchema, audit::FormatSchema, bodies::StatusSchema)),
+    components(schemas(
+        ProblemSchema, audit::FormatSchema, bodies::StatusSchema, compliance::FormSchema, compliance::StandardSchema,
+    )),
     tags(
         (name = "credentials", description = "Ask, pick up, refresh, end."),
         (name = "sessions", description = "What was issued, and to whom."),

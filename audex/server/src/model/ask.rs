@@ -124,6 +124,7 @@ impl Ask {
             command: CommandLine::new(Vec::<String>::new()),
             delivery: Delivery::Response,
             budget: self.budget.as_deref().map(Dollars::parse_limit).transpose()?,
+            reason: self.reason.clone(),
         })
     }
 }

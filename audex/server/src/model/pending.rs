@@ -1,6 +1,6 @@
 use super::Ask;
 use audex_core::{
-    Requester,
+    Requester, Ttl,
     approval::{Approval, ApprovalState},
     session::SessionId,
 };
@@ -26,6 +26,12 @@ pub struct PendingRequest {
     pub asked_by: Option<UserId>,
     /// For what.
     pub ask: Ask,
+    /// As whom, by the rules when it was asked. Older requests say it no more than their `ask` does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// For how long, by the rules when it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Ttl>,
     /// The rules that ask for approval.
     pub rules: Vec<String>,
     /// The policy document as the provider would be told, for people to read.
@@ -77,6 +83,16 @@ impl RequestState {
 }
 
 impl PendingRequest {
+    /// Returns as whom: the role, service account or audience.
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref().or(self.ask.target.as_deref())
+    }
+
+    /// Returns for how long, as in `15m`.
+    pub fn lifetime(&self) -> Option<String> {
+        self.ttl.map(|ttl| ttl.to_string()).or_else(|| self.ask.ttl.clone())
+    }
+
     /// Returns where it stands.
     pub fn state(&self, now: DateTime<Utc>) -> RequestState {
         match self.approval.state() {

@@ -9,7 +9,7 @@ use crate::{
     telemetry::span,
 };
 use audex_core::{
-    IssueError, IssueRequest, NeededApproval, Plan, Ttl, approval::Approval, audit::BrokerEvent,
+    IssueError, IssueRequest, NeededApproval, Plan, approval::Approval, audit::BrokerEvent,
     session::SessionId,
 };
 use chrono::TimeDelta;
@@ -80,14 +80,14 @@ impl App {
     ) -> Result<Asked, Problem> {
         // A refusal is the pipeline's to record; it decides anew.
         let needed = match self.issuer.plan(&request) {
-            Ok(Plan { approval: Some(needed), shape, ttl, .. }) => Some((needed, shape.document, ttl)),
-            Ok(_) | Err(_) => None,
+            Ok(plan) => plan.approval.clone().map(|needed| (needed, plan)),
+            Err(_) => None,
         };
-        let Some((needed, document, ttl)) = needed else {
+        let Some((needed, plan)) = needed else {
             return self.issue(session_id, &request).await.map(Asked::Issued);
         };
         let span = span::approval(span::ApprovalStep::Request, session_id);
-        let pending = self.put_off(caller, (session_id, request, ask), (needed, document, ttl), callback);
+        let pending = self.put_off(caller, (session_id, request, ask), (needed, plan), callback);
         let pending = Box::new(pending.instrument(span).await?);
         Ok(Asked::Pending(pending))
     }
@@ -95,7 +95,7 @@ impl App {
     async fn issue(&self, session_id: SessionId, request: &IssueRequest) -> Result<Handover, Problem> {
         let provider = request.request.provider();
         let issued = self.issuer.issue_as(session_id, request, None);
-        let lease = issued.instrument(span::session(provider)).await?;
+        let lease = issued.instrument(span::session(provider, session_id)).await?;
         self.meters.session_begun();
         self.meters.credential_issued(provider);
         if let Some(budget) = request.budget {
@@ -108,31 +108,35 @@ impl App {
         &self,
         caller: &Caller,
         (session_id, request, ask): (SessionId, IssueRequest, Ask),
-        (needed, document, ttl): (NeededApproval, String, Ttl),
+        (needed, plan): (NeededApproval, Plan),
         callback: Option<String>,
     ) -> Result<PendingRequest, Problem> {
-        let event = BrokerEvent::approval_required(session_id, &request, &needed, ttl);
+        let event = BrokerEvent::approval_required(session_id, &request, &needed, plan.ttl);
         let now = self.clock.now();
         let lasts = TimeDelta::from_std(self.settings.approval_expires).unwrap_or(TimeDelta::days(1));
         let (required, identity) = (needed.required, request.requester.identity());
+        let digest = plan.proposal(session_id, &request).digest();
         let pending = PendingRequest {
             session_id,
             asked_by: caller.answerable(),
             ask,
+            target: plan.shape.target,
+            ttl: Some(plan.ttl),
             rules: needed.rules,
-            document,
-            approval: Approval::new(request.digest(), identity, required, needed.roles, now + lasts),
+            document: plan.shape.document,
+            approval: Approval::new(digest, identity, required, needed.roles, now + lasts),
             callback,
             created_at: now,
             requester: request.requester.clone(),
         };
-        if let Err(error) = self.store.insert_request(&pending, &self.issuer.rules.rates, event).await {
+        let (rates, notices) = (&self.issuer.rules.rates, self.notifier.notices(Notice::Asked(&pending)));
+        if let Err(error) = self.store.insert_request(&pending, rates, event, notices).await {
             if matches!(error, IssueError::Limited(_)) {
                 return Err(self.issuer.refuse(session_id, &request, error).await.into());
             }
             return Err(error.into());
         }
-        self.notifier.tell(Notice::Asked(&pending));
+        self.notifier.wake();
         Ok(pending)
     }
 }

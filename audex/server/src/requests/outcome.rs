@@ -15,6 +15,8 @@ pub enum Asked {
     Issued(Handover),
     /// Somebody else has to agree first.
     Pending(Box<PendingRequest>),
+    /// It was asked before, under the same key: where that request stands.
+    Again(Box<PendingRequest>),
 }
 
 /// What there is to fetch.

@@ -18,7 +18,8 @@ const SAME_MOMENT: Duration = Duration::from_secs(5);
 impl App {
     /// Fetches what came of a request: its credential, once it was approved and by whoever asked for it.
     ///
-    /// The credential of an approved request is minted now; its answer can be given again for ten minutes.
+    /// The credential of an approved request is minted now; its answer can be given again for ten minutes. What today's rules
+    /// make of the request has to be what was approved; where they need more people to agree, it waits again.
     ///
     /// # Errors
     ///
@@ -106,11 +107,17 @@ impl App {
         self.access.may(caller, Action::Request, &subject)?;
         self.check_voters(&pending).await?;
         let request = read(caller, &pending.ask)?;
-        let approved = pending.approval.consume(request.digest(), self.clock.now());
+        let plan = self.plan_as_approved(&pending, &request).await?;
+        if let Some(needed) = &plan.approval
+            && pending.approval.require(needed)
+        {
+            return Ok(self.standing(self.reopen(caller, id, needed).await?));
+        }
+        let approved = pending.approval.consume(*pending.approval.digest(), self.clock.now());
         let approved = approved.map_err(super::vote::of_fault)?;
         let provider = request.request.provider();
         let issued = self.issuer.issue_as(id, &request, Some(approved));
-        match issued.instrument(span::session(provider)).await {
+        match issued.instrument(span::session(provider, id)).await {
             Ok(lease) => {
                 if let Some(budget) = request.budget {
                     self.note_budget(provider, budget);
@@ -120,9 +127,22 @@ impl App {
                 self.changes.tell(id);
                 Ok(PickedUp::Handover(Handover::new(id, lease.credential())))
             }
-            // The same caller was faster; its answer is the answer.
-            Err(IssueError::ApprovalUsed) => self.same_answer(caller, id).await,
-            Err(error) => Err(error.into()),
+            Err(IssueError::ApprovalUsed) => self.overtaken(caller, id).await,
+            Err(error) => {
+                // Who waits for the same answer has it.
+                self.changes.tell(id);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Says what became of a request that somebody else used, or took back, at the same moment.
+    async fn overtaken(&self, caller: &Caller, id: SessionId) -> Result<PickedUp, Problem> {
+        let (pending, _) = self.store.load_request(id).await?.ok_or_else(Problem::not_found)?;
+        match pending.state(self.clock.now()) {
+            // The same caller was faster; its answer is the answer, also that the provider failed.
+            RequestState::Issued | RequestState::Approved => self.same_answer(caller, id).await,
+            _ => Ok(self.standing(pending)),
         }
     }
 

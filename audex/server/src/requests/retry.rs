@@ -96,7 +96,7 @@ impl App {
             }
         }
         let pending = self.store.load_request(session_id).await?;
-        Ok(pending.map(|(pending, _)| Asked::Pending(Box::new(pending))))
+        Ok(pending.map(|(pending, _)| Asked::Again(Box::new(pending))))
     }
 
     /// Whoever performed it is gone: what did not begin is begun by us, under the same name.

@@ -3,24 +3,23 @@ use crate::{
     app::App,
     handover::Handover,
     problem::Problem,
-    telemetry::span,
 };
 use audex_core::{
     Revocation,
     session::{SessionId, SessionRecord},
 };
 use http::StatusCode;
-use tracing::Instrument;
 
 /// The longest reason of a revocation, in bytes.
 const MAX_REASON: usize = 500;
 
 impl App {
-    /// Mints the successor of a session's credential, never past the session's end.
+    /// Mints the successor of a session's credential, never past the session's end. It counts as a request of the caller's.
     ///
     /// # Errors
     ///
-    /// A [`Problem`] unless it is the caller's own session and active.
+    /// A [`Problem`] unless it is the caller's own session and active; 429 when a limit is reached, or as many of its
+    /// credentials work as are kept.
     pub async fn refresh(&self, caller: &Caller, id: SessionId) -> Result<Handover, Problem> {
         let found = self.store.load_for_change(id).await?;
         let (record, hold) = found.ok_or_else(Problem::not_found)?;
@@ -30,7 +29,7 @@ impl App {
         self.access.may(caller, Action::Request, &subject)?;
         let provider = record.provider;
         let mut lease = self.issuer.resume(record, hold)?;
-        self.issuer.refresh(&mut lease).instrument(span::issuance(provider)).await?;
+        self.issuer.refresh_as(&caller.requester, &mut lease).await?;
         self.meters.credential_issued(provider);
         Ok(Handover::new(id, lease.credential()))
     }

@@ -8,7 +8,7 @@ use crate::{
     telemetry::span,
 };
 use audex_core::{
-    approval::{ApprovalFault, Vote},
+    approval::{ApprovalFault, ApprovalState, Vote},
     audit::BrokerEvent,
     session::SessionId,
 };
@@ -16,7 +16,7 @@ use http::StatusCode;
 use tracing::Instrument;
 
 /// How often a vote is tried against others that come at the same moment.
-const TRIES: usize = 16;
+pub(super) const TRIES: usize = 16;
 
 /// What somebody says about a request.
 ///
@@ -53,9 +53,7 @@ impl App {
         let voted = self.try_vote(caller, id, ballot);
         let pending = voted.instrument(span::approval(span::ApprovalStep::Vote, id)).await?;
         self.changes.tell(id);
-        if pending.approval.state() != audex_core::approval::ApprovalState::Pending {
-            self.notifier.tell(Notice::Decided(&pending));
-        }
+        self.notifier.wake();
         Ok(pending)
     }
 
@@ -72,9 +70,9 @@ impl App {
                     return Err(Problem::forbidden("withdraw"));
                 }
                 pending.approval.withdraw(self.clock.now()).map_err(of_fault)?;
-                let reason = "whoever asked took it back".to_owned();
-                let event = BrokerEvent::ApprovalLapsed { session_id: id, reason };
-                if self.store.save_request(version, &pending, &caller.requester, event).await? {
+                let event = BrokerEvent::ApprovalWithdrawn { session_id: id, reason: None };
+                let notices = self.notifier.notices(Notice::Decided(&pending));
+                if self.store.save_request(version, &pending, &caller.requester, event, notices).await? {
                     return Ok(pending);
                 }
             }
@@ -82,7 +80,7 @@ impl App {
         };
         let pending = withdrawn.instrument(span::approval(span::ApprovalStep::Withdraw, id)).await?;
         self.changes.tell(id);
-        self.notifier.tell(Notice::Decided(&pending));
+        self.notifier.wake();
         Ok(pending)
     }
 
@@ -107,10 +105,11 @@ impl App {
         for _ in 0..TRIES {
             let (mut pending, version) = self.load_pending(caller, id).await?;
             // Said before the policies are asked, who would say the same without a reason.
-            if is_own(caller, &pending) {
+            if caller.has_asked(&pending) {
                 return Err(of_fault(ApprovalFault::Own));
             }
             self.access.may(caller, Action::Approve, &Subject::Request(&pending))?;
+            self.hold_to_today(&mut pending, ballot.approve).await?;
             let digest = hex(pending.approval.digest());
             if ballot.digest.is_some_and(|seen| seen != digest) {
                 return Err(Problem::new(StatusCode::CONFLICT, "digest_mismatch")
@@ -137,7 +136,11 @@ impl App {
                 signature: ballot.signature.map(str::to_owned),
                 state,
             };
-            if self.store.save_request(version, &pending, &caller.requester, event).await? {
+            let notices = match state {
+                ApprovalState::Pending => Vec::new(),
+                _ => self.notifier.notices(Notice::Decided(&pending)),
+            };
+            if self.store.save_request(version, &pending, &caller.requester, event, notices).await? {
                 return Ok(pending);
             }
         }
@@ -166,12 +169,6 @@ impl App {
             |fault| Problem::new(StatusCode::FORBIDDEN, "bad_signature").with_detail(fault.to_string()),
         )
     }
-}
-
-/// Tells whether somebody asked for this themselves, also with a token that they made for a service account.
-fn is_own(caller: &Caller, pending: &PendingRequest) -> bool {
-    let is_same_account = caller.answerable().is_some() && caller.answerable() == pending.asked_by;
-    is_same_account || pending.requester.identity() == caller.identity()
 }
 
 /// Returns the role somebody votes in: the one they name, else one of theirs that can still count.
@@ -203,7 +200,7 @@ pub(super) fn of_fault(fault: ApprovalFault) -> Problem {
     Problem::new(status, code).with_detail(fault.to_string())
 }
 
-fn busy() -> Problem {
+pub(super) fn busy() -> Problem {
     Problem::new(StatusCode::CONFLICT, "busy")
         .with_detail("too many decide at this moment: try again")
         .with_retry_after(1)

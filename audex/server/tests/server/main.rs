@@ -5,6 +5,8 @@ mod access;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod compliance;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod evidence;

@@ -1,8 +1,11 @@
 //! What may happen to a request, at the service that every way in calls.
 
 mod approval;
+mod departed;
+mod races;
 mod retry;
 mod session;
+mod today;
 
 use crate::site::{Someone, open, someone};
 use audex_core::session::SessionId;
@@ -54,7 +57,7 @@ impl Bench {
     pub(crate) async fn pending(&self) -> SessionId {
         match self.app.ask(&self.alice.caller(), delete(), None, None).await.unwrap() {
             Asked::Pending(pending) => pending.session_id,
-            Asked::Issued(_) => panic!("it needs approval"),
+            Asked::Issued(_) | Asked::Again(_) => panic!("it needs approval"),
         }
     }
 

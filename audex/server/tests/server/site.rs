@@ -168,6 +168,6 @@ pub(crate) async fn someone(app: &App, email: &str, groups: &[&str], roles: &[&s
         last_used_at: None,
         revoked_at: None,
     };
-    app.store.insert_token(&operator, &token, event("token.made")).await.unwrap();
+    app.store.insert_token(&operator, &token, 50, event("token.made")).await.unwrap();
     Someone { person, bearer }
 }

@@ -6,6 +6,9 @@
 mod program;
 
 #[cfg(test)]
+mod readme;
+
+#[cfg(test)]
 use axess_peers::{Browser, Kind, skip};
 #[cfg(test)]
 use program::Program;

@@ -152,5 +152,6 @@ pub(super) fn ask(allow: &str) -> IssueRequest {
         command: CommandLine::new(["true"]),
         delivery: Delivery::Env,
         budget: None,
+        reason: None,
     }
 }

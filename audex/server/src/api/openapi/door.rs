@@ -11,7 +11,8 @@ use crate::api::bodies::PageParams;
 use shapes::{
     Added, Code, DeviceAnswer, DeviceAsk, DeviceBegin, DeviceLogin, DeviceToken, Enrolled, FirstCode,
     Invited, Key, Keys, Listed, LogoutToken, Me, NewAuthenticator, NewKey, NewPassword, NewPerson, NewToken,
-    People, Person, PersonChange, ProgramCode, SignIn, Status, TokenMade, Tokens, UserCode, WaitingLogin,
+    People, PersonChange, PersonChanged, ProgramCode, SignIn, Status, TokenMade, Tokens, UserCode,
+    WaitingLogin,
 };
 
 /// Begins a login with the password
@@ -159,8 +160,8 @@ fn add_person() {}
 #[utoipa::path(patch, path = "/people/{id}", operation_id = "change_person", tag = "people",
     security(("session" = [])),
     params(("id" = String, Path, description = "The account.")), request_body = Option<PersonChange>,
-    responses((status = 200, description = "The account.", body = Person), Refusals, DoorRefusals, PeopleRefusals,
-        BadBody))]
+    responses((status = 200, description = "The account, and of one that is disabled what ends with it.",
+        body = PersonChanged), Refusals, DoorRefusals, PeopleRefusals, BadBody))]
 fn change_person() {}
 
 /// Makes a new enrolment link, and takes password and authenticator away

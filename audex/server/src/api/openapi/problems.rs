@@ -91,7 +91,15 @@ impl IntoResponses for IssueRefusals {
     fn responses() -> Responses {
         let denied =
             ["forbidden", "csrf_rejected", "denied", "ttl_not_allowed", "role_not_mapped", "not_expressible"];
-        let conflict = ["in_progress", "answer_gone", "session_over", "approval_used", "conflict"];
+        let conflict = [
+            "in_progress",
+            "answer_gone",
+            "session_over",
+            "approval_used",
+            "plan_changed",
+            "approver_gone",
+            "conflict",
+        ];
         all(&[
             (400, "It cannot be read", &["invalid_request", "provider_not_configured"]),
             (403, "The policies or the rules do not allow it", &denied),
@@ -120,6 +128,8 @@ impl IntoResponses for VoteRefusals {
             "request_expired",
             "not_approved",
             "digest_mismatch",
+            "plan_changed",
+            "requester_disabled",
             "busy",
         ];
         all(&[

@@ -62,9 +62,9 @@ pub(crate) struct ApprovalShape {
     allow: String,
     /// The resources of actions that name none.
     resources: Vec<String>,
-    /// The role, service account or audience.
+    /// The role, service account or audience that the credential will be of.
     target: Option<String>,
-    /// The lifetime, as it was asked for.
+    /// The lifetime that the credential will have.
     #[schema(example = "15m")]
     ttl: Option<String>,
     /// What may be spent, in dollars; advisory.
@@ -73,7 +73,8 @@ pub(crate) struct ApprovalShape {
     reason: Option<String>,
     /// The policy document, exactly as the provider would be told.
     policy: String,
-    /// What an approver agrees to: SHA-256 of the request, in hexadecimal digits.
+    /// What an approver agrees to: SHA-256 of who asks, the session, what for, as whom, for how long, the policy and the reason,
+    /// in hexadecimal digits.
     #[schema(min_length = 64, max_length = 64)]
     digest: String,
     /// Who has to agree.
@@ -112,8 +113,8 @@ impl ApprovalShape {
             provider: ask.provider.name(),
             allow: ask.allow.clone(),
             resources: ask.resources.clone(),
-            target: ask.target.clone(),
-            ttl: ask.ttl.clone(),
+            target: pending.target().map(str::to_owned),
+            ttl: pending.lifetime(),
             budget: ask.budget.clone(),
             reason: ask.reason.clone(),
             policy: pending.document.clone(),

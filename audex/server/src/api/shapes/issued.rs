@@ -73,7 +73,8 @@ pub(crate) struct Waiting {
     /// The session it would be: ask for it at `/credentials/{id}`.
     #[schema(value_type = String, format = Uuid)]
     session_id: String,
-    /// `pending_approval`, or `approved` where it can be picked up.
+    /// `pending_approval`, or `approved` where it can be picked up. To a request that is sent again under its key: where
+    /// the first one stands, as `denied`, `expired`, `withdrawn` or `issued`.
     #[schema(example = "pending_approval")]
     status: &'static str,
     /// Who has to agree.
@@ -124,6 +125,14 @@ pub(crate) struct Standing {
     /// What the approvers said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     votes: Vec<VoteShape>,
+    /// Why nothing was issued: `provider_failed`, `unavailable` (it could not be recorded) or `abandoned` (the server was
+    /// gone before it was known whether something was minted).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "provider_failed")]
+    code: Option<String>,
+    /// The same, or why it ended, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 impl Standing {
@@ -133,6 +142,8 @@ impl Standing {
             status: pending.state(now).name().to_owned(),
             provider: pending.ask.provider.name(),
             votes: pending.approval.votes().iter().map(VoteShape::new).collect(),
+            code: None,
+            reason: None,
         }
     }
 
@@ -142,6 +153,8 @@ impl Standing {
             status: snake(record.status.name()),
             provider: record.provider.name(),
             votes: Vec::new(),
+            code: record.ending.as_ref().and_then(|ending| ending.code.clone()),
+            reason: record.ending.as_ref().and_then(|ending| ending.reason.clone()),
         }
     }
 }

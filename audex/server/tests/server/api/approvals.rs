@@ -30,6 +30,7 @@ async fn what_waits_says_who_decides_and_where_to_ask() {
     assert_eq!((&shown["requester"], &shown["reason"]), (&json!("alice@example.com"), &json!("a duplicate")));
     assert_eq!(shown["digest"], body["digest"]);
     assert!(shown["policy"].as_str().unwrap().contains("orders:DeleteOrder"), "{shown}");
+    assert!(shown["target"].is_string() && shown["ttl"].is_string(), "as whom and for how long: {shown}");
     site.stop().await;
 }
 
@@ -71,6 +72,10 @@ async fn one_refusal_decides() {
     let id = id_of(&alice.post("/credentials", &delete_order()).await.is(202));
     bob.post(&format!("/approvals/{id}/deny"), &json!({})).await.refused(400, "invalid_request");
     bob.post(&format!("/approvals/{id}/deny"), &json!({"comment": " "})).await.refused(400, "comment_needed");
+    for unread in ["  \u{200b}", "fine \u{202e}enif", "\u{7}"] {
+        let body = json!({ "comment": unread });
+        bob.post(&format!("/approvals/{id}/deny"), &body).await.refused(400, "comment_needed");
+    }
     let denied =
         bob.post(&format!("/approvals/{id}/deny"), &json!({"comment": "TTL too long"})).await.is(200);
     assert_eq!(denied["status"], "denied");
@@ -85,7 +90,11 @@ async fn one_refusal_decides() {
 #[tokio::test]
 async fn whoever_asked_takes_it_back() {
     let (site, alice, bob, _) = team(1).await;
-    let id = id_of(&alice.post("/credentials", &delete_order()).await.is(202));
+    let first = alice.post_as("key", "/credentials", &delete_order()).await;
+    let again = alice.post_as("key", "/credentials", &delete_order()).await;
+    assert_eq!(again.is(202), first.is(202));
+    assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
+    let id = id_of(&first.is(202));
     bob.post(&format!("/approvals/{id}/withdraw"), &json!({})).await.refused(403, "forbidden");
     let body = alice.post(&format!("/approvals/{id}/withdraw"), &json!({})).await.is(200);
     assert_eq!(body["status"], "withdrawn");
@@ -93,6 +102,25 @@ async fn whoever_asked_takes_it_back() {
     bob.post(&format!("/approvals/{id}/approve"), &json!({"comment": "late"}))
         .await
         .refused(409, "already_decided");
+    let again = alice.post_as("key", "/credentials", &delete_order()).await;
+    assert_eq!(
+        (again.is(202)["status"].as_str(), again.header("idempotency-replayed")),
+        (Some("withdrawn"), "true")
+    );
+    let root = Api::of(&site, &site.someone("root@example.com", &[], &["admin"]).await);
+    let found = root.get("/audit?event_type=approval_withdrawn").await.is(200);
+    let [event] = found["items"].as_array().unwrap().as_slice() else { panic!("{found}") };
+    assert_eq!(
+        (&event["status"], &event["user"], &event["session_id"]),
+        (&json!("withdrawn"), &json!("alice@example.com"), &json!(id))
+    );
+    assert_eq!(root.get("/audit?event_type=approval_lapsed").await.is(200)["items"], json!([]));
+    let exported = root.get("/audit/export?format=csv&event_type=approval_withdrawn").await.text;
+    assert!(
+        exported.contains("\"approval_withdrawn\",\"alice@example.com\"")
+            && exported.contains("\"withdrawn\""),
+        "{exported}"
+    );
     site.stop().await;
 }
 

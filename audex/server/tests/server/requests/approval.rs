@@ -321,12 +321,16 @@ async fn a_signature_is_about_one_request_and_not_about_its_twin() {
             digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         }
     };
-    let both = digest(one).await;
-    assert_eq!(both, digest(twin).await, "they ask for the same");
-    let signature = sign(one.to_string(), &both);
+    let (of_one, of_twin) = (digest(one).await, digest(twin).await);
+    assert_ne!(of_one, of_twin, "they ask for the same, and each is another");
+    let signature = sign(one.to_string(), &of_one);
     let ballot = Ballot { signature: Some(&signature), ..agreed() };
-    let refused = bench.app.vote(&bench.bob.caller(), twin, ballot).await.unwrap_err();
-    assert_eq!((refused.status().as_u16(), refused.code()), (403, "bad_signature"));
+    for (session, digest) in [(one, &of_one), (one, &of_twin), (twin, &of_one)] {
+        let signature = sign(session.to_string(), digest);
+        let ballot = Ballot { signature: Some(&signature), ..agreed() };
+        let refused = bench.app.vote(&bench.bob.caller(), twin, ballot).await.unwrap_err();
+        assert_eq!((refused.status().as_u16(), refused.code()), (403, "bad_signature"));
+    }
     bench.app.vote(&bench.bob.caller(), one, ballot).await.unwrap();
     bench.close().await;
 }

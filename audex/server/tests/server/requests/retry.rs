@@ -72,7 +72,7 @@ async fn an_answer_outlives_a_restart() {
     let again = bench.app.ask(&bench.alice.caller(), get(), Some("a"), None).await.unwrap();
     assert_eq!(token_of(&again), token);
     let again = bench.app.ask(&bench.alice.caller(), delete(), Some("b"), None).await.unwrap();
-    assert!(matches!(again, Asked::Pending(again) if again.session_id == pending.session_id));
+    assert!(matches!(again, Asked::Again(again) if again.session_id == pending.session_id));
     bench.close().await;
 }
 

@@ -1,11 +1,15 @@
 #![expect(clippy::disallowed_methods, reason = "how long it really takes is what is looked at")]
 use super::eventually;
-use crate::site::Site;
+use crate::{
+    api::{Api, delete_order, id_of},
+    site::{Site, approvals},
+};
 use audex_server::{
     settings::TelemetrySettings,
     telemetry::{Traces, span},
 };
 use axess_peers::{CollectedSpan, Kind, Server, skip};
+use serde_json::json;
 use std::time::{Duration, Instant};
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -59,6 +63,8 @@ async fn a_request_goes_on_with_the_trace_of_its_caller() {
         let traceparent = format!("00-{TRACE}-{PARENT}-01");
         let response = request.header("traceparent", traceparent).body(BODY).send().await.unwrap();
         assert_eq!(response.status(), 200);
+        let answer: serde_json::Value = response.json().await.unwrap();
+        let id = answer["session_id"].as_str().unwrap().to_owned();
         site.stop().await;
         drop(guard);
         close(traces).await;
@@ -79,11 +85,64 @@ async fn a_request_goes_on_with_the_trace_of_its_caller() {
         let session = named("session.create");
         assert_eq!(session.parent_id, request.id);
         assert_eq!(session.attributes["audex.provider"], "local");
-        named("credential.issue");
+        assert_eq!(session.attributes["audex.session_id"], id);
+        assert_eq!(named("credential.issue").parent_id, session.id);
         let database = named("db.operation");
         assert_eq!(database.kind, "SPAN_KIND_CLIENT");
         assert!(!database.attributes["db.operation.name"].is_empty());
     }
+}
+
+#[tokio::test]
+async fn each_step_of_an_approval_and_a_refresh_is_seen() {
+    let Some(server) = collector("each_step_of_an_approval_and_a_refresh_is_seen").await else { return };
+    let service = "approvals";
+    let traces = Traces::open(&settings(&server.url(), service, 1.0)).unwrap().unwrap();
+    let guard = tracing_subscriber::registry().with(traces.layer()).set_default();
+    let site = Site::with(|settings| settings.rules = approvals(1)).await;
+    let alice = Api::of(&site, &site.someone("alice@example.com", &[], &[]).await);
+    let bob = Api::of(&site, &site.someone("bob@example.com", &[], &["security"]).await);
+    let id = id_of(&alice.post("/credentials", &delete_order()).await.is(202));
+    let agreed = json!({"comment": "agreed"});
+    bob.post(&format!("/approvals/{id}/approve"), &agreed).await.is(200);
+    alice.get(&format!("/credentials/{id}")).await.is(200);
+    alice.post(&format!("/credentials/{id}/refresh"), &json!({})).await.is(200);
+    let other = id_of(&alice.post("/credentials", &delete_order()).await.is(202));
+    alice.post(&format!("/approvals/{other}/withdraw"), &json!({})).await.is(200);
+    site.stop().await;
+    drop(guard);
+    close(traces).await;
+
+    let all = spans(&server, service, "approval.withdraw").await;
+    let by_id = |id: &str| all.iter().find(|span| span.id == id);
+    let under = |name: &str, session: &str, route: &str| {
+        let is_it =
+            |span: &&CollectedSpan| span.name == name && span.attributes["audex.session_id"] == session;
+        let [span] = all.iter().filter(is_it).collect::<Vec<_>>()[..] else { panic!("{name}: {all:?}") };
+        assert_eq!(by_id(&span.parent_id).unwrap().name, route, "{name}");
+        span.id.clone()
+    };
+    under("approval.request", &id, "POST /credentials");
+    under("approval.vote", &id, "POST /approvals/{id}/approve");
+    under("approval.withdraw", &other, "POST /approvals/{id}/withdraw");
+    let picked_up = under("approval.pickup", &id, "GET /credentials/{id}");
+    let created = under("session.create", &id, "approval.pickup");
+    assert_eq!(by_id(&created).unwrap().parent_id, picked_up);
+    // Each credential that was minted is one span, and none is in another.
+    let mut parents: Vec<&str> = all
+        .iter()
+        .filter(|span| span.name == "credential.issue")
+        .map(|span| by_id(&span.parent_id).unwrap().name.as_str())
+        .collect();
+    parents.sort_unstable();
+    assert_eq!(parents, ["POST /credentials/{id}/refresh", "session.create"]);
+    let written = format!("{all:?}");
+    assert!(
+        !["alice@example.com", "bob@example.com", "agreed", "a duplicate"]
+            .iter()
+            .any(|text| written.contains(text)),
+        "{written}"
+    );
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ pub(super) struct WaitingLogin {
     asked_at: DateTime<Utc>,
     /// What its token could be used for.
     scopes: Vec<String>,
-    /// The thumbprint of the key it would sign approvals with.
+    /// The thumbprint of the key it would sign approvals with, where confirming it adds that key to the account.
     key: Option<String>,
 }
 
@@ -292,6 +292,25 @@ pub(super) struct Person {
     roles: Vec<String>,
     disabled: bool,
     created_at: DateTime<Utc>,
+}
+
+/// An account that was changed.
+#[derive(ToSchema)]
+pub(super) struct PersonChanged {
+    #[serde(flatten)]
+    of: Person,
+    /// Of an account that is disabled, what ends with it.
+    #[schema(nullable = false)]
+    ended: Option<Ended>,
+}
+
+/// What ends with an account.
+#[derive(ToSchema)]
+pub(super) struct Ended {
+    /// How many active sessions are being ended.
+    sessions: u64,
+    /// How many requests were taken back.
+    requests: u64,
 }
 
 /// A page of accounts.

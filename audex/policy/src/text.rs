@@ -18,8 +18,10 @@ pub fn is_unseen(c: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Tells whether a character has a text read as something else: a control other than a line break or a tab, one that turns the
-/// order of others around (UAX #9), or one that breaks a line unseen.
+/// Tells whether a character has a text read as something else.
+///
+/// That is a control other than a line break or a tab, one that turns the order of others around (UAX #9), or one that breaks a
+/// line unseen.
 ///
 /// ```
 /// use audex_policy::is_deceptive;

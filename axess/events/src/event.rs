@@ -192,6 +192,8 @@ catalogue! {
         FederatedIdentityUnlinked(federation),
         /// A provider logged its user out.
         FederatedLogoutReceived(federation),
+        /// An access token that a caller presented was refused as somebody else's or forged.
+        AccessTokenRefused(shell),
     }
 }
 

@@ -138,3 +138,44 @@ pub struct RateLimitRejected {
     /// What requests were counted by: the name of a key, or of several joined by `+`; never a key's value.
     pub key_kind: AuditText,
 }
+
+/// A request was refused because the access token it presented is somebody else's, forged, or was presented before.
+///
+/// Tokens that ran out or are good for less are no such events: they come all day.
+///
+/// ```
+/// use axess_events::{AuthEvent, shell::{AccessTokenFailureReason, AccessTokenRefused}};
+/// let event = AccessTokenRefused {
+///     route: "/orders".into(),
+///     failure_reason: AccessTokenFailureReason::ProofReplayed,
+/// };
+/// assert_eq!(AuthEvent::from(event).wire_name(), "AccessTokenRefused");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Archive, RkyvSerialize, RkyvDeserialize)]
+pub struct AccessTokenRefused {
+    /// The pattern of the route.
+    pub route: AuditText,
+    /// What gave it away; never the token.
+    pub failure_reason: AccessTokenFailureReason,
+}
+
+/// What gave an access token away.
+///
+/// ```
+/// use axess_events::shell::AccessTokenFailureReason;
+/// assert_eq!(serde_json::to_value(AccessTokenFailureReason::NotTheHolder).unwrap(), "not-the-holder");
+/// ```
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Archive, RkyvSerialize, RkyvDeserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessTokenFailureReason {
+    /// Its proof of possession was used before (RFC 9449 §11.1).
+    ProofReplayed,
+    /// Its proof of possession is wrong: for another request or token, or not signed by the key it names.
+    ProofInvalid,
+    /// It is bound to another key or certificate, or to one that was not shown.
+    NotTheHolder,
+    /// Its signature, issuer, audience or form is wrong.
+    TokenInvalid,
+}

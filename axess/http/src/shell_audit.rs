@@ -4,6 +4,8 @@ use axess_core::{
     audit::{AuditSink, Emitter, EventContext},
     metrics::{AuthnMetrics, NoMetrics},
 };
+#[cfg(feature = "oauth")]
+use axess_events::shell::{AccessTokenFailureReason, AccessTokenRefused};
 use axess_events::{
     AuditText, AuthEvent,
     shell::{CsrfFailureReason, CsrfRejected, RateLimitRejected},
@@ -18,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const MAX_RECORDED: u32 = 60;
 const WINDOW: TimeDelta = TimeDelta::minutes(1);
 
-/// Records what the layers refuse in the audit trail before they answer.
+/// Records what the layers, and the guard of access tokens, refuse in the audit trail before they answer.
 ///
 /// The events have tenant and actor when a session or a principal is known outside the layer, and the ids of the request
 /// when their layers stand outside. A request that is refused gets no more by failing to be recorded, so a failing sink
@@ -85,6 +87,14 @@ impl ShellAudit {
     pub(crate) async fn rate_limited(&self, parts: &Parts, key_kind: &'static str) {
         self.metrics.rate_limit_rejected();
         let event = RateLimitRejected { route: route(&parts.extensions), key_kind: key_kind.into() };
+        if self.gate.opens(self.emitter.now()) {
+            record(&self.emitter, &event_context(&parts.extensions, &parts.headers), event.into()).await;
+        }
+    }
+
+    #[cfg(feature = "oauth")]
+    pub(crate) async fn token_refused(&self, parts: &Parts, failure_reason: AccessTokenFailureReason) {
+        let event = AccessTokenRefused { route: route(&parts.extensions), failure_reason };
         if self.gate.opens(self.emitter.now()) {
             record(&self.emitter, &event_context(&parts.extensions, &parts.headers), event.into()).await;
         }

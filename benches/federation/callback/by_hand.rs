@@ -32,7 +32,8 @@ impl ByHand {
             .send()
             .await?;
         let answer: Value = answer.error_for_status()?.json().await?;
-        let taken = answer["id_token"].as_str().is_some_and(|token| self.verifier.verify(token));
+        let taken =
+            answer.get("id_token").and_then(Value::as_str).is_some_and(|token| self.verifier.verify(token));
         let spent = started.elapsed();
         if taken { Ok(spent) } else { Err("a good token is refused".into()) }
     }

@@ -62,7 +62,7 @@ impl Provisioner for Everybody {
 impl Site {
     pub(crate) fn new(provider: &Provider) -> Result<Self, Fault> {
         let config =
-            OAuthProviderConfig::discover(&*provider.issuer, CLIENT, SECRET, "http://127.0.0.1/callback");
+            OAuthProviderConfig::discover(&provider.issuer, CLIENT, SECRET, "http://127.0.0.1/callback");
         let http = HttpClient::new(&HttpSettings::default())?;
         let oidc = OidcProvider::new(config, http, Arc::new(SystemClock), Arc::new(SystemRng))?;
         let name = PROVIDER.parse()?;

@@ -95,7 +95,9 @@ pub(crate) async fn single_logout(
 ) -> Result<Response, AuthnRejection> {
     let done = site.service.complete_backchannel_logout(&session, TENANT, PROVIDER, message).await?;
     Ok(match done {
-        ProviderLogoutOutcome::Ended { answer: Some(answer), .. } => FederationRedirect(answer).into_response(),
+        ProviderLogoutOutcome::Ended { answer: Some(answer), .. } => {
+            FederationRedirect(answer).into_response()
+        }
         ProviderLogoutOutcome::Ended { answer: None, .. } => Redirect::to("/").into_response(),
         ProviderLogoutOutcome::Refused(_) => StatusCode::BAD_REQUEST.into_response(),
     })

@@ -219,12 +219,14 @@ pub(super) fn roles(table: Section<'_>) -> RoleMap {
 
 fn service_account(rule: &Section<'_>) -> Option<String> {
     let is_account = |text: &str| {
-        text.split_once('@')
-            .is_some_and(|(name, domain)| !name.is_empty() && domain.ends_with(".gserviceaccount.com"))
+        text.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'))
     };
-    let message =
-        "this is no service account (write its address, as in NAME@PROJECT.iam.gserviceaccount.com)";
-    name_like(rule, "gcp_service_account", is_account, message)
+    name_like(
+        rule,
+        "gcp_service_account",
+        is_account,
+        "this is no service account (write its e-mail address)",
+    )
 }
 
 fn object_id(rule: &Section<'_>) -> Option<String> {

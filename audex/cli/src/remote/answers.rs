@@ -356,3 +356,42 @@ pub struct Me {
     #[serde(default)]
     pub token_id: Option<Uuid>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_signed_is_what_is_shown() {
+        let mut decision: Decision = serde_json::from_value(serde_json::json!({
+            "session_id": "a1b2c3d4-e5f6-4748-b9c0-d1e2f3a4b5c6", "status": "pending_approval",
+            "requester": "a@example.com", "provider": "aws", "allow": "s3:GetObject", "target": "role/DataEngineer",
+            "ttl": "15m", "reason": "the audit", "digest": "", "policy": "{}",
+            "approval": { "required": 1, "expires_at": "2026-01-01T00:00:00Z" },
+        }))
+        .unwrap();
+        let requester = Requester::Principal { email: "a@example.com".to_owned(), groups: Vec::new() };
+        let ask = Ask {
+            allow: "s3:GetObject".to_owned(),
+            reason: Some("the audit".to_owned()),
+            ..Ask::new(Provider::Aws)
+        };
+        let request = ask.request(requester).unwrap();
+        let (session_id, target) = (decision.session_id, Some("role/DataEngineer"));
+        let proposal = Proposal { session_id, request: &request, target, ttl: Ttl::DEFAULT, document: "{}" };
+        decision.digest = proposal.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(decision.is_sound());
+        let other = |text: &str| Some(text.to_owned());
+        for changed in [
+            Decision { target: other("role/Admin"), ..decision.clone() },
+            Decision { target: None, ..decision.clone() },
+            Decision { ttl: other("1h"), ..decision.clone() },
+            Decision { ttl: None, ..decision.clone() },
+            Decision { reason: other("fun"), ..decision.clone() },
+            Decision { policy: "{\"a\":1}".to_owned(), ..decision.clone() },
+            Decision { requester: "b@example.com".to_owned(), ..decision.clone() },
+        ] {
+            assert!(!changed.is_sound(), "{changed:?}");
+        }
+    }
+}

@@ -1,12 +1,12 @@
-use super::{Denial, IssueRequest, Lease, Mismatch, NeededApproval, Plan, check::check, plan::plan};
+use super::{Denial, IssueRequest, Lease, Mismatch, NeededApproval, Plan, plan::plan};
 use crate::{
-    CredentialProvider, IssueRules, LedgerError, MintOrder, Minted, ProviderError,
+    CredentialProvider, IssueRules, LedgerError, ProviderError,
     approval::Approved,
     audit::{BrokerEvent, TrailError},
     rate::RateLimited,
     session::{
-        Beginning, Change, CredentialRecord, Ending, EntryPoint, LocalSessions, SCHEMA_VERSION, SessionId,
-        SessionRecord, SessionStatus, SessionStore, SessionStoreError, Step,
+        Beginning, EntryPoint, LocalSessions, SCHEMA_VERSION, SessionId, SessionRecord, SessionStatus,
+        SessionStore, SessionStoreError,
     },
 };
 use audex_policy::Provider;

@@ -213,7 +213,9 @@ impl SessionRecord {
         }
     }
 
-    /// Adds a credential. One that still works is never dropped for it: see [`check_room`](Self::check_room).
+    /// Adds a credential.
+    ///
+    /// One that still works is never dropped for it: see [`check_room`](Self::check_room).
     pub fn add_credential(&mut self, credential: CredentialRecord, now: DateTime<Utc>) {
         if self.credentials.len() >= Self::MAX_CREDENTIALS
             && let Some(expired) = self.credentials.iter().position(|old| old.expires_at <= now)

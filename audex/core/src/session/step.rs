@@ -200,3 +200,6 @@ impl SessionRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,7 +204,7 @@ pub(super) async fn pick_up(
 
 /// Asks for the successor of a session's credential
 ///
-/// Never past the session's deadline.
+/// Never past the session's deadline. It counts as a request; at most 64 credentials of a session work at once.
 #[utoipa::path(
     post, path = "/credentials/{id}/refresh", operation_id = "refresh", tag = "credentials",
     params(("id" = String, Path, description = "The session, or 8 or more of its first digits.", max_length = 64)),

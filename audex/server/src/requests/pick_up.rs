@@ -131,7 +131,7 @@ impl App {
             Err(error) => {
                 // Who waits for the same answer has it.
                 self.changes.tell(id);
-                Err(error.into())
+                Err(said(error))
             }
         }
     }
@@ -177,5 +177,20 @@ impl App {
             Ok(found) => found,
             Err(_) => self.session_of(caller, id).await,
         }
+    }
+}
+
+/// Says what an approved request failed of, and whether it can be picked up again.
+fn said(error: IssueError) -> Problem {
+    let kept = match &error {
+        IssueError::Provider(error) if error.is_unissued => {
+            Some(format!("{error}; nothing was issued, and the approval can be used again"))
+        }
+        _ => None,
+    };
+    let problem = Problem::from(error);
+    match kept {
+        Some(detail) => problem.with_detail(detail),
+        None => problem,
     }
 }

@@ -14,7 +14,9 @@ use http::StatusCode;
 const MAX_REASON: usize = 500;
 
 impl App {
-    /// Mints the successor of a session's credential, never past the session's end. It counts as a request of the caller's.
+    /// Mints the successor of a session's credential, never past the session's end.
+    ///
+    /// It counts as a request of the caller's.
     ///
     /// # Errors
     ///

@@ -262,3 +262,17 @@ fn the_closed_sets_of_federation_are_as_ever() {
         ],
     );
 }
+
+#[test]
+fn the_closed_set_of_refused_access_tokens_is_as_ever() {
+    use AccessTokenFailureReason as Reason;
+    check_names(
+        |value| value as u8,
+        &[
+            (Reason::ProofReplayed, "proof-replayed"),
+            (Reason::ProofInvalid, "proof-invalid"),
+            (Reason::NotTheHolder, "not-the-holder"),
+            (Reason::TokenInvalid, "token-invalid"),
+        ],
+    );
+}

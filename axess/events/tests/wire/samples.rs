@@ -51,6 +51,13 @@ pub(crate) fn full() -> Vec<AuthEvent> {
     all.extend(product::all());
     all.extend(trail::all());
     all.extend(federation::all());
+    all.push(
+        AccessTokenRefused {
+            route: "/orders".into(),
+            failure_reason: AccessTokenFailureReason::NotTheHolder,
+        }
+        .into(),
+    );
     all
 }
 

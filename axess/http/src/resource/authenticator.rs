@@ -1,5 +1,5 @@
-use super::{AccessToken, DpopNonces, TokenRejection};
-use crate::{Authenticator, guard::GuardedRouter};
+use super::{AccessToken, DpopNonces, TokenRejection, rejection::suspicious};
+use crate::{Authenticator, ShellAudit, guard::GuardedRouter};
 use axess_clock::Clock;
 use axess_oauth::{AccessTokenValidator, PresentedToken, ResourceMetadata, TokenRefusal, TokenScheme};
 use axum::{
@@ -68,6 +68,7 @@ struct Inner {
     /// `https://host:port` of the resource: what a proof must name, whatever a `Host` header says.
     origin: String,
     nonces: Option<DpopNonces>,
+    audit: Option<ShellAudit>,
     clock: Arc<dyn Clock>,
 }
 
@@ -79,13 +80,22 @@ impl AccessTokens {
     pub fn new(validator: AccessTokenValidator, metadata: ResourceMetadata, clock: Arc<dyn Clock>) -> Self {
         let origin = origin_of(&metadata.resource).to_owned();
         let validator = Arc::new(validator);
-        Self(Arc::new(Inner { validator, metadata, origin, nonces: None, clock }))
+        Self(Arc::new(Inner { validator, metadata, origin, nonces: None, audit: None, clock }))
     }
 
     /// Demands one of these nonces of every proof, and gives out the current one with each answer that refuses.
     #[must_use]
     pub fn with_nonces(self, nonces: DpopNonces) -> Self {
         Self(Arc::new(Inner { nonces: Some(nonces), ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// Records tokens that are refused as somebody else's or forged (`AccessTokenRefused`).
+    ///
+    /// That is a proof of possession that was used before or is wrong, another key or certificate, a wrong signature, issuer or
+    /// audience. Tokens that ran out, or are good for less, are no such thing.
+    #[must_use]
+    pub fn with_audit(self, audit: ShellAudit) -> Self {
+        Self(Arc::new(Inner { audit: Some(audit), ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// Returns the route of the document that says whose tokens are taken (RFC 9728 §3).
@@ -158,8 +168,14 @@ impl Authenticator for AccessTokens {
         request: &Parts,
         demand: &'static str,
     ) -> Result<AccessToken, Box<Response>> {
-        let checked = self.check(request, demand).await;
-        checked.map_err(|(refusal, scheme)| Box::new(self.reject(refusal, scheme).into_response()))
+        let (refusal, scheme) = match self.check(request, demand).await {
+            Ok(token) => return Ok(token),
+            Err(refused) => refused,
+        };
+        if let (Some(audit), Some(reason)) = (&self.0.audit, suspicious(&refusal)) {
+            audit.token_refused(request, reason).await;
+        }
+        Err(Box::new(self.reject(refusal, scheme).into_response()))
     }
 }
 

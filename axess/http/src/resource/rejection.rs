@@ -1,4 +1,6 @@
 use crate::problem;
+use axess_events::shell::AccessTokenFailureReason;
+use axess_jose::JoseError;
 use axess_oauth::{TokenRefusal, TokenScheme};
 use axum::response::{IntoResponse, Response};
 use http::header;
@@ -81,5 +83,24 @@ impl IntoResponse for TokenRejection {
             headers.insert("dpop-nonce", nonce);
         }
         response
+    }
+}
+
+/// Says what of a refusal is for the trail: what an honest client with its own token does not bring about.
+pub(super) fn suspicious(refusal: &TokenRefusal) -> Option<AccessTokenFailureReason> {
+    match refusal {
+        TokenRefusal::ProofReplayed => Some(AccessTokenFailureReason::ProofReplayed),
+        TokenRefusal::ProofInvalid(_) => Some(AccessTokenFailureReason::ProofInvalid),
+        TokenRefusal::NotTheHolder { .. } => Some(AccessTokenFailureReason::NotTheHolder),
+        // It ran out, or the clocks differ.
+        TokenRefusal::Invalid(JoseError::Expired | JoseError::NotYetValid | JoseError::TooOld) => None,
+        TokenRefusal::Invalid(_) => Some(AccessTokenFailureReason::TokenInvalid),
+        TokenRefusal::Missing
+        | TokenRefusal::Malformed { .. }
+        | TokenRefusal::NotGood { .. }
+        | TokenRefusal::NonceWanted
+        | TokenRefusal::InsufficientScope { .. }
+        | TokenRefusal::InsufficientAuthentication { .. }
+        | TokenRefusal::Unavailable(_) => None,
     }
 }

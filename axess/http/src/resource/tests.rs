@@ -1,7 +1,7 @@
 use super::*;
-use crate::{Accepted, AuthenticatorLayer, Guard, GuardedRouter};
+use crate::{Accepted, AuthenticatorLayer, Guard, GuardedRouter, ShellAudit};
 use axess_clock::{Clock, MockClock};
-use axess_core::memory::MemoryJtiReplayStore;
+use axess_core::{audit::MemoryAuditSink, memory::MemoryJtiReplayStore};
 use axess_jose::{
     Algorithm, BoxFuture, FetchDocument, FetchError, FetchedDocument, JwksCache, JwksPolicy, SigningKey,
     dpop::proof, s256,
@@ -34,6 +34,7 @@ struct Site {
     issuer: SigningKey,
     holder: SigningKey,
     clock: Arc<MockClock>,
+    trail: MemoryAuditSink,
 }
 
 impl Site {
@@ -55,6 +56,9 @@ impl Site {
         if let Some(nonces) = nonces {
             tokens = tokens.with_nonces(nonces);
         }
+        let trail = MemoryAuditSink::default();
+        let audit = ShellAudit::new(Arc::new(trail.clone())).with_clock(clock.clone());
+        tokens = tokens.with_audit(audit);
         let read = async |token: Accepted<AccessToken>| token.subject.clone().unwrap_or_default();
         let app = GuardedRouter::new()
             .merge(document)
@@ -62,7 +66,7 @@ impl Site {
             .into_router()
             .layer(AuthenticatorLayer::new(tokens));
         let holder = SigningKey::generate(Algorithm::Es256).unwrap();
-        Self { app, issuer, holder, clock }
+        Self { app, issuer, holder, clock, trail }
     }
 
     fn token(&self, more: Value) -> String {
@@ -257,4 +261,72 @@ async fn whoever_presents_a_bound_token_is_answered_in_its_scheme() {
         let response = TokenRejection::from(refusal).into_response();
         assert!(challenge(response.headers()).starts_with(starts), "{response:?}");
     }
+}
+
+/// What is shown, the status it is answered with, what is recorded, and the headers.
+type Shown<'a> = (&'a str, u16, Option<&'a str>, Vec<(&'a str, &'a str)>);
+
+#[tokio::test]
+async fn what_looks_like_a_stolen_token_is_on_record() {
+    let site = Site::new(|_| {}, None);
+    let url = "https://api.example.com/orders";
+    let (token, plain) = (site.bound(), site.token(json!({})));
+    let (dpop, stolen, bearer) =
+        (format!("DPoP {token}"), format!("Bearer {token}"), format!("Bearer {plain}"));
+    let good = site.proof(&token, url, None, "a");
+    let elsewhere = site.proof(&token, "https://evil.example/orders", None, "b");
+    let other = proof(&site.issuer, "GET", url, None, Some(&token), "c", site.clock.now()).unwrap();
+    let certificate = format!("Bearer {}", site.token(json!({ "cnf": { "x5t#S256": s256(&[1]) } })));
+    let forged = SigningKey::generate(Algorithm::Es256).unwrap().with_kid("k1");
+    let forged =
+        format!("Bearer {}", forged.sign("at+jwt", &json!({ "iss": ISSUER, "aud": RESOURCE })).unwrap());
+    let another = format!("Bearer {}", site.token(json!({ "aud": "https://other.example" })));
+    let less = format!("Bearer {}", site.token(json!({ "scope": "x" })));
+    let now = site.clock.now().timestamp();
+    let over = format!("Bearer {}", site.token(json!({ "iat": now - 900, "exp": now - 600 })));
+    let rows: Vec<Shown<'_>> = vec![
+        ("honest", 200, None, vec![("authorization", &dpop), ("dpop", &good)]),
+        ("replayed", 401, Some("proof-replayed"), vec![("authorization", &dpop), ("dpop", &good)]),
+        (
+            "of another request",
+            401,
+            Some("proof-invalid"),
+            vec![("authorization", &dpop), ("dpop", &elsewhere)],
+        ),
+        ("another key", 401, Some("not-the-holder"), vec![("authorization", &dpop), ("dpop", &other)]),
+        ("without its key", 401, Some("not-the-holder"), vec![("authorization", &stolen)]),
+        ("without its certificate", 401, Some("not-the-holder"), vec![("authorization", &certificate)]),
+        ("forged", 401, Some("token-invalid"), vec![("authorization", &forged)]),
+        ("of another resource", 401, Some("token-invalid"), vec![("authorization", &another)]),
+        ("unbound", 200, None, vec![("authorization", &bearer)]),
+        ("none", 401, None, vec![]),
+        ("too little", 403, None, vec![("authorization", &less)]),
+        ("over", 401, None, vec![("authorization", &over)]),
+    ];
+    for (row, status, reason, headers) in rows {
+        let before = site.trail.events().len();
+        assert_eq!(site.get("/orders", &headers).await.0, status, "{row}");
+        let told: Vec<Value> = site
+            .trail
+            .events()
+            .iter()
+            .skip(before)
+            .map(|event| serde_json::to_value(event).unwrap())
+            .collect();
+        assert_eq!(told.len(), usize::from(reason.is_some()), "{row}: {told:?}");
+        if let (Some(event), Some(reason)) = (told.first(), reason) {
+            assert_eq!(event["event_type"], "AccessTokenRefused", "{row}");
+            assert_eq!(
+                (event["route"].as_str(), event["failure_reason"].as_str()),
+                (Some("/orders"), Some(reason)),
+                "{row}"
+            );
+            assert!(!event.to_string().contains("eyJ"), "{row}: {event}");
+        }
+    }
+    // Whoever has one stolen token does not fill the trail with it.
+    for _ in 0..100 {
+        site.get("/orders", &[("authorization", &stolen)]).await;
+    }
+    assert_eq!(site.trail.events().len(), 60);
 }

@@ -80,18 +80,6 @@ impl OAuthProviderConfig {
             "required_acr: write each value by itself",
         );
         demand(
-            CEREMONY_TIMEOUTS.contains(&self.ceremony_timeout),
-            "ceremony_timeout: write one minute to an hour (the default is 15 minutes)",
-        );
-        demand(
-            self.clock_skew <= MAX_CLOCK_SKEW,
-            "clock_skew: write at most 60 seconds (the default is 10), and synchronise the clocks",
-        );
-        demand(
-            ID_TOKEN_AGES.contains(&self.max_id_token_age),
-            "max_id_token_age: write one second to an hour (the default is five minutes)",
-        );
-        demand(
             self.post_logout_redirect_uris.iter().all(|uri| is_redirect_uri(uri)),
             "post_logout_redirect_uris: write https URLs without fragment (http on loopback)",
         );
@@ -112,8 +100,31 @@ impl OAuthProviderConfig {
             lists.iter().all(|entries| *entries <= MAX_CONFIGURED_ENTRIES),
             "scopes, resources, required_acr, post_logout_redirect_uris, decryption keys, entra_tenants: at most 32 each",
         );
+        faults.extend(self.time_faults());
         faults.extend(self.tenant_faults());
         faults.extend(self.profile_faults());
+        faults
+    }
+
+    fn time_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut demand = |holds: bool, text: &str| {
+            if !holds {
+                faults.push(text.to_owned());
+            }
+        };
+        demand(
+            CEREMONY_TIMEOUTS.contains(&self.ceremony_timeout),
+            "ceremony_timeout: write one minute to an hour (the default is 15 minutes)",
+        );
+        demand(
+            self.clock_skew <= MAX_CLOCK_SKEW,
+            "clock_skew: write at most 60 seconds (the default is 10), and synchronise the clocks",
+        );
+        demand(
+            ID_TOKEN_AGES.contains(&self.max_id_token_age),
+            "max_id_token_age: write one second to an hour (the default is five minutes)",
+        );
         faults
     }
 

@@ -135,8 +135,7 @@ impl Hostile {
 
     pub(crate) fn client(&self, config: OAuthProviderConfig) -> OidcProvider {
         let client_certificate = self.certificate.clone();
-        let settings =
-            HttpSettings { timeout: self.patience, client_certificate, ..HttpSettings::default() };
+        let settings = HttpSettings { timeout: self.patience, client_certificate, ..HttpSettings::default() };
         let http = HttpClient::new(&settings).unwrap();
         OidcProvider::new(config, http, Arc::new(self.clock.clone()), Arc::new(MockRng::new(1))).unwrap()
     }

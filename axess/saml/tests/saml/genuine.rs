@@ -4,7 +4,8 @@ use crate::parties::{
     NOW, REQUEST, certificate, config, form, judge, judge_with, pending, provider, run, vector,
 };
 use axess_factors::federated::{
-    Assurance, CallbackMethod, FederationError, FederationOptions, FederationProvider, PendingFederation, ReplayGuard,
+    Assurance, CallbackMethod, FederationError, FederationOptions, FederationProvider, PendingFederation,
+    ReplayGuard,
 };
 use axess_saml::{AttributeMapping, IdpSource, SamlConfig, SamlProvider};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -101,9 +102,14 @@ fn an_authentication_is_as_recent_as_was_asked() {
         let response = form("SAMLResponse", vector("genuine/both.xml").as_bytes(), "a-relay-state");
         judge_with(&provider(), &asked, &response, *NOW + passed)
     };
-    for (max_age, passed, is_good) in
-        [(60, 0, true), (60, 105, true), (60, 115, false), (120, 115, true), (120, 200, false), (200, 200, true)]
-    {
+    for (max_age, passed, is_good) in [
+        (60, 0, true),
+        (60, 105, true),
+        (60, 115, false),
+        (120, 115, true),
+        (120, 200, false),
+        (200, 200, true),
+    ] {
         match after(max_age, TimeDelta::seconds(passed)) {
             Ok(_) => assert!(is_good, "{max_age} {passed}"),
             Err(error) => {
@@ -124,7 +130,11 @@ fn a_name_is_of_the_format_that_was_asked_for() {
     };
     // What leaves the choice to the identity provider is no demand (SAML Core §3.4.1.1).
     for format in [persistent, "", unspecified] {
-        assert_eq!(judge(&asking(format), vector("genuine/both.xml")).unwrap().subject, "alice-id", "{format}");
+        assert_eq!(
+            judge(&asking(format), vector("genuine/both.xml")).unwrap().subject,
+            "alice-id",
+            "{format}"
+        );
     }
     for format in [
         "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",

@@ -298,7 +298,9 @@ fn a_name_of_another_format_is_not_taken_for_the_one_that_was_asked_for() {
     let of = |format: &str, wanted: bool| {
         let named = unsigned.replace(&format!(" Format=\"{persistent}\""), format);
         assert_eq!(named != unsigned, !format.contains(persistent), "{format}");
-        let IdpSource::Explicit { entity_id, sso_url, slo_url, .. } = config().idp else { panic!("no explicit one") };
+        let IdpSource::Explicit { entity_id, sso_url, slo_url, .. } = config().idp else {
+            panic!("no explicit one")
+        };
         let certificates = vec![pair("idp").certificate()];
         let idp = IdpSource::Explicit { entity_id, sso_url, slo_url, certificates };
         let name_id_format = wanted.then(|| persistent.to_owned());

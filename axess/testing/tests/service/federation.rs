@@ -10,6 +10,7 @@ pub(crate) mod provisioning;
 mod refusals;
 mod steps;
 mod tenants;
+mod unsolicited;
 
 use crate::fixtures::{step, with_totp};
 use axess_core::{

@@ -55,7 +55,7 @@ enabled = true
 [[role_mapping.rules]]
 user_email = "alice@example.com"
 aws_role_arn = "arn:aws:iam::123456789012:role/DataEngineer"
-gcp_service_account = "data-eng@project.iam.gserviceaccount.com"
+gcp_service_account = "data-eng@project.iam.example.com"
 azure_object_id = "12345678-1234-1234-1234-123456789012"
 [[role_mapping.rules]]
 group = "team:devops"
@@ -138,7 +138,7 @@ fn every_key_arrives() {
     assert_eq!((server.approval_expires, server.require_signature), (Duration::from_secs(4 * 3_600), true));
     assert_eq!(server.max_waiting, 7);
     assert_eq!(rules.rates[0].identity, "team:data-engineering");
-    assert_eq!(rules.roles.rules[0].targets[&Provider::Gcp], "data-eng@project.iam.gserviceaccount.com");
+    assert_eq!(rules.roles.rules[0].targets[&Provider::Gcp], "data-eng@project.iam.example.com");
     assert!(rules.roles.is_enabled && rules.roles.rules[1].ceiling.is_some());
     assert_eq!((rules.sources.len(), rules.denies.texts().count()), (1, 1));
     assert!(rules.boundary.is_some());

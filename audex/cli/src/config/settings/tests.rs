@@ -43,7 +43,7 @@ enabled = true
 [[role_mapping.rules]]
 user_email = "alice@example.com"
 aws_role_arn = "arn:aws:iam::123456789012:role/DataEngineer"
-gcp_service_account = "data-eng@project.iam.gserviceaccount.com"
+gcp_service_account = "data-eng@project.example.com"
 azure_object_id = "12345678-1234-1234-1234-123456789012"
 allow = ["s3:*"]
 

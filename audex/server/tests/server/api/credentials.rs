@@ -145,7 +145,8 @@ async fn a_session_is_refreshed_and_ended_by_its_owner() {
     assert!(revoked["complete"].is_boolean());
     alice.post(&format!("/credentials/{id}/refresh"), &json!({})).await.refused(409, "session_over");
     let standing = alice.get(&format!("/credentials/{id}")).await.is(200);
-    assert_eq!(standing, json!({"session_id": id, "status": "revoked", "provider": "local"}));
+    let over = json!({"session_id": id, "status": "revoked", "provider": "local", "reason": "done"});
+    assert_eq!(standing, over);
     assert!(!alice.get(&format!("/sessions/{id}")).await.text.contains("eyJ"), "no secret is in a record");
     site.stop().await;
 }

@@ -11,7 +11,7 @@ fn hostile_texts_stay_texts() {
     assert!(bob.text(".account").unwrap().contains(name));
     let reason = "</textarea><script>alert(1)</script>\u{202e}txet\u{200b}";
     bob.open(&format!("{url}/console/new")).unwrap();
-    bob.fill("#allow", "orders:Delete=\u{202e}*sgol").unwrap();
+    bob.fill("#allow", "orders:Delete").unwrap();
     bob.fill("#reason", reason).unwrap();
     bob.fill("#ttl", "\" autofocus onfocus=alert(1) x=\"").unwrap();
     bob.follow(|tab| tab.click("button[value=preview]")).unwrap();
@@ -24,13 +24,12 @@ fn hostile_texts_stay_texts() {
     bob.fill("#ttl", "5m").unwrap();
     bob.fill("#allow", "orders:Delete=\u{202e}*sgol").unwrap();
     bob.follow(|tab| tab.click("button[value=preview]")).unwrap();
-    if bob.run("document.querySelector('button[value=ask]') === null").unwrap() == true {
-        // Refused, with the character shown.
-        assert!(bob.text("#allow-wrong").unwrap().contains("\\u{202e}"));
-        bob.complaints();
-        bob.fill("#allow", "orders:Delete").unwrap();
-        bob.follow(|tab| tab.click("button[value=preview]")).unwrap();
-    }
+    // Refused, with the character shown.
+    assert!(bob.run("document.querySelector('button[value=ask]') === null").unwrap() == true);
+    assert!(bob.text("#allow-wrong").unwrap().contains("\\u{202e}"));
+    bob.complaints();
+    bob.fill("#allow", "orders:Delete").unwrap();
+    bob.follow(|tab| tab.click("button[value=preview]")).unwrap();
     bob.follow(|tab| tab.click("button[value=ask]")).unwrap();
     let page = bob.run("location.href").unwrap();
     cleo.open(page.as_str().unwrap()).unwrap();

@@ -74,7 +74,8 @@ impl SyslogSeverity {
         match record.envelope.payload.event_type().as_ref() {
             "RefreshTokenReuseDetected" | "AuditEventsDropped" | "AuditLogRepaired" => Self::Alert,
             "AuditEventDeadLettered" | "AuthzProviderFailed" => Self::Error,
-            "AuthzDeny"
+            "AccessTokenRefused"
+            | "AuthzDeny"
             | "AuthzEntityNotFound"
             | "CsrfRejected"
             | "DeviceFingerprintMismatch"

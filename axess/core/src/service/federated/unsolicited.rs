@@ -59,8 +59,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
 
 /// Whatever a provider lists, the way back is a path of this site.
 fn checked(begun: UnsolicitedFederation) -> Result<UnsolicitedFederation, FederationError> {
-    let options =
-        FederationOptions { return_to: begun.return_to.clone(), ..FederationOptions::default() };
+    let options = FederationOptions { return_to: begun.return_to.clone(), ..FederationOptions::default() };
     options.check().map_err(|_| FederationError::StateMismatch)?;
     Ok(begun)
 }

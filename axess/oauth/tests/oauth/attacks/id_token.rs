@@ -281,7 +281,10 @@ async fn how_old_an_id_token_may_be_is_configured() {
             match login.complete().await {
                 Ok(_) => assert!(is_good, "{seconds:?} {age}"),
                 Err(error) => {
-                    assert!(!is_good && matches!(error, FederationError::TooOld), "{seconds:?} {age}: {error}");
+                    assert!(
+                        !is_good && matches!(error, FederationError::TooOld),
+                        "{seconds:?} {age}: {error}"
+                    );
                 }
             }
         }

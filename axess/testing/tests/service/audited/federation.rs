@@ -96,6 +96,19 @@ fn logins() -> Vec<Row> {
                 })
             },
         ),
+        row("service::complete_unsolicited_login", Who::Login, login, |w| {
+            Box::pin(async {
+                linked(w).await;
+                let (session, response) = (w.guest().await, w.idp.unasked(w.idp.word("1"), "/reports"));
+                w.service.complete_unsolicited_login(&session, TENANT, "okta", response).await.map(drop)
+            })
+        }),
+        row("service::complete_unsolicited_login", Who::Nobody, &["FederationRefused"], |w| {
+            Box::pin(async {
+                let (session, response) = (w.guest().await, w.idp.unasked(w.idp.word("1"), "//evil.example"));
+                w.service.complete_unsolicited_login(&session, TENANT, "okta", response).await.map(drop)
+            })
+        }),
         row("service::poll_device_login", Who::Login, login, |w| {
             Box::pin(async {
                 let granted = DevicePoll::Granted(Box::new(w.idp.word("1")));

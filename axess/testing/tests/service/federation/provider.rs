@@ -2,7 +2,7 @@ use axess_core::store::StoreError;
 use axess_factors::federated::{
     Assurance, BegunDevice, BegunFederation, BoxFuture, CallbackMethod, CallbackResponse, DevicePoll,
     FederatedIdentity, FederationContext, FederationError, FederationOptions, FederationProtocol,
-    FederationProvider, LogoutHint, LogoutNotice, PendingFederation, Redirection,
+    FederationProvider, LogoutHint, LogoutNotice, PendingFederation, Redirection, UnsolicitedFederation,
 };
 use axess_testing::schedule::pause;
 use chrono::TimeDelta;
@@ -56,6 +56,13 @@ impl Scripted {
         let code = format!("code-{}", played.codes.len());
         played.codes.insert(code.clone(), identity);
         CallbackResponse::new(CallbackMethod::Get, [("code", code.as_str()), ("state", state)]).unwrap()
+    }
+
+    /// What a browser brings that somebody sent here, who wants it to go on to a path.
+    pub(crate) fn unasked(&self, identity: FederatedIdentity, to: &str) -> CallbackResponse {
+        let code = self.answer("", identity);
+        let code = code.get("code").unwrap().unwrap();
+        CallbackResponse::new(CallbackMethod::Post, [("code", code), ("unasked", to)]).unwrap()
     }
 
     /// What the logins that were begun wanted, in order.
@@ -160,6 +167,23 @@ impl FederationProvider for Scripted {
             pause().await;
             found.ok_or(FederationError::Replayed)
         })
+    }
+
+    /// Takes whatever leads to a path, were it of another site.
+    fn unsolicited(
+        &self,
+        response: &CallbackResponse,
+        context: FederationContext<'_>,
+    ) -> Result<UnsolicitedFederation, FederationError> {
+        let path = response.get("unasked")?.ok_or(FederationError::StateMismatch)?;
+        let pending = PendingFederation {
+            provider: context.provider.clone(),
+            issuer: self.0.issuer.clone(),
+            expires_at: context.now + TimeDelta::minutes(10),
+            private: serde_json::json!({}),
+        };
+        let return_to = (!path.is_empty()).then(|| path.to_owned());
+        Ok(UnsolicitedFederation { pending, return_to })
     }
 
     fn verify_logout<'a>(

@@ -109,7 +109,8 @@ impl RoleMap {
         asked: Option<&str>,
         default: Option<&str>,
     ) -> Result<Target, RoleRefusal> {
-        if !self.is_enabled || !has_roles(provider) {
+        let is_local = matches!(who, Requester::LocalUser { .. });
+        if !self.is_enabled || !(is_local || has_roles(provider)) {
             return match (who, asked) {
                 (Requester::LocalUser { .. }, _) => {
                     Ok(Target { target: asked.or(default).map(str::to_owned), ceiling: None })
@@ -182,6 +183,7 @@ mod tests {
             assert_eq!(got(None), Ok(Some("own".to_owned())), "{provider}");
             assert_eq!(got(Some("other")), Err(RoleRefusal::NotYours("other".to_owned())), "{provider}");
         }
+        assert_eq!(mapped.target(&local, Provider::Local, None, None), Err(RoleRefusal::Unproven));
         let workload = Requester::Workload {
             issuer: "https://builds.example.com".to_owned(),
             subject: "repo:a/b".to_owned(),

@@ -19,11 +19,13 @@ struct Rule {
     before: usize,
 }
 
+const MAPPED: &str = "[role_mapping]\nenabled = true\n[[role_mapping.rules]]\ngroup = \"ops\"\naws_role_arn = \"arn:aws:iam::1:role/a\"";
+
 const RULES: [Rule; 8] = [
     Rule { name: "deny", config: "[policy]\ndeny = [\"orders:*\"]", ..DENIED },
     Rule { name: "boundary", config: "[policy]\nboundary = [\"invoices:*\"]", ..DENIED },
     Rule { name: "lifetime", config: "max_ttl = \"5m\"", ..DENIED },
-    Rule { name: "role", config: "[role_mapping]\nenabled = true", ..DENIED },
+    Rule { name: "role", config: MAPPED, ..DENIED },
     Rule { name: "network", config: "[network]\nallowed_cidrs = [\"10.0.0.0/8\"]", ..DENIED },
     Rule {
         name: "approval",

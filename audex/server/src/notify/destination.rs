@@ -1,8 +1,9 @@
+use axess::federation::ProviderNetwork;
 use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 /// Says why an address is not called back.
 ///
@@ -89,47 +90,9 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// Tells whether an address is one of the public Internet (IANA's registries of special addresses), and no cloud's inside.
+/// Tells whether an address is one of the public Internet, by the one table that decides it for providers of tenants too.
 pub(super) fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    /// Azure's agent, on an address that looks public.
-    const WIRE_SERVER: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
-    let [a, b, c, _] = address.octets();
-    let is_special = matches!(
-        (a, b, c),
-        (0 | 10 | 127 | 224..=255, _, _)
-            | (100, 64..=127, _)
-            | (169, 254, _)
-            | (172, 16..=31, _)
-            | (192, 0, 0 | 2)
-            | (192, 88, 99)
-            | (192, 168, _)
-            | (198, 18..=19, _)
-            | (198, 51, 100)
-            | (203, 0, 113)
-    );
-    !is_special && address != WIRE_SERVER
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        is_public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match address.segments() {
-        // IPv4 in other clothes: mapped, NAT64, 6to4.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
-        [0x2002, high, low, ..] => v4(high, low),
-        // Teredo and other assignments to protocols; documentation.
-        [0x2001, 0..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
-        [first, ..] => first & 0xe000 == 0x2000,
-    }
+    ProviderNetwork::Public.admits(address)
 }
 
 #[cfg(test)]

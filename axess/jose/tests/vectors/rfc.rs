@@ -2,7 +2,7 @@ use crate::verdicts::{decoded, parse};
 use axess_jose::{
     Algorithm, JoseError, Jws, Limits, SigningKey, VerificationKey,
     dpop::{DpopExpectations, verify_proof},
-    jwe::{DecryptionKey, JweAllowed, decrypt},
+    jwe::{DecryptionKey, EncryptionKey, JweAllowed, decrypt},
 };
 use chrono::{DateTime, TimeDelta};
 use serde_json::Value;
@@ -102,4 +102,47 @@ fn rfc9449_proofs() {
         }
         assert!(verify_proof(text("token").unwrap(), &expected, now + TimeDelta::minutes(2)).is_err());
     }
+}
+
+/// The keys of RFC 7517: public and private ones are taken for what they say they are for, shared secrets are not.
+///
+/// Members about certificates (appendix B) are no part of a key.
+#[test]
+fn rfc7517_keys() {
+    let file = parse(include_str!("../../../../vectors/jose-rfc/rfc7517.json"));
+    for example in file.as_array().unwrap() {
+        let (name, result, key) = (&example["name"], example["result"].as_str().unwrap(), &example["key"]);
+        let signs = VerificationKey::from_jwk(key);
+        let encrypts = EncryptionKey::from_jwk(key);
+        let is_private = result.starts_with("private");
+        assert_eq!(signs.is_ok(), result == "signature", "{name}");
+        assert_eq!(encrypts.is_ok(), result == "encryption", "{name}");
+        assert_eq!(
+            SigningKey::from_jwk(Algorithm::Rs256, key).is_ok(),
+            result == "private, signature",
+            "{name}"
+        );
+        assert_eq!(DecryptionKey::from_jwk(key).is_ok(), result == "private, encryption", "{name}");
+        if let Some(thumbprint) = example["thumbprint"].as_str() {
+            let mut public = key.clone();
+            for member in ["d", "p", "q", "dp", "dq", "qi", "use", "alg"] {
+                public.as_object_mut().unwrap().remove(member);
+            }
+            assert_eq!(VerificationKey::from_jwk(&public).unwrap().thumbprint(), thumbprint, "{name}");
+            assert_eq!(is_private, key.get("d").is_some(), "{name}");
+        }
+    }
+    assert_eq!(file.as_array().unwrap().len(), 8);
+}
+
+/// The tokens of RFC 7519 and RFC 7517 C, and the unencoded payloads of RFC 7797: none has an algorithm or a form that is taken.
+#[test]
+fn rfc7519_and_rfc7797_are_refused() {
+    let valid = compare(include_str!("../../../../vectors/jose-rfc/rfc7797.json"), jws_verdict, "payload");
+    assert!(valid.is_empty());
+    let either = |example: &Value| match example["token"].as_str().unwrap().split('.').count() {
+        3 => jws_verdict(example),
+        _ => jwe_verdict(example),
+    };
+    assert!(compare(include_str!("../../../../vectors/jose-rfc/rfc7519.json"), either, "payload").is_empty());
 }

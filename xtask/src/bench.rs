@@ -4,7 +4,19 @@ use std::{path::PathBuf, process::Command};
 
 use crate::{Outcome, process, workspace::Workspace};
 
-const USAGE: &str = "usage: cargo xtask bench [request [CASE...] | stores [BACKEND...] [--rounds N] [--durable] | authz [--rounds N] | audit [--rounds N] | broker [--rounds N] | server [--rounds N] | federation [--rounds N]]";
+/// What a benchmark is called, what may follow, and how it runs; a run of all takes them in this order.
+const BENCHMARKS: &[(&str, &str, Benchmark)] = &[
+    ("request", " [CASE...]", request),
+    ("stores", " [BACKEND...] [--rounds N] [--durable]", stores),
+    ("authz", " [--rounds N]", authz),
+    ("audit", " [--rounds N]", audit),
+    ("broker", " [--rounds N]", broker),
+    ("server", " [--rounds N]", server),
+    ("federation", " [--rounds N]", federation),
+];
+
+/// Runs one with the arguments that follow its name.
+type Benchmark = fn(&Workspace, &[String]) -> Outcome;
 
 /// The stores we are compared with, in a workspace of their own.
 const PEER: &str = "axess-bench-peer-stores";
@@ -13,24 +25,19 @@ const PEER_MANIFEST: &str = "benches/peer-stores/Cargo.toml";
 pub(crate) fn run(args: &[String]) -> Outcome {
     let workspace = Workspace::load()?;
     match args.split_first() {
-        None => request(&workspace, &[])
-            .and_then(|()| stores(&workspace, &[]))
-            .and_then(|()| authz(&workspace, &[]))
-            .and_then(|()| audit(&workspace, &[]))
-            .and_then(|()| broker(&workspace, &[]))
-            .and_then(|()| server(&workspace, &[]))
-            .and_then(|()| federation(&workspace, &[])),
-        Some((name, rest)) if name == "request" => request(&workspace, rest),
-        Some((name, rest)) if name == "stores" => stores(&workspace, rest),
-        Some((name, rest)) if name == "authz" => authz(&workspace, rest),
-        Some((name, rest)) if name == "audit" => audit(&workspace, rest),
-        Some((name, rest)) if name == "broker" => broker(&workspace, rest),
-        Some((name, rest)) if name == "server" => server(&workspace, rest),
-        Some((name, rest)) if name == "federation" => federation(&workspace, rest),
-        Some((name, _)) => Err(format!("there is no benchmark `{name}`\n{USAGE}")),
+        None => BENCHMARKS.iter().try_for_each(|(_, _, run)| run(&workspace, &[])),
+        Some((name, rest)) => match BENCHMARKS.iter().find(|(known, _, _)| known == name) {
+            Some((_, _, run)) => run(&workspace, rest),
+            None => Err(format!("there is no benchmark `{name}`\n{}", usage())),
+        },
     }?;
     println!("results: {}", results(&workspace).display());
     Ok(())
+}
+
+fn usage() -> String {
+    let each: Vec<_> = BENCHMARKS.iter().map(|(name, rest, _)| format!("{name}{rest}")).collect();
+    format!("usage: cargo xtask bench [{}]", each.join(" | "))
 }
 
 fn request(workspace: &Workspace, cases: &[String]) -> Outcome {
@@ -127,12 +134,8 @@ mod tests {
     #[test]
     fn an_unknown_benchmark_names_the_known_ones() {
         let message = run(&["sores".to_owned()]).unwrap_err();
-        assert!(
-            ["`sores`", "request", "stores", "authz", "audit", "broker", "server", "federation"]
-                .iter()
-                .all(|text| message.contains(text)),
-            "{message}"
-        );
+        assert!(message.contains("`sores`"), "{message}");
+        assert!(BENCHMARKS.iter().all(|(name, _, _)| message.contains(name)), "{message}");
     }
 
     #[test]

@@ -55,8 +55,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "[request [CASE...] | stores [BACKEND...] [--durable] | authz | audit | broker | server] [--rounds N]",
-        about: "measure requests and stored sessions",
+        usage: "[NAME [--rounds N]]",
+        about: "measure what a request, a stored session, a decision, a record, a command, the server and an ID token cost",
         run: bench::run,
     },
     Command { name: "ci", usage: "", about: "everything that must pass before a change lands", run: ci::run },

@@ -10,6 +10,7 @@ mod dependencies;
 mod doc_lines;
 mod features;
 mod lockfile;
+mod map;
 mod project;
 mod readme;
 mod sizes;
@@ -40,6 +41,7 @@ const RULES: &[Rule] = &[
     Rule { name: "doc_lines", check: doc_lines::check },
     Rule { name: "words", check: words::check },
     Rule { name: "readme", check: readme::check },
+    Rule { name: "map", check: map::check },
 ];
 
 /// Runs every rule and prints every fault.

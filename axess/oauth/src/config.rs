@@ -78,7 +78,8 @@ pub struct OAuthProviderConfig {
 impl OAuthProviderConfig {
     /// Begins with a provider's issuer, or the address of its discovery document, and who we are there.
     ///
-    /// A text for `auth` is a client secret, sent as `client_secret_basic`.
+    /// A text for `auth` is a client secret, sent as `client_secret_basic`. The address of a document does not tell whether its
+    /// issuer ends in a slash, as Auth0's do: then write the issuer itself, with the slash.
     #[must_use]
     pub fn discover(
         issuer: &str,

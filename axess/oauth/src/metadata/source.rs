@@ -34,6 +34,12 @@ pub(crate) struct MetadataSource {
     turn: Mutex<()>,
 }
 
+/// What a document calls itself.
+#[derive(serde::Deserialize)]
+struct Named {
+    issuer: String,
+}
+
 #[derive(Clone, Default)]
 struct State {
     known: Option<(Arc<Known>, DateTime<Utc>)>,
@@ -111,7 +117,8 @@ impl MetadataSource {
         let request = Request { url: &url, form: None, headers: Vec::new(), limit: MAX_ANSWER_BYTES };
         let answer = self.http.send(request).await.and_then(|answer| answer.ok());
         let answer = answer.map_err(|error| fault::http("its metadata", error))?;
-        let metadata = ProviderMetadata::parse(&answer.body, &self.names_itself)?;
+        let metadata = ProviderMetadata::parse(&answer.body, &self.names_itself)
+            .map_err(|error| self.explained(error, &answer.body))?;
         let keys = match before {
             // The keys in use stay while their address does.
             Some(known) if known.metadata.jwks_uri == metadata.jwks_uri => known.keys.clone(),
@@ -123,6 +130,21 @@ impl MetadataSource {
             )),
         };
         Ok(Arc::new(Known { metadata, keys }))
+    }
+
+    /// Says what to write where nothing but a slash at the end is wrong: an address of a document does not tell whether its issuer
+    /// has one.
+    fn explained(&self, error: FederationError, document: &[u8]) -> FederationError {
+        let FederationError::IssuerMismatch = error else { return error };
+        let Ok(Named { issuer }) = serde_json::from_slice(document) else { return error };
+        tracing::warn!(expected = self.names_itself, found = ?issuer, "a provider's metadata are another issuer's");
+        let bare = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).to_owned();
+        if bare(&issuer) != bare(&self.names_itself) {
+            return error;
+        }
+        FederationError::Configuration {
+            what: format!("the provider calls itself {issuer}: write the issuer exactly like that"),
+        }
     }
 
     fn state(&self) -> State {

@@ -21,7 +21,7 @@ impl OidcProvider {
         }
         let known = self.known().await?;
         let Some(endpoint) = &known.metadata.end_session_endpoint else { return Ok(None) };
-        let id_token = hint.id_token.as_ref().map(|token| token.expose().to_owned());
+        let id_token = hint.id_token.as_ref().and_then(|token| self.hint(token.expose()));
         let parameters = [
             ("client_id", Some(self.config.client_id.clone())),
             ("id_token_hint", id_token),
@@ -31,5 +31,17 @@ impl OidcProvider {
         let given: Vec<(String, String)> =
             parameters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
         with_query(endpoint, &given).map(Some)
+    }
+
+    /// Takes an ID token out of its envelope, because the provider cannot (OpenID Connect Core 1.0 §3.1.2.1). Without one it asks
+    /// the user, which is better than no logout at all when the key has gone meanwhile.
+    fn hint(&self, token: &str) -> Option<String> {
+        match self.opened(token) {
+            Ok(signed) => Some(signed.unwrap_or_else(|| token.to_owned())),
+            Err(error) => {
+                tracing::warn!(%error, "an encrypted ID token is of no use as a hint any more");
+                None
+            }
+        }
     }
 }

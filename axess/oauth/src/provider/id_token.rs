@@ -51,7 +51,7 @@ impl OidcProvider {
         }
         check_hash(&claims, "at_hash", rules.access_token)?;
         check_hash(&claims, "c_hash", rules.code)?;
-        check_authentication(&claims, rules, expected.ahead)?;
+        check_authentication(&claims, rules, expected.ahead, now)?;
         if rules.subject.is_some_and(|subject| self.subject(&claims) != subject) {
             return Err(FederationError::Malformed { what: "the new ID token is about somebody else" });
         }
@@ -105,6 +105,7 @@ fn check_authentication(
     claims: &Claims,
     rules: &IdTokenRules<'_>,
     ahead: TimeDelta,
+    now: DateTime<Utc>,
 ) -> Result<(), FederationError> {
     if let Some(since) = rules.authenticated_since {
         let at = claims.time("auth_time").ok_or(FederationError::Malformed {
@@ -112,6 +113,10 @@ fn check_authentication(
         })?;
         if at < since - ahead {
             return Err(FederationError::AuthenticationTooOld);
+        }
+        // A time that is ahead says nothing about how long ago it was.
+        if at > now + ahead {
+            return Err(FederationError::NotYetValid);
         }
     }
     let met = claims.str("acr");

@@ -90,8 +90,12 @@ fn texts(value: Value) -> Vec<String> {
     }
 }
 
+/// Reads a time up to the year 9999; what is no such time is not kept, because nobody could read it back.
 fn moment(value: Option<&Value>) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp(value?.as_i64()?, 0)
+    const LAST_SECOND: i64 = 253_402_300_799;
+    let number = value?.as_number()?;
+    let seconds = number.as_i64().or_else(|| Some(number.as_f64()? as i64))?;
+    DateTime::from_timestamp((0..=LAST_SECOND).contains(&seconds).then_some(seconds)?, 0)
 }
 
 #[cfg(test)]
@@ -164,5 +168,20 @@ mod tests {
             from_claims("https://a.example", merged(object(json!({ "sub": "m" })), userinfo()), "groups")
                 .unwrap();
         assert!(whole.email_verified && whole.email.unwrap().as_str() == "mallory@a.example");
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_not_kept() {
+        for (time, kept) in [
+            (json!(7), Some(7)),
+            (json!(7.9), Some(7)),
+            (json!(1_767_225_600_000_i64), None),
+            (json!(1e300), None),
+            (json!(-1), None),
+            (json!("7"), None),
+        ] {
+            let found = identity(json!({ "sub": "1", "auth_time": time })).auth_time;
+            assert_eq!(found.map(|at| at.timestamp()), kept, "{time}");
+        }
     }
 }

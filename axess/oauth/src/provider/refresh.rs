@@ -24,6 +24,8 @@ impl OidcProvider {
     ) -> Result<FederatedTokens, FederationError> {
         let missing = || FederationError::Configuration { what: "there is no refresh token".to_owned() };
         let refresh_token = before.refresh_token.as_ref().ok_or_else(missing)?;
+        // Before anything is spent: what cannot be read now, cannot be read then.
+        let said = self.said(before.id_token.as_ref())?;
         let known = self.known().await?;
         let own_key = before.binding_key.as_ref().map(DpopKey::from_secret).transpose()?;
         let key = self.key_or_instance(own_key.as_ref())?;
@@ -37,7 +39,7 @@ impl OidcProvider {
                 ..IdTokenRules::default()
             };
             let claims = self.id_token(&known, token.expose(), &rules, now).await?;
-            check_continuity(&claims, self.said(before.id_token.as_ref())?.as_ref())?;
+            check_continuity(&claims, said.as_ref())?;
         }
         tokens.refresh_token = tokens.refresh_token.or_else(|| Some(refresh_token.clone()));
         tokens.id_token = tokens.id_token.or_else(|| before.id_token.clone());

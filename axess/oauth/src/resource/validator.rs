@@ -149,9 +149,9 @@ impl AccessTokenValidator {
             return not_good("it is for another resource");
         }
         // The answer may be a while old.
-        let time = |name: &str| claims.get(name).and_then(Value::as_i64);
+        let (ends, begins) = (time(claims, "exp")?, time(claims, "nbf")?);
         let now = now.timestamp();
-        if time("exp").is_some_and(|at| now >= at) || time("nbf").is_some_and(|at| now < at) {
+        if ends.is_some_and(|at| now >= at) || begins.is_some_and(|at| now < at) {
             return not_good("it is over, or has not begun");
         }
         Ok(claims.clone())
@@ -225,6 +225,17 @@ impl AccessTokenValidator {
             Err(error) => Err(TokenRefusal::Unavailable(error.into())),
         }
     }
+}
+
+/// Reads a time that an issuer may leave out, but not write so that nobody can tell: some write a fraction, or text.
+fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenRefusal> {
+    let seconds = match claims.get(name) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Number(number)) => number.as_i64().or_else(|| Some(number.as_f64()? as i64)),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(_) => None,
+    };
+    seconds.map(Some).ok_or(TokenRefusal::NotGood { what: "its times cannot be read" })
 }
 
 fn is_same(one: &str, other: &str) -> bool {

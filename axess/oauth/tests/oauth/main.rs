@@ -21,4 +21,6 @@ mod resource;
 #[cfg(test)]
 mod social;
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod verbs;

@@ -268,3 +268,24 @@ async fn a_login_whose_binding_goes_before_it_is_written_is_refused() {
     assert!(!done.outcome.is_authenticated() && !session.is_authenticated(), "{:?}", done.outcome);
     assert_eq!(crate::fixtures::live_sessions(&world.suite).await, 0);
 }
+
+#[tokio::test]
+async fn a_session_that_the_provider_did_not_name_ends_with_any_of_its_user() {
+    let world = Wired::new();
+    world.link("alice").await;
+    let named = |sid: &str| FederatedIdentity { session_id: Some(sid.into()), ..world.word("alice") };
+    let unnamed = world.logged_in(world.word("alice")).await;
+    let (one, other) = (world.logged_in(named("sid-1")).await, world.logged_in(named("sid-2")).await);
+    for (sid, subject, ends) in
+        [("sid-1", None, [false, true, false]), ("sid-9", Some("alice"), [true, true, false])]
+    {
+        let request = world.suite.session().await;
+        let message = message(Some(sid), subject, None);
+        let done =
+            world.service.complete_backchannel_logout(&request, TENANT, "okta", message).await.unwrap();
+        assert!(matches!(done, ProviderLogoutOutcome::Ended { sessions: 1, .. }), "{done:?}");
+        for (session, ends) in [&unnamed, &one, &other].into_iter().zip(ends) {
+            assert_eq!(world.suite.sessions.is_live(session.session_id()).await.unwrap(), !ends, "{sid}");
+        }
+    }
+}

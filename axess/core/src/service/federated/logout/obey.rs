@@ -81,6 +81,11 @@ impl<I, F> AuthnService<I, F> {
             (Some(sid), subject) => {
                 let mut found = logout.sids.find_by_sid(of, issuer.clone(), sid.clone(), now).await?;
                 found.retain(|binding| subject.as_ref().is_none_or(|subject| *subject == binding.subject));
+                if let Some(subject) = subject {
+                    // At whose login the provider named no session may be the one that is meant.
+                    let all = logout.sids.find_by_subject(of, issuer.clone(), subject.clone(), now).await?;
+                    found.extend(all.into_iter().filter(|binding| binding.sid.is_none()));
+                }
                 found
             }
             (None, Some(subject)) => {

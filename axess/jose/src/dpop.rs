@@ -184,9 +184,11 @@ pub fn verify_proof(
     if now - issued_at > expected.max_age {
         return Err(JoseError::TooOld);
     }
+    // In its last instant it is still taken, so what remembers it has to go on a little longer.
+    let margin = expected.ahead.max(TimeDelta::seconds(1));
     let until = issued_at
         .checked_add_signed(expected.max_age)
-        .and_then(|until| until.checked_add_signed(expected.ahead))
+        .and_then(|until| until.checked_add_signed(margin))
         .unwrap_or(DateTime::<Utc>::MAX_UTC);
     let nonce =
         claims.get("nonce").map(|nonce| nonce.as_str().ok_or(JoseError::NonceMismatch)).transpose()?;

@@ -192,3 +192,17 @@ fn proofs_are_small() {
     let long = with(claims(), "x", json!("x".repeat(8 * 1024)));
     assert_eq!(fate(&header(), &long, &DpopExpectations::new("POST", URI)), "TooLarge");
 }
+
+#[test]
+fn a_proof_is_remembered_for_longer_than_it_is_taken() {
+    for ahead in [0, 10] {
+        let expected =
+            DpopExpectations { ahead: TimeDelta::seconds(ahead), ..DpopExpectations::new("POST", URI) };
+        let proof = proof(&EC, "POST", URI, None, None, "id", now()).unwrap();
+        let last = now() + expected.max_age;
+        let checked = verify_proof(&proof, &expected, last).unwrap();
+        assert!(checked.usable_until > last, "{ahead}");
+        let late = verify_proof(&proof, &expected, last + TimeDelta::milliseconds(1));
+        assert!(matches!(late, Err(JoseError::TooOld)), "{ahead}");
+    }
+}

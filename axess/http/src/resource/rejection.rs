@@ -90,10 +90,11 @@ impl IntoResponse for TokenRejection {
 pub(super) fn suspicious(refusal: &TokenRefusal) -> Option<AccessTokenFailureReason> {
     match refusal {
         TokenRefusal::ProofReplayed => Some(AccessTokenFailureReason::ProofReplayed),
-        TokenRefusal::ProofInvalid(_) => Some(AccessTokenFailureReason::ProofInvalid),
         TokenRefusal::NotTheHolder { .. } => Some(AccessTokenFailureReason::NotTheHolder),
         // It ran out, or the clocks differ.
         TokenRefusal::Invalid(JoseError::Expired | JoseError::NotYetValid | JoseError::TooOld) => None,
+        TokenRefusal::ProofInvalid(JoseError::NotYetValid | JoseError::TooOld) => None,
+        TokenRefusal::ProofInvalid(_) => Some(AccessTokenFailureReason::ProofInvalid),
         TokenRefusal::Invalid(_) => Some(AccessTokenFailureReason::TokenInvalid),
         TokenRefusal::Missing
         | TokenRefusal::Malformed { .. }
@@ -102,5 +103,25 @@ pub(super) fn suspicious(refusal: &TokenRefusal) -> Option<AccessTokenFailureRea
         | TokenRefusal::InsufficientScope { .. }
         | TokenRefusal::InsufficientAuthentication { .. }
         | TokenRefusal::Unavailable(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_wrong_is_no_attack() {
+        for (error, is_told) in [
+            (JoseError::TooOld, false),
+            (JoseError::NotYetValid, false),
+            (JoseError::ClaimMismatch("htu"), true),
+            (JoseError::SignatureInvalid, true),
+        ] {
+            let reason = suspicious(&TokenRefusal::ProofInvalid(error.clone()));
+            assert_eq!(reason, is_told.then_some(AccessTokenFailureReason::ProofInvalid), "{error}");
+            let reason = suspicious(&TokenRefusal::Invalid(error.clone()));
+            assert_eq!(reason, is_told.then_some(AccessTokenFailureReason::TokenInvalid), "{error}");
+        }
     }
 }

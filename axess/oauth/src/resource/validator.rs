@@ -30,7 +30,8 @@ pub struct AccessTokenRules {
     pub algorithms: Vec<Algorithm>,
     /// Whether a token that is bound to nothing is refused.
     pub must_be_bound: bool,
-    /// Whether an opaque token of which the issuer names no audience is taken.
+    /// Whether an opaque token of which the issuer names no audience is taken; then the issuer has to say that it is an access
+    /// token (`token_type`), because it knows refresh tokens too.
     pub takes_any_audience: bool,
     /// How far ahead of ours the clocks of issuer and callers may be.
     pub clock_skew: TimeDelta,
@@ -148,6 +149,9 @@ impl AccessTokenValidator {
         if !is_for_us {
             return not_good("it is for another resource");
         }
+        if !is_access_token(claims) {
+            return not_good("the issuer does not say that it is an access token");
+        }
         // The answer may be a while old.
         let (ends, begins) = (time(claims, "exp")?, time(claims, "nbf")?);
         let now = now.timestamp();
@@ -225,6 +229,21 @@ impl AccessTokenValidator {
             Err(error) => Err(TokenRefusal::Unavailable(error.into())),
         }
     }
+}
+
+/// Tells an access token from a refresh token, about which issuers say that it is good as well (RFC 7662 §2.1). Where there is no
+/// audience, the type of the token has to tell (§2.2).
+fn is_access_token(claims: &Map<String, Value>) -> bool {
+    let is = |name: &str, kinds: &[&str]| {
+        let said = claims.get(name).and_then(Value::as_str);
+        said.is_some_and(|said| kinds.iter().any(|kind| kind.eq_ignore_ascii_case(said)))
+    };
+    // How three servers call it besides.
+    let is_other = ["token_type", "token_use", "typ"]
+        .into_iter()
+        .any(|name| is(name, &["refresh_token", "Refresh", "Offline"]));
+    let has_audience = claims.get("aud").is_some_and(|audience| !audience.is_null());
+    !is_other && (has_audience || is("token_type", &["Bearer", "DPoP"]))
 }
 
 /// Reads a time that an issuer may leave out, but not write so that nobody can tell: some write a fraction, or text.

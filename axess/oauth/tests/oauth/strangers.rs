@@ -11,7 +11,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
-use crate::hostile::{CALLBACK, CLIENT, Hostile, Login, Reply};
+use crate::{
+    hostile::{CALLBACK, CLIENT, Hostile, Login, Reply},
+    peer,
+};
 
 #[tokio::test]
 async fn an_encrypted_id_token_is_decrypted_before_it_is_a_hint() {
@@ -143,5 +146,50 @@ async fn an_authentication_that_is_still_to_come_is_not_recent() {
                 assert!(!is_good && matches!(refused, FederationError::NotYetValid), "{refused:?}")
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_opens_no_resource() {
+    let Some(peer) = peer::provider("a_refresh_token_opens_no_resource") else { return };
+    let config = peer::config(&peer, "basic").with_scopes(["openid", "offline_access"]);
+    let app = peer::App::new(&peer, config);
+    let tokens = app.log_in("alice").await.unwrap().tokens.unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(axess_clock::SystemClock);
+    let source = TokenSource::introspected(app.provider.clone(), Duration::ZERO, clock);
+    let any =
+        AccessTokenRules { takes_any_audience: true, ..AccessTokenRules::new(peer.issuer(), "urn:api") };
+    let api = AccessTokenValidator::new(any, source, Arc::new(Nothing));
+    let now = axess_clock::SystemClock.now();
+    let present = async |token: &str| {
+        let header = format!("Bearer {token}");
+        api.validate(&PresentedToken::new(&header, "GET", "https://api.example.com/").unwrap(), now).await
+    };
+    assert!(present(tokens.access_token.expose()).await.is_ok());
+    let refused = present(tokens.refresh_token.unwrap().expose()).await;
+    assert!(matches!(refused, Err(TokenRefusal::NotGood { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_an_issuer_calls_a_refresh_token_opens_no_resource() {
+    let hostile = Hostile::start().await;
+    let clock: Arc<dyn Clock> = Arc::new(hostile.clock.clone());
+    let source = TokenSource::introspected(Arc::new(hostile.client(hostile.config())), Duration::ZERO, clock);
+    let api =
+        AccessTokenValidator::new(AccessTokenRules::new(&hostile.base, "urn:api"), source, Arc::new(Nothing));
+    let presented = PresentedToken::new("Bearer opaque", "GET", "https://api.example.com/").unwrap();
+    for (said, kind, is_good) in [
+        ("token_type", "bearer", true),
+        ("token_use", "access_token", true),
+        ("token_use", "refresh_token", false),
+        ("typ", "Bearer", true),
+        ("typ", "Refresh", false),
+        ("typ", "Offline", false),
+        ("token_type", "refresh_token", false),
+        ("scope", "Refresh", true),
+    ] {
+        hostile.reply("/introspect", Reply::json(&json!({ "active": true, "aud": ["urn:api"], said: kind })));
+        let found = api.validate(&presented, hostile.clock.now()).await;
+        assert_eq!(found.is_ok(), is_good, "{said} {kind}: {found:?}");
     }
 }

@@ -131,6 +131,7 @@ pub mod federation {
     pub use axess_http::{
         FederationCallback, FederationCallbackRejection, FederationNotice, FederationRedirect,
     };
+        FrontchannelLogout,
 }
 
 /// Access tokens that callers present: validation, the guard, challenges, metadata.

@@ -143,6 +143,13 @@ pub trait FederationProvider: Send + Sync {
     /// Returns its issuer identifier or entity id: every identity it answers with has this issuer.
     fn issuer(&self) -> &str;
 
+    /// Tells whether the provider may call itself like that.
+    ///
+    /// That is [`issuer`](FederationProvider::issuer), or one of the names that it stands for.
+    fn is_issuer(&self, issuer: &str) -> bool {
+        issuer == self.issuer()
+    }
+
     /// Begins a login: where the browser goes, and what to keep until it comes back.
     ///
     /// # Errors

@@ -11,8 +11,10 @@
 //! from another site.
 
 mod callback;
+mod frontchannel;
 mod page;
 mod redirect;
 
 pub use callback::{FederationCallback, FederationCallbackRejection, FederationNotice};
+pub use frontchannel::FrontchannelLogout;
 pub use redirect::FederationRedirect;

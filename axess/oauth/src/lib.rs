@@ -45,8 +45,7 @@ pub use http::{
 };
 pub use metadata::{EndpointAliases, ProviderMetadata};
 pub use provider::{
-    DeviceAuthorization, DeviceOutcome, DpopProof, Introspection, MAX_LOGOUT_TOKEN_AGE,
-    MAX_LOGOUT_TOKEN_BYTES, OidcProvider, TokenTypeHint,
+    DpopProof, Introspection, MAX_LOGOUT_TOKEN_AGE, MAX_LOGOUT_TOKEN_BYTES, OidcProvider, TokenTypeHint,
 };
 pub use resource::{
     AccessToken, AccessTokenRules, AccessTokenValidator, Challenge, MAX_ACCESS_TOKEN_BYTES,

@@ -5,10 +5,8 @@ mod callback;
 mod client_credentials;
 mod complete;
 mod device;
-mod device_login;
 mod end_session;
 mod federation;
-mod front_channel;
 mod id_token;
 mod identity;
 mod introspect;
@@ -21,7 +19,6 @@ mod userinfo;
 
 pub(crate) use begin::with_query;
 pub(crate) use callback::parameters as callback_parameters;
-pub use device::{DeviceAuthorization, DeviceOutcome};
 pub use introspect::Introspection;
 pub use logout_token::{MAX_LOGOUT_TOKEN_AGE, MAX_LOGOUT_TOKEN_BYTES};
 pub use revoke::TokenTypeHint;

@@ -125,7 +125,7 @@ async fn form(headers: &HeaderMap, body: Body) -> Result<Bytes, FederationCallba
 }
 
 /// Decodes parameters (WHATWG URL, application/x-www-form-urlencoded).
-fn read(text: &[u8]) -> Result<Vec<(String, String)>, FederationCallbackRejection> {
+pub(super) fn read(text: &[u8]) -> Result<Vec<(String, String)>, FederationCallbackRejection> {
     let mut parameters = Vec::new();
     let mut bytes = 0_usize;
     for (name, value) in form_urlencoded::parse(text) {

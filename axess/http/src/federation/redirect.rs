@@ -48,7 +48,7 @@ impl IntoResponse for FederationRedirect {
 }
 
 /// Returns the origin of an absolute address, as a policy names it.
-fn origin(url: &str) -> Option<String> {
+pub(super) fn origin(url: &str) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
     let is_plain =

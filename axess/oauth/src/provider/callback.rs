@@ -1,6 +1,6 @@
 use super::OidcProvider;
 use crate::{fault, metadata::Known, pending::PendingLogin};
-use axess_factors::federated::{CallbackResponse, FederationError};
+use axess_factors::federated::{CallbackResponse, FederationError, FederationProvider};
 use axess_jose::{Expectations, TypRule, verify_with};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, HashSet};

@@ -1,18 +1,25 @@
+//! Logins on another device (RFC 8628): what the session keeps, and what is asked each time.
+
 use super::{OidcProvider, id_token::IdTokenRules, tokens::TOKEN_ENDPOINT};
 use crate::{
     caller::{self, ErrorAnswer, refusal},
     config::is_scope,
     dpop::DpopKey,
+    fapi::{DpopKeyScope, SenderConstraint},
     fault,
     http::checked_url,
     metadata::Endpoint,
     token::read,
 };
-use axess_factors::federated::{FederatedIdentity, FederationError};
+use axess_factors::federated::{
+    BegunDevice, DevicePoll, FederatedIdentity, FederationContext, FederationError, FederationOptions,
+    PendingFederation,
+};
 use axess_identity::TokenSecret;
 use axess_rng::SecureRng;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 const DEVICE_ENDPOINT: &str = "its endpoint for devices";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -30,55 +37,7 @@ const MAX_DEVICE_CODE_BYTES: usize = 1536;
 /// The longest time a user is given, in seconds.
 const MAX_LIFETIME_SECS: i64 = 3600;
 
-/// A login on another device that was begun (RFC 8628 §3.2), and when its provider may be asked again.
-///
-/// ```
-/// fn tell(login: &axess_oauth::DeviceAuthorization) -> String {
-///     format!("Go to {} and enter {}", login.verification_uri, login.user_code)
-/// }
-/// # let _ = tell;
-/// ```
-#[derive(Debug, Clone)]
-pub struct DeviceAuthorization {
-    /// What the user types.
-    pub user_code: String,
-    /// Where the user types it.
-    pub verification_uri: String,
-    /// The same address with the code in it, to be shown as a picture.
-    pub verification_uri_complete: Option<String>,
-    /// When the user is too late.
-    pub expires_at: DateTime<Utc>,
-    /// When the provider may be asked next.
-    pub next_poll_at: DateTime<Utc>,
-    pub(super) device_code: TokenSecret,
-    pub(super) interval_secs: u32,
-}
-
-/// What became of a login on another device so far.
-///
-/// ```
-/// assert!(!axess_oauth::DeviceOutcome::Pending.is_over());
-/// ```
-#[derive(Debug)]
-pub enum DeviceOutcome {
-    /// The user has not decided: ask again at [`DeviceAuthorization::next_poll_at`].
-    Pending,
-    /// The user agreed.
-    Granted(Box<FederatedIdentity>),
-    /// The user refused.
-    Denied,
-    /// The user was too late.
-    Expired,
-}
-
-impl DeviceOutcome {
-    /// Tells whether asking again is of no use.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        !matches!(self, Self::Pending)
-    }
-}
-
+/// What the provider answers (RFC 8628 §3.2).
 #[derive(Deserialize)]
 struct Begun {
     device_code: String,
@@ -89,18 +48,103 @@ struct Begun {
     interval: Option<u32>,
 }
 
+/// The private part of a pending login.
+///
+/// No `Debug`: whoever has the code gets the tokens.
+#[derive(Serialize, Deserialize)]
+struct PendingDevice {
+    device_code: String,
+    /// One of these must be met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    acr: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dpop_key: Option<String>,
+}
+
 impl OidcProvider {
-    /// Begins a login of which the user does the browser's part on another device (RFC 8628).
+    /// Begins a login on another device that the session keeps.
     ///
-    /// # Errors
-    ///
-    /// [`FederationError::Configuration`] when the provider has no such endpoint; under FAPI
-    /// [`FederationError::WeakerThanConfigured`], because anybody could have begun what a user is shown; any other
-    /// [`FederationError`].
-    pub async fn begin_device(&self, scopes: &[&str]) -> Result<DeviceAuthorization, FederationError> {
+    /// Under FAPI there is none: anybody could have begun what a user is shown.
+    pub(super) async fn begin_device_login(
+        &self,
+        options: &FederationOptions,
+        context: FederationContext<'_>,
+    ) -> Result<BegunDevice, FederationError> {
+        options.check()?;
         if self.config.fapi.is_some() {
             return Err(FederationError::WeakerThanConfigured { what: "a login on another device" });
         }
+        if options.force || options.max_age.is_some() {
+            return Err(FederationError::WeakerThanConfigured {
+                what: "a login on another device does not say when somebody authenticated",
+            });
+        }
+        let acr = self.acr_values(options)?;
+        let is_own = self.config.sender_constraint == Some(SenderConstraint::DPoP)
+            && self.config.dpop_key_scope == DpopKeyScope::Session;
+        let key = is_own.then(DpopKey::generate).transpose()?;
+        let dpop_key = key.map(|key| key.to_secret()).transpose()?;
+        let begun = self.authorize_device(&options.scopes, &context).await?;
+        let private = PendingDevice {
+            device_code: begun.device_code,
+            acr,
+            dpop_key: dpop_key.map(|key| key.expose().to_owned()),
+        };
+        let broken =
+            |_| FederationError::Configuration { what: "a pending login cannot be written".to_owned() };
+        let pending = PendingFederation {
+            provider: context.provider.clone(),
+            issuer: self.config.issuer.clone(),
+            expires_at: context.now + TimeDelta::seconds(begun.expires_in.min(MAX_LIFETIME_SECS)),
+            private: serde_json::to_value(&private).map_err(broken)?,
+        };
+        pending.check()?;
+        let interval = begun.interval.unwrap_or(DEFAULT_INTERVAL_SECS).clamp(1, MAX_INTERVAL_SECS);
+        Ok(BegunDevice {
+            user_code: begun.user_code,
+            verification_uri: begun.verification_uri,
+            verification_uri_complete: begun.verification_uri_complete,
+            interval: Duration::from_secs(interval.into()),
+            pending,
+        })
+    }
+
+    /// Asks once about a login that the session has kept.
+    pub(super) async fn poll_device_login(
+        &self,
+        pending: &PendingFederation,
+        interval: Duration,
+        context: FederationContext<'_>,
+    ) -> Result<DevicePoll, FederationError> {
+        let other =
+            |_| FederationError::Malformed { what: "the pending login is no login on another device" };
+        let login = PendingDevice::deserialize(&pending.private).map_err(other)?;
+        let own_key = login.dpop_key.map(|key| DpopKey::from_secret(&key.as_str().into())).transpose()?;
+        let code = TokenSecret::from(login.device_code);
+        let when = (context.now, context.rng);
+        Ok(match self.ask_device(&code, &login.acr, own_key.as_ref(), when).await? {
+            Asked::Pending => DevicePoll::Pending { interval },
+            Asked::TooSoon => {
+                let seconds = u32::try_from(interval.as_secs()).unwrap_or(u32::MAX);
+                DevicePoll::Pending { interval: Duration::from_secs(slowed_down(seconds).into()) }
+            }
+            Asked::Denied => return Err(FederationError::denied("access_denied")),
+            Asked::Expired => return Err(FederationError::Expired),
+            Asked::Granted(mut identity) => {
+                if let Some(tokens) = &mut identity.tokens {
+                    tokens.binding_key = own_key.as_ref().map(DpopKey::to_secret).transpose()?;
+                }
+                DevicePoll::Granted(identity)
+            }
+        })
+    }
+
+    /// Gets the codes (RFC 8628 §3.1, §3.2).
+    async fn authorize_device(
+        &self,
+        scopes: &[String],
+        context: &FederationContext<'_>,
+    ) -> Result<Begun, FederationError> {
         if !scopes.iter().all(|scope| is_scope(scope)) {
             return Err(FederationError::Configuration {
                 what: "a scope holds a character it must not".into(),
@@ -109,10 +153,10 @@ impl OidcProvider {
         let known = self.known().await?;
         let url = self.endpoint(&known, Endpoint::Device, "endpoint for devices")?;
         let mut wanted: Vec<&str> = self.config.scopes.iter().map(String::as_str).collect();
-        wanted.extend(scopes.iter().filter(|scope| !self.config.scopes.iter().any(|one| one == *scope)));
+        let more = scopes.iter().filter(|scope| !self.config.scopes.contains(scope));
+        wanted.extend(more.map(String::as_str));
         let form = caller::form([("scope", &wanted.join(" "))]);
-        let now = self.clock.now();
-        let answer = self.caller(now, self.rng.as_ref()).post(DEVICE_ENDPOINT, url, &form, None).await?;
+        let answer = self.caller(context.now, context.rng).post(DEVICE_ENDPOINT, url, &form, None).await?;
         if let Some(error) = refusal(DEVICE_ENDPOINT, &answer) {
             return Err(error);
         }
@@ -124,55 +168,11 @@ impl OidcProvider {
         if !are_uris || !is_code || !is_shown(&begun.user_code) || begun.expires_in <= 0 {
             return Err(FederationError::Malformed { what: "the login on another device" });
         }
-        let interval_secs = begun.interval.unwrap_or(DEFAULT_INTERVAL_SECS).clamp(1, MAX_INTERVAL_SECS);
-        Ok(DeviceAuthorization {
-            user_code: begun.user_code,
-            verification_uri: begun.verification_uri,
-            verification_uri_complete: begun.verification_uri_complete,
-            expires_at: now + TimeDelta::seconds(begun.expires_in.min(MAX_LIFETIME_SECS)),
-            next_poll_at: now + TimeDelta::seconds(interval_secs.into()),
-            device_code: TokenSecret::from(begun.device_code),
-            interval_secs,
-        })
-    }
-
-    /// Asks whether the user has decided, unless it is too early for that (RFC 8628 §3.4, §3.5).
-    ///
-    /// # Errors
-    ///
-    /// [`FederationError::Unavailable`] when the provider cannot be asked: the wait doubles, then ask again. Any other
-    /// [`FederationError`] ends the login.
-    pub async fn poll_device(
-        &self,
-        login: &mut DeviceAuthorization,
-        key: Option<&DpopKey>,
-    ) -> Result<DeviceOutcome, FederationError> {
-        let now = self.clock.now();
-        if now >= login.expires_at {
-            return Ok(DeviceOutcome::Expired);
-        }
-        if now < login.next_poll_at {
-            return Ok(DeviceOutcome::Pending);
-        }
-        let when = (now, self.rng.as_ref());
-        let asked = self.ask_device(&login.device_code, &self.config.required_acr, key, when).await;
-        if matches!(asked, Err(FederationError::Unavailable { .. })) {
-            login.interval_secs = login.interval_secs.saturating_mul(2).min(MAX_INTERVAL_SECS);
-        }
-        if matches!(asked, Ok(Asked::TooSoon)) {
-            login.interval_secs = slowed_down(login.interval_secs);
-        }
-        login.next_poll_at = now + TimeDelta::seconds(login.interval_secs.into());
-        Ok(match asked? {
-            Asked::Pending | Asked::TooSoon => DeviceOutcome::Pending,
-            Asked::Denied => DeviceOutcome::Denied,
-            Asked::Expired => DeviceOutcome::Expired,
-            Asked::Granted(identity) => DeviceOutcome::Granted(identity),
-        })
+        Ok(begun)
     }
 
     /// Asks once.
-    pub(super) async fn ask_device(
+    async fn ask_device(
         &self,
         device_code: &TokenSecret,
         acr: &[String],
@@ -203,7 +203,7 @@ impl OidcProvider {
 }
 
 /// What a token endpoint says of a device's code.
-pub(super) enum Asked {
+enum Asked {
     Pending,
     /// The provider was asked too often.
     TooSoon,
@@ -213,7 +213,7 @@ pub(super) enum Asked {
 }
 
 /// Returns how long to wait after having asked too often (RFC 8628 §3.5).
-pub(super) fn slowed_down(interval_secs: u32) -> u32 {
+fn slowed_down(interval_secs: u32) -> u32 {
     interval_secs.saturating_add(SLOW_DOWN_SECS).min(MAX_INTERVAL_SECS)
 }
 

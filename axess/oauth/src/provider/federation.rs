@@ -1,4 +1,5 @@
 use super::OidcProvider;
+use crate::config::TENANT;
 use axess_factors::federated::{
     BegunDevice, BegunFederation, BoxFuture, CallbackResponse, DevicePoll, FederatedIdentity,
     FederationContext, FederationError, FederationOptions, FederationProtocol, FederationProvider,
@@ -13,6 +14,15 @@ impl FederationProvider for OidcProvider {
 
     fn issuer(&self) -> &str {
         self.config.issuer()
+    }
+
+    fn is_issuer(&self, issuer: &str) -> bool {
+        match self.config.issuer_template() {
+            Some(template) => {
+                self.config.entra_tenants.iter().any(|tenant| template.replace(TENANT, tenant) == issuer)
+            }
+            None => self.config.issuer == issuer,
+        }
     }
 
     fn begin<'a>(

@@ -17,16 +17,6 @@ impl OidcProvider {
         }
     }
 
-    /// Tells whether the provider may call itself like that.
-    pub(super) fn is_issuer(&self, issuer: &str) -> bool {
-        match self.config.issuer_template() {
-            Some(template) => {
-                self.config.entra_tenants.iter().any(|tenant| template.replace(TENANT, tenant) == issuer)
-            }
-            None => self.config.issuer == issuer,
-        }
-    }
-
     /// Checks that a verified token is of a tenant on the list, and that its issuer is that very tenant's.
     pub(super) fn check_issuer(&self, claims: &Claims) -> Result<(), FederationError> {
         let Some(template) = self.config.issuer_template() else { return Ok(()) };

@@ -1,13 +1,16 @@
 //! FAPI 2.0 with a real provider: pushed requests, bound tokens, signed answers; and what is weaker is refused.
 
-use axess_clock::{Clock, MockClock};
-use axess_factors::federated::{FederatedTokens, FederationError, FederationProvider};
+use axess_clock::{Clock, MockClock, SystemClock};
+use axess_factors::federated::{
+    FederatedTokens, FederationContext, FederationError, FederationOptions, FederationProvider,
+};
 use axess_jose::{
     dpop::{DpopExpectations, verify_proof},
     s256,
 };
 use axess_oauth::{ClientAuth, DpopKeyScope, FapiConfig, OAuthProviderConfig, SenderConstraint};
 use axess_peers::OpenIdProvider;
+use axess_rng::SystemRng;
 
 use crate::peer::{self, App, as_user, client_key, config, with_auth};
 
@@ -118,10 +121,10 @@ async fn a_provider_that_offers_less_is_refused() {
     assert!(matches!(refused, Err(FederationError::WeakerThanConfigured { .. })), "{refused:?}");
     // A device can be anybody's.
     let app = App::new(&peer, dpop(&peer));
-    assert!(matches!(
-        app.provider.begin_device(&[]).await,
-        Err(FederationError::WeakerThanConfigured { .. })
-    ));
+    let (name, now) = ("peer".parse().unwrap(), SystemClock.now());
+    let context = FederationContext { provider: &name, now, rng: &SystemRng };
+    let refused = app.provider.begin_device(&FederationOptions::default(), context).await;
+    assert!(matches!(refused, Err(FederationError::WeakerThanConfigured { .. })));
 }
 
 #[tokio::test]

@@ -111,21 +111,3 @@ async fn a_logout_leads_nowhere_that_is_not_allowed() {
     let url = app.provider.build_end_session_url(&hint(None)).await.unwrap().unwrap();
     assert!(!url.contains("state="));
 }
-
-#[tokio::test]
-async fn a_front_channel_logout_names_issuer_and_session() {
-    let Some(peer) = peer::provider("a_front_channel_logout_names_issuer_and_session") else { return };
-    let app = App::new(&peer, config(&peer, "basic"));
-    let read = |parameters: &[(&str, &str)]| {
-        let request = CallbackResponse::new(CallbackMethod::Get, parameters.iter().copied()).unwrap();
-        app.provider.front_channel_logout(&request)
-    };
-    let notice = read(&[("iss", peer.issuer()), ("sid", "s1")]).unwrap();
-    assert_eq!((notice.session_id.as_deref(), notice.subject), (Some("s1"), None));
-    assert!(matches!(read(&[("sid", "s1")]), Err(FederationError::MixUp)));
-    assert!(matches!(read(&[("iss", "https://evil.example"), ("sid", "s1")]), Err(FederationError::MixUp)));
-    assert!(matches!(read(&[("iss", peer.issuer())]), Err(FederationError::Malformed { .. })));
-    assert!(matches!(read(&[("iss", peer.issuer()), ("sid", "")]), Err(FederationError::Malformed { .. })));
-    let twice = [("iss", peer.issuer()), ("sid", "s1"), ("sid", "s2")];
-    assert!(matches!(read(&twice), Err(FederationError::Malformed { .. })));
-}

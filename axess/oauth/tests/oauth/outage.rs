@@ -1,9 +1,11 @@
 //! The provider is down, slow, rotates its keys, has another clock, or sends far too much.
 
 use axess_clock::Clock;
-use axess_factors::federated::{FederationError, FederationFault, FederationOptions};
+use axess_factors::federated::{
+    DevicePoll, FederationContext, FederationError, FederationFault, FederationOptions, FederationProvider,
+};
 use axess_jose::{Algorithm, SigningKey};
-use axess_oauth::{DeviceOutcome, MAX_ANSWER_BYTES};
+use axess_oauth::MAX_ANSWER_BYTES;
 use serde_json::json;
 use std::{net::Ipv4Addr, time::Duration};
 use tokio::net::TcpListener;
@@ -203,30 +205,39 @@ async fn a_device_waits_longer_when_it_is_told_to() {
     });
     hostile.reply("/device", Reply::json(&begun));
     let provider = hostile.client(hostile.config());
-    let mut login = provider.begin_device(&[]).await.unwrap();
+    let name = "peer".parse().unwrap();
+    let context =
+        || FederationContext { provider: &name, now: hostile.clock.now(), rng: &axess_rng::SystemRng };
+    let options = FederationOptions::default();
+    let login = provider.begin_device(&options, context()).await.unwrap();
+    assert_eq!(login.interval, Duration::from_secs(5));
+    let waited = Duration::from_secs(20);
     for (reply, wait) in [
-        (Reply::new(400, "application/json", r#"{"error":"authorization_pending"}"#), 5),
-        (Reply::new(400, "application/json", r#"{"error":"slow_down"}"#), 10),
-        (Reply::new(503, "text/plain", ""), 20),
+        (Reply::new(400, "application/json", r#"{"error":"authorization_pending"}"#), 20),
         (Reply::new(400, "application/json", r#"{"error":"slow_down"}"#), 25),
     ] {
         hostile.reply("/token", reply);
-        hostile.clock.set(login.next_poll_at);
-        let asked = hostile.seen("/token").len();
-        drop(provider.poll_device(&mut login, None).await);
-        assert_eq!((login.next_poll_at - hostile.clock.now()).num_seconds(), wait);
-        // Whoever asks too early is answered here.
-        assert!(matches!(provider.poll_device(&mut login, None).await, Ok(DeviceOutcome::Pending)));
-        assert_eq!(hostile.seen("/token").len(), asked + 1);
+        let polled = provider.poll_device(&login.pending, waited, context()).await.unwrap();
+        let DevicePoll::Pending { interval } = polled else { panic!("{polled:?}") };
+        assert_eq!(interval.as_secs(), wait);
     }
-    hostile.reply("/token", Reply::new(400, "application/json", r#"{"error":"expired_token"}"#));
-    hostile.clock.set(login.next_poll_at);
-    assert!(matches!(provider.poll_device(&mut login, None).await, Ok(DeviceOutcome::Expired)));
+    let poll = async |reply: Reply| {
+        hostile.reply("/token", reply);
+        provider.poll_device(&login.pending, waited, context()).await.unwrap_err()
+    };
+    let down = poll(Reply::new(503, "text/plain", "")).await;
+    assert!(matches!(down, FederationError::Unavailable { .. }), "{down}");
+    let late = poll(Reply::new(400, "application/json", r#"{"error":"expired_token"}"#)).await;
+    assert!(matches!(late, FederationError::Expired), "{late}");
     // A place to type a code that is not safe is not shown to anybody.
     let mut unsafe_place = begun;
     unsafe_place["verification_uri"] = json!("http://evil.example/device");
     hostile.reply("/device", Reply::json(&unsafe_place));
-    assert!(matches!(provider.begin_device(&[]).await, Err(FederationError::Malformed { .. })));
+    let refused = provider.begin_device(&options, context()).await;
+    assert!(matches!(refused, Err(FederationError::Malformed { .. })), "{refused:?}");
+    let odd = FederationOptions { scopes: vec!["a\"b".into()], ..FederationOptions::default() };
+    let refused = provider.begin_device(&odd, context()).await;
+    assert!(matches!(refused, Err(FederationError::Configuration { .. })), "{refused:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use axess_factors::federated::{
     Assurance, DeviceProof, FederatedProof, FederationContext, FederationError, FederationOptions,
     FederationProvider, PendingFederation,
 };
-use axess_oauth::{ClientAuth, DeviceOutcome, OidcProvider, TokenTypeHint};
+use axess_oauth::{ClientAuth, OidcProvider, TokenTypeHint};
 use axess_peers::OpenIdProvider;
 use axess_rng::SystemRng;
 use std::{sync::Arc, time::Duration};
@@ -68,48 +68,14 @@ async fn answer(peer: &OpenIdProvider, uri: &str, code: &str, agrees: bool) {
 }
 
 #[tokio::test]
-async fn a_user_logs_a_device_in() {
-    let Some(peer) = peer::provider("a_user_logs_a_device_in") else { return };
-    let (provider, clock) = client(&peer);
-    let mut login = provider.begin_device(&[]).await.unwrap();
-    assert!(login.verification_uri.starts_with(peer.issuer()) && !login.user_code.is_empty());
-    let wait = (login.next_poll_at - clock.now()).to_std().unwrap();
-    assert_eq!(wait, Duration::from_secs(5));
-
-    clock.advance(wait);
-    assert!(!provider.poll_device(&mut login, None).await.unwrap().is_over());
-    assert_eq!(login.next_poll_at, clock.now() + wait);
-    answer(&peer, &login.verification_uri, &login.user_code, true).await;
-    // Too early: the provider is not asked.
-    assert!(!provider.poll_device(&mut login, None).await.unwrap().is_over());
-    clock.advance(wait);
-    let outcome = provider.poll_device(&mut login, None).await.unwrap();
-    let DeviceOutcome::Granted(alice) = outcome else { panic!("{outcome:?}") };
-    assert_eq!((alice.subject.as_str(), alice.tokens.is_some()), ("alice", true));
-}
-
-#[tokio::test]
-async fn a_user_refuses_a_device_or_is_too_late() {
-    let Some(peer) = peer::provider("a_user_refuses_a_device_or_is_too_late") else { return };
-    let (provider, clock) = client(&peer);
-    let mut login = provider.begin_device(&[]).await.unwrap();
-    answer(&peer, &login.verification_uri, &login.user_code, false).await;
-    clock.advance(Duration::from_secs(5));
-    assert!(matches!(provider.poll_device(&mut login, None).await.unwrap(), DeviceOutcome::Denied));
-
-    let mut login = provider.begin_device(&[]).await.unwrap();
-    clock.advance((login.expires_at - clock.now()).to_std().unwrap());
-    assert!(matches!(provider.poll_device(&mut login, None).await.unwrap(), DeviceOutcome::Expired));
-}
-
-#[tokio::test]
 async fn a_session_waits_for_a_device() {
     let Some(peer) = peer::provider("a_session_waits_for_a_device") else { return };
     let (provider, clock) = client(&peer);
     let name = "peer".parse().unwrap();
     let context = || FederationContext { provider: &name, now: clock.now(), rng: &SystemRng };
-    let begun =
-        FederationProvider::begin_device(&provider, &FederationOptions::default(), context()).await.unwrap();
+    let begun = provider.begin_device(&FederationOptions::default(), context()).await.unwrap();
+    assert!(begun.verification_uri.starts_with(peer.issuer()) && !begun.user_code.is_empty());
+    assert_eq!(begun.interval, Duration::from_secs(5));
     let poll = async |pending: &PendingFederation| {
         FederatedProof::poll(&provider, pending, begun.interval, context()).await
     };
@@ -118,17 +84,18 @@ async fn a_session_waits_for_a_device() {
     );
     answer(&peer, &begun.verification_uri, &begun.user_code, true).await;
     let DeviceProof::Proved(proof) = poll(&begun.pending).await.unwrap() else { panic!("not proved") };
-    assert_eq!(
-        (proof.identity().subject.as_str(), proof.identity().assurance),
-        ("alice", Assurance::IdToken)
-    );
+    let alice = proof.identity();
+    assert_eq!((alice.subject.as_str(), alice.assurance), ("alice", Assurance::IdToken));
+    assert!(alice.tokens.is_some());
     assert!(poll(&begun.pending).await.is_err(), "a code is good once");
 
-    let refused =
-        FederationProvider::begin_device(&provider, &FederationOptions::default(), context()).await.unwrap();
+    let refused = provider.begin_device(&FederationOptions::default(), context()).await.unwrap();
     answer(&peer, &refused.verification_uri, &refused.user_code, false).await;
     let denied = poll(&refused.pending).await.unwrap_err();
     assert!(matches!(&denied, FederationError::Denied { code } if code == "access_denied"), "{denied}");
     let forced = FederationOptions { force: true, ..FederationOptions::default() };
-    assert!(FederationProvider::begin_device(&provider, &forced, context()).await.is_err());
+    assert!(provider.begin_device(&forced, context()).await.is_err());
+    let late = provider.begin_device(&FederationOptions::default(), context()).await.unwrap();
+    clock.advance((late.pending.expires_at - clock.now()).to_std().unwrap());
+    assert!(matches!(poll(&late.pending).await, Err(FederationError::Expired)));
 }

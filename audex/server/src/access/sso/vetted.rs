@@ -30,6 +30,10 @@ impl FederationProvider for Vetted {
         self.inner.issuer()
     }
 
+    fn is_issuer(&self, issuer: &str) -> bool {
+        self.inner.is_issuer(issuer)
+    }
+
     fn begin<'a>(
         &'a self,
         options: &'a FederationOptions,

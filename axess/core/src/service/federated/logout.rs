@@ -185,8 +185,8 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     ///
     /// `issuer` and `sid` are the parameters of that request (OpenID Connect Front-Channel Logout 1.0).
     ///
-    /// Nobody has signed it: that the session's name cannot be guessed is all it stands on. Only an OpenID Connect provider
-    /// may ask like this.
+    /// Nobody has signed it: that the session's name cannot be guessed is all it stands on. `session`, that of the request, ends
+    /// only if it is named. Only an OpenID Connect provider may ask like this.
     ///
     /// # Errors
     ///
@@ -204,7 +204,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         let error = if provider.protocol() != FederationProtocol::Oidc {
             let what = "only an OpenID Connect provider has a front-channel logout".into();
             Some(FederationError::Configuration { what })
-        } else if issuer != provider.issuer() {
+        } else if !provider.is_issuer(issuer) {
             Some(FederationError::IssuerMismatch)
         } else if sid.is_empty() || sid.len() > MAX_FEDERATED_SID_BYTES {
             Some(FederationError::Malformed { what: "the name of the session" })
@@ -216,7 +216,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             return Ok(ProviderLogoutOutcome::Refused(error));
         }
         let notice = LogoutNotice {
-            issuer: issuer.to_owned(),
+            issuer: provider.issuer().to_owned(),
             subject: None,
             session_id: Some(sid.to_owned()),
             replay: None,

@@ -1,6 +1,6 @@
 //! An issuer for many tenants, as Microsoft Entra's is: which of them may say anything, and about whom.
 
-use axess_factors::federated::{FederationError, FederationOptions};
+use axess_factors::federated::{FederationError, FederationOptions, FederationProvider};
 use axess_oauth::OAuthProviderConfig;
 use serde_json::{Value, json};
 
@@ -84,6 +84,20 @@ async fn only_tenants_on_the_list_vouch_and_only_for_their_own() {
     let login = begin(&hostile, &[OURS]).await.unwrap();
     login.serve(&claims(&login, OURS, OURS));
     assert!(login.complete_with(without_issuer(&login)).await.unwrap().email_verified, "there is but one");
+}
+
+#[tokio::test]
+async fn it_may_call_itself_by_a_tenant_on_the_list() {
+    let hostile = Hostile::start().await;
+    describe(&hostile, &format!("{}/{{tenantid}}/v2.0", hostile.base));
+    let provider = hostile.client(config(&hostile, &[OURS, SECOND]));
+    let named = |tenant: &str| format!("{}/{tenant}/v2.0", hostile.base);
+    assert!(provider.is_issuer(&named(OURS)) && provider.is_issuer(&named(SECOND)));
+    for other in [STRANGER, "{tenantid}", "organizations", ""] {
+        assert!(!provider.is_issuer(&named(other)), "{other}");
+    }
+    let alone = hostile.client(hostile.config());
+    assert!(alone.is_issuer(&hostile.base) && !alone.is_issuer(&named(OURS)));
 }
 
 /// Entra does not name itself in what the browser brings back.

@@ -1,4 +1,7 @@
-use super::{provider::message, *};
+use super::{
+    provider::{ALIAS, message},
+    *,
+};
 use crate::fixtures::code;
 use axess_core::{
     authn::{AuthnError, FactorCredential, FactorOutcome},
@@ -150,6 +153,7 @@ async fn a_page_of_the_provider_may_end_a_session_by_its_name() {
     assert_eq!(world.refusals(), [Reason::IssuerMismatch, Reason::Malformed, Reason::Malformed]);
     assert_eq!(ended(&front(world.idp.issuer_name(), "sid-2").await), 1);
     assert!(is_live(&world, &sessions[0]).await && !is_live(&world, &sessions[2]).await);
+    assert_eq!(ended(&front(ALIAS, "sid-1").await), 2, "by another name of its own");
 }
 
 #[tokio::test]

@@ -94,6 +94,9 @@ impl Scripted {
     }
 }
 
+/// What the provider may call itself, too.
+pub(crate) const ALIAS: &str = "https://one-of-many.okta.example";
+
 /// The state a browser was sent to the provider with.
 pub(crate) fn state_of(there: &Redirection) -> String {
     there.url().rsplit_once("state=").unwrap().1.to_owned()
@@ -113,6 +116,10 @@ impl FederationProvider for Scripted {
 
     fn issuer(&self) -> &str {
         &self.0.issuer
+    }
+
+    fn is_issuer(&self, issuer: &str) -> bool {
+        issuer == self.0.issuer || issuer == ALIAS
     }
 
     fn begin<'a>(

@@ -101,6 +101,51 @@ pub enum FederationRefusalReason {
     NameTaken,
 }
 
+impl FederationRefusalReason {
+    /// Tells whether a user alone brings it about, at a provider that does its part.
+    ///
+    /// They said no, took too long, or have no account here. The others need an attack or a fault: an answer that is forged, replayed or another's, clocks that disagree, a provider
+    /// that is down or set up wrongly.
+    ///
+    /// ```
+    /// use axess_events::federation::FederationRefusalReason;
+    /// assert!(FederationRefusalReason::Denied.is_ordinary());
+    /// assert!(!FederationRefusalReason::SignatureInvalid.is_ordinary());
+    /// ```
+    #[must_use]
+    pub fn is_ordinary(self) -> bool {
+        match self {
+            Self::Denied
+            | Self::Expired
+            | Self::AuthenticationTooOld
+            | Self::AcrNotMet
+            | Self::UnknownProvider
+            | Self::NotLinked
+            | Self::LinkedElsewhere
+            | Self::TooManyLinks
+            | Self::NoMethod
+            | Self::NotAdmitted
+            | Self::NameTaken => true,
+            Self::StateMismatch
+            | Self::IssuerMismatch
+            | Self::AudienceMismatch
+            | Self::NonceMismatch
+            | Self::SignatureInvalid
+            | Self::AlgorithmRefused
+            | Self::KeyUnknown
+            | Self::Replayed
+            | Self::Malformed
+            | Self::WeakerThanConfigured
+            | Self::TooOld
+            | Self::NotYetValid
+            | Self::MixUp
+            | Self::Unavailable
+            | Self::ClientRejected
+            | Self::Misconfigured => false,
+        }
+    }
+}
+
 /// An identity at a provider was linked to an account.
 ///
 /// ```

@@ -1,5 +1,6 @@
 use crate::AuditRecord;
-use axess_events::AuditPayload as _;
+use axess_events::federation::FederationRefusalReason;
+use serde::Deserialize as _;
 
 /// Which part of a system a message is of (RFC 5424, section 6.2.1, table 1).
 ///
@@ -64,14 +65,15 @@ pub enum SyslogSeverity {
 }
 
 impl SyslogSeverity {
-    /// Returns how bad an event is, by its name.
+    /// Returns how bad an event is, by its name; a refused login at an identity provider by its reason too.
     ///
     /// `Alert` for what only an attacker or a fault causes (a stolen refresh token that comes back, events lost),
-    /// `Warning` for what was refused or failed, `Info` for what happens all day, and `Notice` for the rest, among it
+    /// `Warning` for what was refused or failed (of logins at providers: what an attack or a fault brings about), `Info` for what happens all day, and `Notice` for the rest, among it
     /// every event of an application.
     #[must_use]
     pub fn of(record: &AuditRecord) -> Self {
-        match record.envelope.payload.event_type().as_ref() {
+        let payload = &record.envelope.payload;
+        match payload.event_type.as_str() {
             "RefreshTokenReuseDetected" | "AuditEventsDropped" | "AuditLogRepaired" => Self::Alert,
             "AuditEventDeadLettered" | "AuthzProviderFailed" => Self::Error,
             "AccessTokenRefused"
@@ -85,6 +87,12 @@ impl SyslogSeverity {
             | "RateLimitRejected"
             | "SessionFingerprintMismatch"
             | "WorkloadRejected" => Self::Warning,
+            "FederationRefused" => {
+                match payload.fields.get("reason").map(FederationRefusalReason::deserialize) {
+                    Some(Ok(reason)) if reason.is_ordinary() => Self::Notice,
+                    _ => Self::Warning,
+                }
+            }
             "AuthzAllow"
             | "DelegatedCredentialUsed"
             | "DelegatedTokenExchanged"
@@ -99,5 +107,39 @@ impl SyslogSeverity {
             | "WorkloadAuthenticated" => Self::Info,
             _ => Self::Notice,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn severity(event_type: &str, reason: &str) -> SyslogSeverity {
+        let event = json!({
+            "event_id": "00000000-0000-7000-8000-000000000001", "occurred_at": "2026-01-01T00:00:00Z",
+            "event_type": event_type, "provider": "okta", "reason": reason,
+        });
+        SyslogSeverity::of(&AuditRecord::from_event(serde_json::to_vec(&event).unwrap().into()).unwrap())
+    }
+
+    #[test]
+    fn a_refused_login_at_a_provider_is_as_bad_as_its_reason() {
+        for reason in ["denied", "expired", "not-linked", "name-taken", "acr-not-met"] {
+            assert_eq!(severity("FederationRefused", reason), SyslogSeverity::Notice, "{reason}");
+        }
+        for reason in [
+            "state-mismatch",
+            "signature-invalid",
+            "mix-up",
+            "replayed",
+            "nonce-mismatch",
+            "unavailable",
+            "new one",
+        ] {
+            assert_eq!(severity("FederationRefused", reason), SyslogSeverity::Warning, "{reason}");
+        }
+        assert_eq!(severity("LoginFailed", "denied"), SyslogSeverity::Warning);
+        assert_eq!(severity("PasswordChanged", "mix-up"), SyslogSeverity::Notice);
     }
 }

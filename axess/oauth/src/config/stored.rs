@@ -21,11 +21,25 @@ struct Settings {
     #[serde(default)]
     scopes: Option<Vec<String>>,
     #[serde(default)]
+    resources: Vec<String>,
+    #[serde(default)]
+    claims: Option<Value>,
+    #[serde(default)]
     groups_claim: Option<String>,
+    #[serde(default)]
+    userinfo: Option<bool>,
     #[serde(default)]
     required_acr: Vec<String>,
     #[serde(default)]
     max_id_token_age_secs: Option<u32>,
+    #[serde(default)]
+    clock_skew_secs: Option<u32>,
+    #[serde(default)]
+    ceremony_timeout_secs: Option<u32>,
+    #[serde(default)]
+    algorithms: Option<Vec<String>>,
+    #[serde(default)]
+    sender_constraint: Option<Constraint>,
     #[serde(default)]
     post_logout_redirect_uris: Vec<String>,
     #[serde(default)]
@@ -48,7 +62,7 @@ struct Profile {
     max_id_token_lifetime_secs: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Constraint {
     Dpop,
@@ -59,9 +73,15 @@ impl OAuthProviderConfig {
     /// Reads what is stored for a provider of a tenant's own: its issuer, the settings in JSON, and the secret beside them.
     ///
     /// The settings are `client_id` and `redirect_uri`, and where they differ from the defaults `token_endpoint_auth_method`
-    /// (RFC 7591 §2), `token_endpoint_auth_signing_alg`, `scopes`, `groups_claim`, `required_acr`, `max_id_token_age_secs`,
-    /// `post_logout_redirect_uris`, `signed_responses`, `pushed_requests`, `entra_tenants` and `fapi` (`sender_constraint` `dpop` or `mtls`, `require_jarm`,
-    /// `max_id_token_lifetime_secs`). The secret is the client's, or for `private_key_jwt` its key in PEM (PKCS#8).
+    /// (RFC 7591 §2), `token_endpoint_auth_signing_alg`, `scopes`, `resources`, `claims`, `groups_claim`, `userinfo` (`false` to ask
+    /// for none), `required_acr`, `max_id_token_age_secs`, `clock_skew_secs`, `ceremony_timeout_secs`, `algorithms` (names as in
+    /// RFC 7518), `post_logout_redirect_uris`, `signed_responses`, `pushed_requests`, `entra_tenants`, `sender_constraint` (`dpop`
+    /// or `mtls`) and `fapi` (`sender_constraint`, `require_jarm`, `max_id_token_lifetime_secs`). Each means, and is bounded,
+    /// like the method of its name. Any other is refused by name. The secret is the client's, or for `private_key_jwt` its key
+    /// in PEM (PKCS#8).
+    ///
+    /// Keys that are ours and not one tenant's are set on what this returns: [`Self::with_decryption_keys`],
+    /// [`Self::with_dpop_key`], [`Self::with_dpop_key_scope`].
     ///
     /// Tenants choose where our servers connect to: with [`ProviderNetwork::Public`] that is nowhere inside, whatever their
     /// provider's names lead to, and [`crate::OidcProvider::new`] wants a client that is set up like that. Where all tenants are
@@ -94,14 +114,24 @@ impl OAuthProviderConfig {
             .with_entra_tenants(settings.entra_tenants)
             .with_required_acr(settings.required_acr)
             .with_post_logout_redirect_uris(settings.post_logout_redirect_uris);
+        config = config.with_resources(settings.resources).with_userinfo(settings.userinfo.unwrap_or(true));
         if let Some(scopes) = settings.scopes {
             config = config.with_scopes(scopes);
+        }
+        if let Some(claims) = settings.claims {
+            config = config.with_claims(claims);
         }
         if let Some(name) = settings.groups_claim {
             config = config.with_groups_claim(name);
         }
         if let Some(seconds) = settings.max_id_token_age_secs {
             config = config.with_max_id_token_age(Duration::from_secs(seconds.into()));
+        }
+        if let Some(seconds) = settings.clock_skew_secs {
+            config = config.with_clock_skew(Duration::from_secs(seconds.into()));
+        }
+        if let Some(seconds) = settings.ceremony_timeout_secs {
+            config = config.with_ceremony_timeout(Duration::from_secs(seconds.into()));
         }
         if settings.signed_responses {
             config = config.with_signed_responses();
@@ -110,13 +140,17 @@ impl OAuthProviderConfig {
             config = config.with_pushed_requests();
         }
         if let Some(Profile { sender_constraint, require_jarm, max_id_token_lifetime_secs }) = settings.fapi {
-            let default = FapiConfig::new(match sender_constraint {
-                Constraint::Dpop => SenderConstraint::DPoP,
-                Constraint::Mtls => SenderConstraint::Mtls,
-            });
+            let default = FapiConfig::new(sender_constraint.into());
             let most = max_id_token_lifetime_secs.unwrap_or(default.max_id_token_lifetime_secs);
             config =
                 config.with_fapi(FapiConfig { require_jarm, max_id_token_lifetime_secs: most, ..default });
+        }
+        // After the profile, which would drop what it does not take: it is refused instead.
+        if let Some(constraint) = settings.sender_constraint {
+            config = config.with_sender_constraint(constraint.into());
+        }
+        if let Some(names) = settings.algorithms {
+            config = config.with_algorithms(algorithms(&names).map_err(one)?);
         }
         config.check()?;
         Ok(config)
@@ -126,6 +160,21 @@ impl OAuthProviderConfig {
         self.network = network;
         self
     }
+}
+
+impl From<Constraint> for SenderConstraint {
+    fn from(constraint: Constraint) -> Self {
+        match constraint {
+            Constraint::Dpop => Self::DPoP,
+            Constraint::Mtls => Self::Mtls,
+        }
+    }
+}
+
+fn algorithms(names: &[String]) -> Result<Vec<Algorithm>, String> {
+    let known =
+        |name: &String| Algorithm::from_name(name).ok_or_else(|| format!("algorithms: {name} is not known"));
+    names.iter().map(known).collect()
 }
 
 /// Reads how we say who we are.
@@ -221,7 +270,18 @@ mod tests {
         assert_eq!(config.max_id_token_age, Duration::from_secs(300));
         let strict = read(json!({ "max_id_token_age_secs": 60 }), None).unwrap();
         assert_eq!(strict.max_id_token_age, Duration::from_secs(60));
-        assert_eq!(read(json!({}), None).unwrap().auth.method(), "none");
+        let bare = read(json!({}), None).unwrap();
+        assert_eq!(bare.auth.method(), "none");
+        assert!(bare.uses_userinfo && bare.algorithms == Algorithm::ALL && bare.sender_constraint.is_none());
+        let more = json!({ "resources": ["urn:api"], "claims": { "id_token": { "acr": null } }, "userinfo": false,
+            "clock_skew_secs": 5, "ceremony_timeout_secs": 60, "algorithms": ["ES256"], "sender_constraint": "dpop" });
+        let more = read(more, None).unwrap();
+        assert!(more.resources == ["urn:api"] && more.claims.is_some() && !more.uses_userinfo);
+        assert_eq!((more.clock_skew.as_secs(), more.ceremony_timeout.as_secs()), (5, 60));
+        assert_eq!(
+            (more.algorithms, more.sender_constraint),
+            (vec![Algorithm::Es256], Some(SenderConstraint::DPoP))
+        );
         let post = json!({ "token_endpoint_auth_method": "client_secret_post" });
         assert_eq!(read(post, Some("s")).unwrap().auth.method(), "client_secret_post");
         let fapi = json!({ "token_endpoint_auth_method": "tls_client_auth", "fapi": { "sender_constraint": "mtls" } });
@@ -239,6 +299,19 @@ mod tests {
             (json!({ "redirect_uri": "http://shop.example.com/" }), None, "redirect_uri"),
             (json!({ "fapi": { "sender_constraint": "dpop" } }), Some("s"), "fapi"),
             (json!({ "max_id_token_age_secs": 3601 }), None, "max_id_token_age"),
+            (json!({ "clock_skew_secs": 61 }), None, "clock_skew"),
+            (json!({ "ceremony_timeout_secs": 59 }), None, "ceremony_timeout"),
+            (json!({ "algorithms": ["HS256"] }), None, "HS256"),
+            (json!({ "algorithms": [] }), None, "algorithms"),
+            (json!({ "claims": [] }), None, "claims"),
+            (json!({ "resources": ["api"] }), None, "resources"),
+            (json!({ "decryption_keys": [] }), None, "decryption_keys"),
+            (json!({ "algorithms": ["RS256"], "fapi": { "sender_constraint": "dpop" } }), None, "algorithms"),
+            (
+                json!({ "sender_constraint": "mtls", "fapi": { "sender_constraint": "dpop" } }),
+                None,
+                "leave it",
+            ),
         ] {
             let fault = read(more.clone(), secret).unwrap_err();
             assert!(fault.contains(said), "{more}: {fault}");

@@ -5,6 +5,7 @@ use crate::{SamlBinding, SamlKey};
 use axess_factors::federated::ProviderNetwork;
 use serde::Deserialize;
 use serde_json::Value;
+use std::time::Duration;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +27,8 @@ struct Settings {
     #[serde(default)]
     want_signed_response: bool,
     #[serde(default)]
+    want_signed_assertions: Option<bool>,
+    #[serde(default)]
     post_binding: bool,
     #[serde(default)]
     name_id_format: Option<String>,
@@ -35,6 +38,18 @@ struct Settings {
     attributes: Attributes,
     #[serde(default)]
     trust_email: bool,
+    #[serde(default)]
+    force_authn: bool,
+    #[serde(default)]
+    clock_skew_secs: Option<u32>,
+    #[serde(default)]
+    ceremony_timeout_secs: Option<u32>,
+    #[serde(default)]
+    allow_unsolicited: bool,
+    #[serde(default)]
+    relay_states: Vec<String>,
+    #[serde(default)]
+    allow_cbc: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -52,8 +67,15 @@ impl SamlConfig {
     ///
     /// The settings are `entity_id` (ours), `assertion_consumer_service_url`, and of the provider either `idp_metadata` (the XML)
     /// or `idp_sso_url` and `idp_certificates` (PEM); where they differ from the defaults `single_logout_service_url`,
-    /// `idp_slo_url`, `certificate` (ours, for the key), `want_signed_response`, `post_binding`, `name_id_format`,
-    /// `authn_contexts`, `attributes` (`email`, `display_name`, `username`, `groups`, `subject`) and `trust_email`.
+    /// `idp_slo_url`, `certificate` (ours, for the key), `want_signed_response`, `want_signed_assertions`, `post_binding`,
+    /// `name_id_format`, `authn_contexts`, `attributes` (`email`, `display_name`, `username`, `groups`, `subject`), `trust_email`,
+    /// `force_authn`, `clock_skew_secs`, `ceremony_timeout_secs`, `allow_unsolicited`, `relay_states` and `allow_cbc`. Each means,
+    /// and is bounded, like the field of its name. Any other is refused by name.
+    ///
+    /// `allow_unsolicited` and `allow_cbc` are off unless a tenant needs them: logins begun at its provider, and providers that
+    /// encrypt with CBC alone. The first needs a store of used assertions, which the application sets on what this returns
+    /// ([`SamlConfig::replay`]), and the second `want_signed_response`; without these [`crate::SamlProvider::new`] refuses. They
+    /// concern that tenant's users alone. An application that wants neither refuses the setting when it stores it.
     ///
     /// With [`ProviderNetwork::Public`] the provider's addresses must be of the public internet: users are sent there.
     ///
@@ -98,6 +120,7 @@ impl SamlConfig {
             },
             _ => return Err(one("settings: there is either `idp_metadata` or `idp_sso_url`".to_owned())),
         };
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         let default = AttributeMapping::default();
         let Attributes { email, display_name, username, groups, subject } = settings.attributes;
         let attributes = AttributeMapping {
@@ -107,18 +130,26 @@ impl SamlConfig {
             groups: groups.unwrap_or(default.groups),
             subject,
         };
+        let bare = Self::new(settings.entity_id, settings.assertion_consumer_service_url, idp);
         Ok(Self {
             slo_url: settings.single_logout_service_url,
             decryption_keys: key.iter().cloned().collect(),
             signing_key: key,
             want_signed_response: settings.want_signed_response,
+            want_signed_assertions: settings.want_signed_assertions.unwrap_or(bare.want_signed_assertions),
+            force_authn: settings.force_authn,
+            clock_skew: settings.clock_skew_secs.map_or(bare.clock_skew, seconds),
+            ceremony_timeout: settings.ceremony_timeout_secs.map_or(bare.ceremony_timeout, seconds),
+            allow_unsolicited: settings.allow_unsolicited,
+            relay_states: settings.relay_states,
+            allow_cbc: settings.allow_cbc,
             request_binding: if settings.post_binding { SamlBinding::Post } else { SamlBinding::Redirect },
             name_id_format: settings.name_id_format,
             authn_contexts: settings.authn_contexts,
             trust_email: settings.trust_email,
             network,
             attributes,
-            ..Self::new(settings.entity_id, settings.assertion_consumer_service_url, idp)
+            ..bare
         })
     }
 }
@@ -143,7 +174,15 @@ mod tests {
         assert_eq!(config.attributes.groups, ["roles"]);
         assert_eq!(config.attributes.email, AttributeMapping::default().email);
         assert_eq!(config.request_binding, SamlBinding::Post);
-        assert!(config.signing_key.is_none() && config.want_signed_assertions && !config.allow_unsolicited);
+        assert!(config.signing_key.is_none() && config.want_signed_assertions && !config.force_authn);
+        assert!(!config.allow_unsolicited && !config.allow_cbc && config.relay_states.is_empty());
+        assert_eq!((config.clock_skew.as_secs(), config.ceremony_timeout.as_secs()), (60, 600));
+        let more = json!({ "want_signed_assertions": false, "force_authn": true, "clock_skew_secs": 5,
+            "ceremony_timeout_secs": 90, "allow_unsolicited": true, "relay_states": ["/start"], "allow_cbc": true });
+        let config = read(more, None).unwrap();
+        assert!(!config.want_signed_assertions && config.force_authn && config.allow_cbc);
+        assert!(config.allow_unsolicited && config.relay_states == ["/start"]);
+        assert_eq!((config.clock_skew.as_secs(), config.ceremony_timeout.as_secs()), (5, 90));
         let with_key = read(json!({ "certificate": "PEM" }), Some("PEM")).unwrap();
         assert!(with_key.signing_key.is_some() && with_key.decryption_keys.len() == 1);
     }
@@ -181,10 +220,28 @@ mod tests {
             (json!({ "idp_metadata": "<x/>" }), None, "either"),
             (json!({ "certificate": "PEM" }), None, "no private key"),
             (json!({}), Some("PEM"), "needs one"),
-            (json!({ "allow_unsolicited": true }), None, "allow_unsolicited"),
+            (json!({ "signed_by": [] }), None, "signed_by"),
+            (json!({ "replay": true }), None, "replay"),
         ] {
             let fault = read(more.clone(), key).unwrap_err();
             assert!(fault.contains(said), "{more}: {fault}");
+        }
+    }
+
+    #[test]
+    fn what_a_tenant_may_weaken_works_only_with_what_makes_up_for_it() {
+        let certificates = json!([include_str!("../../../../vectors/saml/certificates/idp.pem")]);
+        for (more, said) in [
+            (json!({ "allow_unsolicited": true }), "allow_unsolicited: needs replay"),
+            (json!({ "allow_cbc": true }), "allow_cbc: needs want_signed_response"),
+            (json!({ "relay_states": ["//evil.example"] }), "relay_states"),
+            (json!({ "clock_skew_secs": 301 }), "clock_skew"),
+            (json!({ "ceremony_timeout_secs": 0 }), "ceremony_timeout"),
+        ] {
+            let mut more = more;
+            more["idp_certificates"] = certificates.clone();
+            let fault = crate::SamlProvider::new(read(more, None).unwrap()).unwrap_err();
+            assert!(fault.faults().len() == 1 && fault.to_string().contains(said), "{fault}");
         }
     }
 }

@@ -156,7 +156,8 @@ pub trait FederationProvider: Send + Sync {
     ///
     /// [`FederationError::Unavailable`] when the provider must be asked first and cannot be;
     /// [`FederationError::Configuration`]; [`FederationError::WeakerThanConfigured`] when `options` ask for less than the
-    /// provider is set to demand.
+    /// provider is set to demand, or for what it cannot prove: a fresh authentication (`force`, `max_age`) or an `acr`. A step-up
+    /// rests on that.
     fn begin<'a>(
         &'a self,
         options: &'a FederationOptions,

@@ -34,6 +34,8 @@ mod http {
     #[cfg(feature = "authz")]
     mod shared_cache;
     mod site;
+    #[cfg(feature = "oauth")]
+    mod social;
     #[cfg(feature = "ws")]
     mod sockets;
     mod wire;

@@ -21,6 +21,9 @@ use axess_factors::federated::{
 /// it is fresh. Identities have [`Assurance::OAuth2Only`](axess_factors::federated::Assurance::OAuth2Only). State, PKCE and
 /// the redirect URI bind the login all the same.
 ///
+/// It cannot step a session up: a login that asks for a fresh authentication, for `max_age` or for an `acr` is refused where it
+/// begins, with [`FederationError::WeakerThanConfigured`].
+///
 /// ```
 /// use axess_oauth::{HttpClient, HttpSettings, OAuth2Config, OAuth2Provider};
 /// let config = OAuth2Config::github("our-id", "our-secret", "https://app.example.com/auth/callback/github");

@@ -12,6 +12,7 @@
 //! | [`middleware`] | client address, CSRF, rate limits, request and trace ids |
 //! | [`federation`] | logins at identity providers |
 //! | [`guard`] | guards by route, by extractor and by macro |
+//! | `workload` | programs that prove who they are (feature `jwt-svid`) |
 //! | `authz` | policies: what the caller may do to what (feature `authz`) |
 //! | [`store`] | the traits a database implements |
 //! | [`audit`], [`metrics`] | what happened, for evidence and for dashboards |
@@ -130,8 +131,8 @@ pub mod federation {
     pub use axess_factors::federated::*;
     pub use axess_http::{
         FederationCallback, FederationCallbackRejection, FederationNotice, FederationRedirect,
-    };
         FrontchannelLogout,
+    };
 }
 
 /// Access tokens that callers present: validation, the guard, challenges, metadata.
@@ -146,8 +147,11 @@ pub mod resource {
     };
 }
 
+#[cfg(feature = "jwt-svid")]
+pub mod workload;
+
 /// JSON Object Signing and Encryption: keys, signatures, claims, proofs of possession.
-#[cfg(feature = "oauth")]
+#[cfg(any(feature = "oauth", feature = "jwt-svid"))]
 pub mod jose {
     pub use axess_jose::*;
 }

@@ -178,4 +178,6 @@ pub enum AccessTokenFailureReason {
     NotTheHolder,
     /// Its signature, issuer, audience or form is wrong.
     TokenInvalid,
+    /// It is good for one use, and was presented before.
+    TokenReplayed,
 }

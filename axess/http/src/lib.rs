@@ -1,5 +1,5 @@
 //! The axum shell: session layer, cookies, CSRF, rate limits, client addresses, request and trace ids, the browser's way to
-//! identity providers and back, access tokens that callers present.
+//! identity providers and back, access tokens and JWT-SVIDs that callers present.
 //!
 //! Does not know about: how a factor is verified, where sessions are stored, SQL, Redis, or the language of policies.
 #![forbid(unsafe_code)]
@@ -12,8 +12,11 @@ mod csrf;
 mod device;
 mod federation;
 mod guard;
+#[cfg(feature = "jwt-svid")]
+mod jwt_svid;
 mod problem;
 mod rate_limit;
+mod replay;
 mod request_id;
 #[cfg(feature = "oauth")]
 mod resource;
@@ -36,7 +39,10 @@ pub use csrf::*;
 pub use device::*;
 pub use federation::*;
 pub use guard::*;
+#[cfg(feature = "jwt-svid")]
+pub use jwt_svid::*;
 pub use rate_limit::*;
+pub use replay::JtiReplayGuard;
 pub use request_id::*;
 #[cfg(feature = "oauth")]
 pub use resource::*;

@@ -2,7 +2,7 @@ use axess_core::store::{Claim, JtiReplayStore, ReplayKey};
 use axess_factors::federated::{BoxFuture, FederationError, ReplayGuard};
 use chrono::{DateTime, Utc};
 
-/// Remembers proofs of possession, and assertions that were used, in a [`JtiReplayStore`]: one that instances share, where there are several.
+/// Remembers tokens, proofs of possession and assertions that were used, in a [`JtiReplayStore`]: one that instances share, where there are several.
 ///
 /// ```
 /// use axess_core::memory::MemoryJtiReplayStore;

@@ -9,7 +9,6 @@
 mod authenticator;
 mod nonces;
 mod rejection;
-mod replay;
 #[cfg(test)]
 mod tests;
 
@@ -17,4 +16,3 @@ pub use authenticator::{AccessTokens, PeerCertificate};
 pub use axess_oauth::AccessToken;
 pub use nonces::DpopNonces;
 pub use rejection::TokenRejection;
-pub use replay::JtiReplayGuard;

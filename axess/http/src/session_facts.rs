@@ -22,6 +22,11 @@ pub(crate) struct SessionFacts {
     pub(crate) workload_id: Option<WorkloadId>,
 }
 
+/// Left in a request by a layer that finds callers who have no session: who is not found is nobody, and no layer is missing.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "jwt-svid"), expect(dead_code, reason = "no such layer is compiled"))]
+pub(crate) struct CallersAreSought;
+
 /// Reads the facts from a request's extensions: the session first, then the principal.
 pub(crate) fn session_facts(extensions: &Extensions) -> SessionFacts {
     let mut facts = match extensions.get::<Principal>() {

@@ -4,7 +4,7 @@ use axess_core::{
     audit::{AuditSink, Emitter, EventContext},
     metrics::{AuthnMetrics, NoMetrics},
 };
-#[cfg(feature = "oauth")]
+#[cfg(any(feature = "oauth", feature = "jwt-svid"))]
 use axess_events::shell::{AccessTokenFailureReason, AccessTokenRefused};
 use axess_events::{
     AuditText, AuthEvent,
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const MAX_RECORDED: u32 = 60;
 const WINDOW: TimeDelta = TimeDelta::minutes(1);
 
-/// Records what the layers, and the guard of access tokens, refuse in the audit trail before they answer.
+/// Records what the layers, and the guards of tokens, refuse in the audit trail before they answer.
 ///
 /// The events have tenant and actor when a session or a principal is known outside the layer, and the ids of the request
 /// when their layers stand outside. A request that is refused gets no more by failing to be recorded, so a failing sink
@@ -92,7 +92,7 @@ impl ShellAudit {
         }
     }
 
-    #[cfg(feature = "oauth")]
+    #[cfg(any(feature = "oauth", feature = "jwt-svid"))]
     pub(crate) async fn token_refused(&self, parts: &Parts, failure_reason: AccessTokenFailureReason) {
         let event = AccessTokenRefused { route: route(&parts.extensions), failure_reason };
         if self.gate.opens(self.emitter.now()) {

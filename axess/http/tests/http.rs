@@ -38,5 +38,9 @@ mod http {
     mod social;
     #[cfg(feature = "ws")]
     mod sockets;
+    #[cfg(all(feature = "jwt-svid", feature = "oauth"))]
+    mod svids;
     mod wire;
+    #[cfg(all(feature = "authz", feature = "jwt-svid"))]
+    mod workloads;
 }

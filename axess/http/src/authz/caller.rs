@@ -1,6 +1,6 @@
 use crate::{
     guard::{AuthnInfo, GuardRejection},
-    session_facts::request_context,
+    session_facts::{CallersAreSought, request_context},
 };
 use axess_core::{
     session::{RequestContext, SessionHandle},
@@ -27,6 +27,7 @@ impl Caller {
         let nobody = match session.map(|session| (session, AuthnInfo::of(session))) {
             Some((session, Ok(info))) => return Ok(Self::in_session(session, info)),
             Some((_, Err(nobody))) => nobody,
+            None if extensions.get::<CallersAreSought>().is_some() => GuardRejection::Unauthenticated,
             None => GuardRejection::NoSessionLayer,
         };
         let principal = extensions.get::<Principal>().cloned().ok_or(nobody)?;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Accepted, AuthenticatorLayer, Guard, GuardedRouter, ShellAudit};
+use crate::{Accepted, AuthenticatorLayer, Guard, GuardedRouter, JtiReplayGuard, ShellAudit};
 use axess_clock::{Clock, MockClock};
 use axess_core::{audit::MemoryAuditSink, memory::MemoryJtiReplayStore};
 use axess_jose::{

@@ -136,8 +136,8 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     /// It is a logout token (OpenID Connect Back-Channel Logout 1.0), or a SAML `LogoutRequest`. `session` is that of the
     /// request, usually a guest's.
     ///
-    /// All sessions that belong to the one it names end, with their refresh tokens; when it names a user only, all that
-    /// this user began at the provider. A provider that serves all tenants ends them in all of them, whichever is named. When such a session is over already, but may live on in its refresh tokens, all
+    /// All sessions that belong to the one it names end, with their refresh tokens; when it names a user too, also those of that
+    /// user at whose login the provider named no session; when it names a user only, all that this user began at the provider. A provider that serves all tenants ends them in all of them, whichever is named. When such a session is over already, but may live on in its refresh tokens, all
     /// refresh tokens of its user are revoked. The answer to a logout of ours ([`begin_federated_logout`](Self::begin_federated_logout))
     /// ends nothing, and is taken once.
     ///

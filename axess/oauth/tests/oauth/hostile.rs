@@ -34,6 +34,8 @@ pub(crate) struct Reply {
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) delay: Duration,
+    /// Between two bytes of the body.
+    pub(crate) pace: Duration,
 }
 
 #[derive(Default)]
@@ -60,7 +62,7 @@ impl Reply {
 
     pub(crate) fn new(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type", media_type.to_owned())];
-        Self { status, headers, body: body.into(), delay: Duration::ZERO }
+        Self { status, headers, body: body.into(), delay: Duration::ZERO, pace: Duration::ZERO }
     }
 
     pub(crate) fn redirect(status: u16, to: String) -> Self {
@@ -93,6 +95,11 @@ impl Hostile {
 
     pub(crate) fn reply(&self, path: &str, reply: Reply) {
         self.script.lock().unwrap().replies.insert(path.to_owned(), reply);
+    }
+
+    /// Returns what is replied at a path.
+    pub(crate) fn replied(&self, path: &str) -> Reply {
+        self.script.lock().unwrap().replies.get(path).cloned().unwrap()
     }
 
     /// Publishes the metadata, changed.
@@ -173,7 +180,14 @@ async fn answer(script: Arc<Mutex<Script>>, connection: TcpStream) -> std::io::R
     // Nothing says how long the body is: it ends when the connection does.
     head.push_str("\r\n");
     connection.write_all(head.as_bytes()).await?;
-    connection.write_all(&reply.body).await?;
+    if reply.pace.is_zero() {
+        connection.write_all(&reply.body).await?;
+        return connection.shutdown().await;
+    }
+    for byte in &reply.body {
+        connection.write_u8(*byte).await?;
+        tokio::time::sleep(reply.pace).await;
+    }
     connection.shutdown().await
 }
 

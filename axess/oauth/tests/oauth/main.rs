@@ -7,6 +7,10 @@ mod baseline;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod fapi;
 #[cfg(test)]
 mod hostile;

@@ -148,12 +148,22 @@ async fn a_signed_answer_is_the_providers_ours_and_of_now() {
         claims[name] = value;
         hostile.key.sign("JWT", &claims).unwrap()
     };
+    let without = |name: &str| {
+        let mut claims = honest.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        hostile.key.sign("JWT", &claims).unwrap()
+    };
     let cases: Vec<(&str, String, Expected)> = vec![
         ("forged", forged.sign("JWT", &honest).unwrap(), |e| matches!(e, FederationError::SignatureInvalid)),
         ("another issuer", with("iss", json!("https://evil.example")), is_mix_up),
         ("another audience", with("aud", json!("other")), |e| matches!(e, FederationError::AudienceMismatch)),
         ("over", with("exp", json!(now - 61)), |e| matches!(e, FederationError::Expired)),
-        ("no end", with("exp", Value::Null), |_| true),
+        ("an end that is none", with("exp", Value::Null), is_malformed),
+        ("no end", without("exp"), is_malformed),
+        ("no issuer", without("iss"), is_malformed),
+        ("no audience", without("aud"), is_malformed),
+        ("no state", without("state"), is_state),
+        ("no code", without("code"), is_malformed),
         ("another state", with("state", json!("x")), is_state),
         ("an ID token", hostile.key.sign("JWT", &login.claims()).unwrap(), is_state),
         ("nothing", String::new(), is_malformed),

@@ -3,11 +3,11 @@
 use axess_clock::Clock;
 use axess_factors::federated::FederationError;
 use axess_jose::{Algorithm, SigningKey};
-use axess_oauth::MAX_LOGOUT_TOKEN_BYTES;
+use axess_oauth::{MAX_LOGOUT_TOKEN_BYTES, OAuthProviderConfig};
 use serde_json::{Value, json};
 
 use super::{Expected, is_malformed};
-use crate::hostile::{CLIENT, Hostile};
+use crate::hostile::{CALLBACK, CLIENT, Hostile, Reply};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -117,5 +117,40 @@ async fn a_logout_token_cannot_be_taken_again_after_it_was_forgotten() {
         let notice = provider.verify_logout_jwt(&token, hostile.clock.now()).await.unwrap();
         let (_, until) = notice.replay.unwrap();
         assert!(provider.verify_logout_jwt(&token, until).await.is_err(), "{ends_in:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_of_many_ends_its_own_sessions_alone() {
+    const OURS: &str = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490";
+    const STRANGER: &str = "99999999-2222-3333-4444-555555555555";
+    let hostile = Hostile::start().await;
+    let base = &hostile.base;
+    let metadata = json!({
+        "issuer": format!("{base}/{{tenantid}}/v2.0"), "authorization_endpoint": format!("{base}/authorize"),
+        "token_endpoint": format!("{base}/token"), "jwks_uri": format!("{base}/jwks"),
+    });
+    hostile.reply("/organizations/v2.0/.well-known/openid-configuration", Reply::json(&metadata));
+    let config =
+        OAuthProviderConfig::discover(&format!("{base}/organizations/v2.0"), CLIENT, "secret", CALLBACK);
+    let provider = hostile.client(config.with_entra_tenants([OURS]));
+    let verify = async |issuer: &str, tenant: Option<&str>| {
+        let mut claims = honest(&hostile);
+        claims["iss"] = json!(format!("{base}/{issuer}/v2.0"));
+        tenant.into_iter().for_each(|tenant| claims["tid"] = json!(tenant));
+        let token = hostile.key.sign("logout+jwt", &claims).unwrap();
+        provider.verify_logout_jwt(&token, hostile.clock.now()).await
+    };
+    let notice = verify(OURS, Some(OURS)).await.unwrap();
+    assert_eq!(notice.subject, Some(format!("{OURS}/alice")));
+    for (issuer, tenant) in [
+        (STRANGER, Some(STRANGER)),
+        (STRANGER, Some(OURS)),
+        (OURS, Some(STRANGER)),
+        (OURS, None),
+        ("organizations", Some(OURS)),
+    ] {
+        let refused = verify(issuer, tenant).await.map(drop).unwrap_err();
+        assert!(matches!(refused, FederationError::IssuerMismatch), "{issuer} {tenant:?}: {refused:?}");
     }
 }

@@ -56,6 +56,11 @@ async fn a_refreshed_token_keeps_user_party_and_nonce() {
     no_nonce(&mut claims);
     login.serve(&claims);
     assert!(login.provider.refresh(&forgotten, "alice").await.is_ok());
+    // Whose tokens they were is still known.
+    claims["sub"] = json!("bob");
+    login.serve(&claims);
+    let refused = login.provider.refresh(&forgotten, "alice").await.unwrap_err();
+    assert!(is_malformed(&refused), "{refused:?}");
     let none = FederatedTokens { refresh_token: None, ..first };
     let refused = login.provider.refresh(&none, "alice").await.unwrap_err();
     assert!(matches!(refused, FederationError::Configuration { .. }), "{refused:?}");

@@ -60,6 +60,12 @@ async fn userinfo_is_about_the_same_user() {
         let claims = json!({ "iss": hostile.base, "aud": "client", "sub": sub, "exp": 9_999_999_999_i64 });
         Reply::new(200, "application/jwt", key.sign("JWT", &claims).unwrap())
     };
+    let lacking = |name: &str| {
+        let mut claims =
+            json!({ "iss": hostile.base, "aud": "client", "sub": "alice", "exp": 9_999_999_999_i64 });
+        claims.as_object_mut().unwrap().remove(name);
+        Reply::new(200, "application/jwt", hostile.key.sign("JWT", &claims).unwrap())
+    };
     let json_reply = |value: Value| Reply::json(&value);
     let cases: Vec<(&str, Reply, Expected)> = vec![
         ("somebody else", json_reply(json!({ "sub": "root", "email": "root@example.test" })), is_malformed),
@@ -67,6 +73,9 @@ async fn userinfo_is_about_the_same_user() {
         ("twice", Reply::new(200, "application/json", r#"{"sub":"root","sub":"alice"}"#), is_malformed),
         ("a page", Reply::new(200, "text/html", "<p>hello"), is_malformed),
         ("signed, somebody else", signed(&hostile.key, "root"), is_malformed),
+        ("signed by nobody", lacking("iss"), is_malformed),
+        ("signed for nobody", lacking("aud"), is_malformed),
+        ("signed, nobody", lacking("sub"), is_malformed),
         ("forged", signed(&forged, "alice"), |e| matches!(e, FederationError::SignatureInvalid)),
         ("a refusal", Reply::new(401, "text/plain", ""), |e| {
             matches!(e, FederationError::ClientRejected { .. })

@@ -55,8 +55,9 @@ pub enum Kind {
     /// at `/metadata`, with the key that comes next at `/metadata?both`.
     SamlIdp,
     /// SimpleSAMLphp, a SAML identity provider with a page to log in: `alice` with `alicepass`, `bob` with `bobpass`.
-    /// Service providers are made known by `POST /sp`, with `?encrypt` it encrypts for them, by AES-CBC. Its metadata are at
-    /// `/saml2/idp/metadata.php`.
+    /// Service providers are made known by `POST /sp`; with `?encrypt` and `?encrypt-name` it encrypts assertions and names for
+    /// them, by AES-CBC. Its metadata are at `/saml2/idp/metadata.php`, with its next certificate too after `POST /key?step=1`;
+    /// after `POST /key?step=2` that one's key signs, and the first certificate is gone.
     SimpleSamlPhp,
 }
 

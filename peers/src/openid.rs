@@ -17,7 +17,9 @@ pub(crate) const SHARED: &str = "AXESS_TEST_OPENID_FOLDER";
 /// with the certificate itself. Keys are new at each start. The resource `urn:api` gives `at+jwt` tokens.
 ///
 /// Variables for [`crate::Server::start_with_variables`]: `REDIRECT_URIS` and `POST_LOGOUT_REDIRECT_URIS` (separated by
-/// commas), `BACKCHANNEL_LOGOUT_URI`, and with `1` `DPOP_NONCE`, `REQUIRE_PAR`, `REGISTRATION`, `CLAIMS_IN_ID_TOKEN`.
+/// commas), `BACKCHANNEL_LOGOUT_URI` and `FRONTCHANNEL_LOGOUT_URI` (of every client, or `one=https://..,other=https://..`), and
+/// with `1` `DPOP_NONCE`, `REQUIRE_PAR`, `REGISTRATION`, `CLAIMS_IN_ID_TOKEN` and `ASK`: it then has pages, and logs in
+/// whoever types a name and the password `NAMEpass`.
 ///
 /// ```no_run
 /// use axess_peers::{Kind, Server};

@@ -36,7 +36,12 @@ const common = {
   post_logout_redirect_uris: list('POST_LOGOUT_REDIRECT_URIS', ['http://127.0.0.1:18099/out']),
   response_types: ['code'],
   grant_types: ['authorization_code', 'refresh_token', 'client_credentials', DEVICE, EXCHANGE],
-  ...(process.env.BACKCHANNEL_LOGOUT_URI && { backchannel_logout_uri: process.env.BACKCHANNEL_LOGOUT_URI, backchannel_logout_session_required: true }),
+};
+// An address of every client, or of those that are named: `one=http://..,other=http://..`.
+const address = (name, client) => list(name, []).map((one) => /^(?:([a-z-]+)=)?(.+)$/.exec(one)).find(([, of]) => (of ?? client) === client)?.[2];
+const withLogout = (client) => {
+  const uri = address('BACKCHANNEL_LOGOUT_URI', client.client_id);
+  return uri ? { ...client, backchannel_logout_uri: uri, backchannel_logout_session_required: true } : client;
 };
 const secret = (name) => `${name}-secret-of-tests-only-0123456789`;
 const confidential = (name) => ({ ...common, client_id: name, client_secret: secret(name) });
@@ -61,7 +66,7 @@ const clients = [
   { ...common, client_id: 'mtls', ...fapi, token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_san_dns: 'client.axess.test', tls_client_certificate_bound_access_tokens: true },
   { ...common, client_id: 'self-signed', ...fapi, token_endpoint_auth_method: 'self_signed_tls_client_auth', tls_client_certificate_bound_access_tokens: true,
     jwks: { keys: [{ ...clientJwk, kid: 'client', x5c: [clientCertificate.raw.toString('base64')] }] } },
-];
+].map(withLogout);
 
 const wrappings = ['RSA-OAEP', 'RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW'];
 const resourceServer = (resource) => ({ scope: 'api:read api:write', audience: resource, accessTokenTTL: 300, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } });
@@ -122,12 +127,46 @@ op.registerGrantType(EXCHANGE, async (ctx) => {
   ctx.body = { access_token: await token.save(), issued_token_type: 'urn:ietf:params:oauth:token-type:access_token', token_type: token.tokenType, expires_in: token.expiration, scope };
 }, ['subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'audience', 'resource', 'scope', 'requested_token_type'], ['audience', 'resource']);
 
-// Whom the login hint names is logged in (else alice), and gets what the client asks for. The hint `deny` says no.
+const escaped = (text) => text.replace(/[&"<>]/g, (one) => `&#${one.charCodeAt(0)};`);
+
+// OpenID Connect Front-Channel Logout 1.0, which the package has no more: before the browser goes on, a page frames the address of
+// each client that the session was used at.
+op.use(async (ctx, next) => {
+  await next();
+  if (!process.env.FRONTCHANNEL_LOGOUT_URI || ctx.path !== '/session/end/confirm' || ctx.status !== 303) return;
+  const onwards = ctx.response.get('location');
+  ctx.response.remove('location');
+  const frames = Object.entries(ctx.oidc.session.authorizations ?? {}).map(([client, { sid }]) => {
+    const uri = address('FRONTCHANNEL_LOGOUT_URI', client);
+    return uri ? `<iframe src="${escaped(`${uri}?${new URLSearchParams({ iss: ISSUER, sid })}`)}"></iframe>` : '';
+  });
+  ctx.status = 200;
+  ctx.type = 'html';
+  ctx.body = `<!doctype html><title>Signing out</title>${frames.join('')}<script>addEventListener('load', () => location.replace(${JSON.stringify(onwards)}))</script>`;
+});
+
+// What a page asks for; nothing before it was asked.
+const typed = async (ctx, title, fields) => {
+  if (ctx.method === 'POST') {
+    let text = '';
+    for await (const part of ctx.req) text += part;
+    return new URLSearchParams(text);
+  }
+  ctx.type = 'html';
+  ctx.body = `<!doctype html><title>${title}</title><form method="post">${fields}<button>${title}</button></form>`;
+  return undefined;
+};
+
+// Whom the login hint names is logged in (else alice), and gets what the client asks for. The hint `deny` says no. With `ASK` it is
+// whoever types a name and `NAMEpass`, and says yes to what the client asks for.
 op.use(async (ctx, next) => {
   if (!/^\/interaction\/[^/]+$/.test(ctx.path)) return next();
   const { prompt, params, session, grantId } = await op.interactionDetails(ctx.req, ctx.res);
   const finish = async (result, mergeWithLastSubmission) => { await op.interactionFinished(ctx.req, ctx.res, result, { mergeWithLastSubmission }); ctx.respond = false; };
-  const who = params.login_hint || 'alice';
+  const fields = prompt.name === 'login' ? '<input name="name"><input name="password" type="password">' : '';
+  const form = is('ASK') ? await typed(ctx, fields ? 'Sign in' : 'Allow', fields) : new URLSearchParams();
+  if (!form || (is('ASK') && fields && form.get('password') !== `${form.get('name')}pass`)) return ctx.body ? undefined : ctx.redirect(ctx.path);
+  const who = form.get('name') || params.login_hint || 'alice';
   if (who === 'deny') return finish({ error: 'access_denied', error_description: 'the user said no' }, false);
   if (prompt.name === 'login') return finish({ login: { accountId: who, amr: ['pwd'], acr: 'urn:test:bronze' } }, false);
   const grant = grantId ? await op.Grant.find(grantId) : new op.Grant({ accountId: session.accountId, clientId: params.client_id });

@@ -12,6 +12,15 @@ const SCRIPT_NAME: &str = "oidc.mjs";
 /// The folder of the packages, below the tools of the build folder.
 const PACKAGES: &str = "oidc";
 
+/// What the script reads besides its switches.
+const OWN: [&str; 5] = [
+    "NODE_OPTIONS",
+    "REDIRECT_URIS",
+    "POST_LOGOUT_REDIRECT_URIS",
+    "BACKCHANNEL_LOGOUT_URI",
+    "FRONTCHANNEL_LOGOUT_URI",
+];
+
 pub(crate) const OPENID_PROVIDER: Recipe = Recipe { missing, prepare, command, ready: "READY", stop: "TERM" };
 
 fn missing() -> Option<&'static str> {
@@ -33,7 +42,7 @@ fn command(place: &Place, settings: Settings) -> Result<Command, String> {
     command.arg(SCRIPT_NAME).arg(tools.join(PACKAGES));
     command.args([place.port().to_string(), second(place.port()).to_string()]);
     // What the shell of somebody has set for this server is none of its business.
-    for name in ["NODE_OPTIONS", "REDIRECT_URIS", "POST_LOGOUT_REDIRECT_URIS", "BACKCHANNEL_LOGOUT_URI"] {
+    for name in OWN {
         command.env_remove(name);
     }
     Ok(command)

@@ -5,9 +5,14 @@ use crate::{
     live::{Site, context, peer},
     parties::run,
 };
-use axess_factors::federated::{FederatedIdentity, FederationError, FederationProvider, LogoutHint};
+use axess_factors::federated::{
+    CallbackResponse, FederatedIdentity, FederationError, FederationProvider, LogoutHint,
+};
 use axess_peers::{Kind, skip};
 use axess_saml::{AttributeMapping, SamlBinding, SamlConfig};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use flate2::read::DeflateDecoder;
+use std::io::Read;
 
 const METADATA: &str = "/saml2/idp/metadata.php";
 
@@ -92,5 +97,44 @@ fn a_logout_at_simplesamlphp() {
         let (redirection, _) = site.begin().await;
         let (page, _) = site.browser.follow(&redirection).await;
         assert!(page.contains("AuthState"), "still logged in: {page}");
+    });
+}
+
+/// Reads what a redirect carries (SAML Bindings §3.4.4.1).
+fn inflated(message: &CallbackResponse) -> String {
+    let text = message.get("SAMLRequest").unwrap().unwrap();
+    let mut xml = String::new();
+    DeflateDecoder::new(&*STANDARD.decode(text).unwrap()).read_to_string(&mut xml).unwrap();
+    xml
+}
+
+#[test]
+fn names_that_simplesamlphp_encrypts_are_read_at_the_login_and_at_the_logout() {
+    let url = match peer(Kind::SimpleSamlPhp) {
+        Ok(url) => url.trim_end_matches('/').to_owned(),
+        Err(reason) => return skip("saml: encrypted names of SimpleSAMLphp", &reason),
+    };
+    // It knows AES-CBC alone.
+    let change = |config| SamlConfig { want_signed_response: true, allow_cbc: true, ..config };
+    run(async {
+        for options in ["encrypt-name", "encrypt&encrypt-name"] {
+            let site = Site::at(&url, METADATA, options, change).await;
+            let identity = log_in(&site).await.unwrap_or_else(|error| panic!("{options}: {error}"));
+            assert_eq!(identity.subject, "alice", "{options}");
+
+            let there = format!("{url}/saml2/idp/SingleLogoutService.php?ReturnTo={url}/sp");
+            let (page, address) = site.browser.get(&there).await;
+            assert!(address.contains("SAMLRequest="), "{address}: {page}");
+            let request = callback_of(&address);
+            let xml = inflated(&request);
+            assert!(xml.contains("EncryptedID") && !xml.contains("alice"), "{xml}");
+            let notice = site.provider.verify_logout(&request, context()).await.unwrap();
+            assert_eq!((notice.subject.as_deref(), notice.session_id), (Some("alice"), identity.session_id));
+            let (page, address) = site.browser.follow(&notice.answer.unwrap()).await;
+            assert!(address.ends_with("/sp"), "it takes the answer and goes on: {address}: {page}");
+        }
+        // Who has not said that AES-CBC will do gets no further.
+        let site = Site::at(&url, METADATA, "encrypt-name", |config| config).await;
+        assert!(matches!(log_in(&site).await, Err(FederationError::AlgorithmRefused)));
     });
 }

@@ -7,5 +7,8 @@ foreach (glob(getenv('PEER_FOLDER') . '/sp/*.xml') as $file) {
     if (isset($options['encrypt'])) {
         $sp['assertion.encryption'] = true;
     }
+    if (isset($options['encrypt-name'])) {
+        $sp['nameid.encryption'] = true;
+    }
     $metadata[$sp['entityid']] = ['validate.authnrequest' => true, 'simplesaml.attributes' => true] + $sp;
 }

@@ -2,7 +2,7 @@
 
 use super::ground::{API, BILLING, DOMAIN, Ground, URL, acme, said};
 use axess_identity::{Issuer, SpiffeIdError};
-use axess_jose::Algorithm;
+use axess_jose::{Algorithm, SigningKey};
 use axess_workload::{JwtSvidConfigError, JwtSvidError};
 use serde_json::{Value, json};
 
@@ -120,12 +120,22 @@ async fn a_type_is_none_or_one_of_two() {
 
 #[tokio::test]
 async fn algorithms_can_be_chosen_among_those_of_spiffe() {
-    let ps256 =
-        |resolver: axess_workload::JwtSvidResolver| resolver.with_algorithms(&[Algorithm::Rs256]).unwrap();
-    let ground = Ground::with(|_| {}, ps256);
+    for algorithm in [Algorithm::Es384, Algorithm::EdDsa] {
+        let ground = Ground::new();
+        let key = SigningKey::generate(algorithm).unwrap().with_kid("other");
+        ground.published.keys(&[key.public_jwk()]);
+        let token = key.sign("JWT", &ground.claims()).unwrap();
+        assert_eq!(
+            said(&ground.resolve(&token).await),
+            "AlgorithmRefused",
+            "{algorithm} is not taken unasked"
+        );
+    }
+    let ground = Ground::with(|_| {}, |resolver| resolver.with_algorithms(&[Algorithm::Es384]).unwrap());
+    let key = SigningKey::generate(Algorithm::Es384).unwrap().with_kid("other");
+    ground.published.keys(&[key.public_jwk(), ground.key.public_jwk()]);
+    assert_eq!(said(&ground.resolve(&key.sign("JWT", &ground.claims()).unwrap()).await), "good");
     assert_eq!(said(&ground.resolve(&ground.good()).await), "AlgorithmRefused");
-    let token = super::ground::RSA.sign("JWT", &ground.claims()).unwrap();
-    assert_eq!(said(&ground.resolve(&token).await), "good");
     for algorithms in [&[][..], &[Algorithm::EdDsa], &[Algorithm::Es256, Algorithm::EdDsa]] {
         let refused = Ground::new().resolver.with_algorithms(algorithms).err();
         assert_eq!(refused, Some(JwtSvidConfigError::Algorithms), "{algorithms:?}");

@@ -89,6 +89,21 @@ async fn made_up_names_cost_one_request_in_five_seconds() {
 }
 
 #[tokio::test]
+async fn wrong_signatures_cost_one_request_in_five_seconds() {
+    let ground = Ground::new();
+    let good = ground.good();
+    let forged = format!("{}AAAA", &good[..good.len() - 4]);
+    assert_eq!(said(&ground.resolve(&good).await), "good");
+    for round in 1..=3 {
+        ground.later(5);
+        for _ in 0..200 {
+            assert_eq!(said(&ground.resolve(&forged).await), "SignatureInvalid");
+        }
+        assert_eq!(ground.published.asked(), 1 + round, "round {round}");
+    }
+}
+
+#[tokio::test]
 async fn everybody_waits_for_the_same_slow_answer() {
     let ground = Arc::new(Ground::new());
     let slow = ground.published.is_slow();

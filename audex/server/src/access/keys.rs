@@ -31,14 +31,13 @@ pub async fn add(access: &Access, caller: &Caller, name: &str, jwk: &Value) -> R
     let owner = caller.user_id.ok_or_else(|| Problem::forbidden("add_key"))?;
     let name = name_of(name)?;
     let jwk = public_key(jwk)?;
-    if access.store.keys_of(owner).await?.len() >= MAX_KEYS {
-        let detail = format!("at most {MAX_KEYS} keys: remove one first");
-        return Err(Problem::new(StatusCode::CONFLICT, "too_many").with_detail(detail));
-    }
     let key = ApprovalKey { id: thumbprint(&jwk), owner, name, jwk, created_at: access.clock.now() };
     let event = administered("key.added", &key.id);
-    access.store.insert_key(&caller.requester, &key, event).await?;
-    Ok(key)
+    if access.store.insert_key(&caller.requester, &key, MAX_KEYS as u64, event).await? {
+        return Ok(key);
+    }
+    let detail = format!("at most {MAX_KEYS} keys: remove one first");
+    Err(Problem::new(StatusCode::CONFLICT, "too_many").with_detail(detail))
 }
 
 /// What becomes of the key of a program that somebody lets in.

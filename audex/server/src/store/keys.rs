@@ -1,6 +1,7 @@
 use super::{
     Store, StoreFault,
     sql::{args, json},
+    tokens::{Inserted, LOCK},
     tx::Tx,
     writer::Work,
 };
@@ -14,6 +15,7 @@ const MAX_KEYS: u32 = 100;
 
 const INSERT: &str = "INSERT INTO audex_keys (id, owner, created_at, body) VALUES ($1, $2, $3, $4)
     ON CONFLICT DO NOTHING";
+const HAD: &str = "SELECT COUNT(*) AS had FROM audex_keys WHERE owner = $1";
 const REMOVE: &str = "DELETE FROM audex_keys WHERE id = $1 AND owner = $2";
 const OF: &str = "SELECT body FROM audex_keys WHERE owner = $1 ORDER BY created_at LIMIT $2";
 const FORGET: &str = "DELETE FROM audex_invitations WHERE user_id = $1";
@@ -21,7 +23,7 @@ const INVITE: &str = "INSERT INTO audex_invitations (digest, user_id, expires_at
 const TAKE: &str = "DELETE FROM audex_invitations WHERE digest = $1 AND expires_at > $2 RETURNING user_id";
 
 impl Store {
-    /// Adds an approver's key.
+    /// Adds an approver's key, unless they have `most` already; tells whether there was room.
     ///
     /// # Errors
     ///
@@ -30,13 +32,14 @@ impl Store {
         &self,
         who: &Requester,
         key: &ApprovalKey,
+        most: u64,
         event: BrokerEvent,
-    ) -> Result<(), StoreFault> {
-        let args = args![&*key.id, key.owner, key.created_at, json(key)?];
+    ) -> Result<bool, StoreFault> {
         let events = self.events(Some(who), [event])?;
-        match self.write(Change { sql: INSERT, args, events }).await? {
-            true => Ok(()),
-            false => Err(StoreFault::Conflict),
+        match self.write(Insert { key: key.clone(), most, events }).await? {
+            Inserted::Now => Ok(true),
+            Inserted::Full => Ok(false),
+            Inserted::Before => Err(StoreFault::Conflict),
         }
     }
 
@@ -121,6 +124,30 @@ impl Store {
         let select = "SELECT user_id FROM audex_invitations WHERE digest = $1 AND expires_at > $2";
         let row = self.pool.fetch_optional(select, args![&digest, now]).await?;
         row.map(|row| row.user("user_id")).transpose()
+    }
+}
+
+struct Insert {
+    key: ApprovalKey,
+    most: u64,
+    events: Vec<OutboxRecord>,
+}
+
+impl Work for Insert {
+    type Out = Inserted;
+
+    async fn run(&self, tx: &mut Tx) -> Result<Inserted, StoreFault> {
+        let key = &self.key;
+        tx.execute(LOCK, args![key.owner]).await?;
+        let row = tx.fetch_optional(HAD, args![key.owner]).await?;
+        if row.map(|row| row.count("had")).transpose()?.unwrap_or_default() >= self.most {
+            return Ok(Inserted::Full);
+        }
+        if tx.execute(INSERT, args![&*key.id, key.owner, key.created_at, json(key)?]).await? == 0 {
+            return Ok(Inserted::Before);
+        }
+        tx.record(&self.events);
+        Ok(Inserted::Now)
     }
 }
 

@@ -16,8 +16,8 @@ use uuid::Uuid;
 /// How exactly it is known when a token was last used.
 const USED_WITHIN: TimeDelta = TimeDelta::minutes(5);
 
-/// Changes nothing, and has whoever else makes a token for the same owner wait, also on another server.
-const LOCK: &str = "UPDATE audex_people SET email = email WHERE user_id = $1";
+/// Changes nothing, and has whoever else adds something of the same owner wait, also on another server.
+pub(super) const LOCK: &str = "UPDATE audex_people SET email = email WHERE user_id = $1";
 const WORKING: &str = "SELECT COUNT(*) AS working FROM audex_tokens
     WHERE owner = $1 AND revoked_at IS NULL AND expires_at > $2";
 const INSERT: &str =
@@ -121,8 +121,8 @@ struct Insert {
     events: Vec<OutboxRecord>,
 }
 
-/// What became of a token that was to be added.
-enum Inserted {
+/// What became of something that was to be added to what its owner has.
+pub(super) enum Inserted {
     Now,
     Before,
     Full,

@@ -189,7 +189,7 @@ fn keys(house: &House, gallery: &mut Gallery, cleo: &mut Tab) {
                 subject: key.id.clone(),
                 detail: None,
             };
-            store.insert_key(&Requester::LocalUser { uid: 0, name: None }, &key, event).await.unwrap();
+            store.insert_key(&Requester::LocalUser { uid: 0, name: None }, &key, 8, event).await.unwrap();
         }
     });
     gallery.visit(cleo, &house.url, &program, "program-full");

@@ -304,7 +304,7 @@ async fn a_signature_is_about_one_request_and_not_about_its_twin() {
     };
     let event =
         BrokerEvent::Administered { action: "key.added".to_owned(), subject: key.id.clone(), detail: None };
-    bench.app.store.insert_key(&bench.bob.caller().requester, &key, event).await.unwrap();
+    bench.app.store.insert_key(&bench.bob.caller().requester, &key, 8, event).await.unwrap();
     let sign = |session: String, digest: &str| {
         let claims = serde_json::json!({ "session": session, "digest": digest, "decision": "approve",
             "comment": agreed().comment, "approver": "bob@example.com", "iat": bench.app.clock.now().timestamp() });

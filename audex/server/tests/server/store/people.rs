@@ -135,8 +135,8 @@ on_both!(keys_are_one_owners, |place: Place| async move {
         jwk: json!({ "kty": "OKP" }),
         created_at: now(),
     };
-    store.insert_key(&operator(), &key(&alice), administered("key.added")).await.unwrap();
-    let taken = store.insert_key(&operator(), &key(&bob), administered("key.added")).await;
+    assert!(store.insert_key(&operator(), &key(&alice), 1, administered("key.added")).await.unwrap());
+    let taken = store.insert_key(&operator(), &key(&bob), 1, administered("key.added")).await;
     assert!(matches!(taken, Err(StoreFault::Conflict)));
     assert_eq!(store.find_key("thumbprint").await.unwrap().unwrap(), key(&alice));
     assert_eq!(store.keys_of(alice.user_id).await.unwrap(), [key(&alice)]);

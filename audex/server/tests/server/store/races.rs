@@ -9,7 +9,10 @@ use audex_core::{
     IssueError,
     session::{Beginning, SessionRecord, SessionStore},
 };
-use audex_server::store::{AnswerKey, AnswerState, Store, StoreFault};
+use audex_server::{
+    model::ApprovalKey,
+    store::{AnswerKey, AnswerState, Store, StoreFault},
+};
 use futures_util::future::join_all;
 
 on_both!(one_vote_decides, |place: Place| async move {
@@ -62,6 +65,28 @@ on_both!(the_last_free_token_is_made_once, |place: Place| async move {
     let made = join_all((9..29).map(|n| make(if n % 2 == 0 { store } else { &other }, n))).await;
     assert_eq!(made.into_iter().filter(|made| *made).count(), 1);
     assert_eq!(place.types().await.len(), 12, "what was not made is no event");
+});
+
+on_both!(the_last_place_for_a_key_is_taken_once, |place: Place| async move {
+    let (store, other) = (&place.store, place.other().await);
+    let alice = add(store, "alice@example.com").await;
+    let make = async |store: &Store, n: u8| {
+        let key = ApprovalKey {
+            id: format!("thumbprint {n}"),
+            owner: alice.user_id,
+            name: "laptop".to_owned(),
+            jwk: serde_json::json!({ "kty": "OKP" }),
+            created_at: now(),
+        };
+        store.insert_key(&operator(), &key, 8, administered("key.added")).await.unwrap()
+    };
+    for n in 0..7 {
+        assert!(make(store, n).await);
+    }
+    let made = join_all((7..27).map(|n| make(if n % 2 == 0 { store } else { &other }, n))).await;
+    assert_eq!(made.into_iter().filter(|made| *made).count(), 1);
+    assert_eq!(store.keys_of(alice.user_id).await.unwrap().len(), 8);
+    assert_eq!(place.types().await.len(), 9, "what was not added is no event");
 });
 
 on_both!(a_key_begins_one_answer, |place: Place| async move {

@@ -12,9 +12,11 @@ use http::{HeaderValue, StatusCode, header, request::Parts};
 
 /// What a page of an identity provider asks for by a frame: the end of a session (OpenID Connect Front-Channel Logout 1.0 §2).
 ///
-/// Nobody has signed it, and the frame is on the provider's page: the browser sends no cookie of ours along. The session is
-/// found by its name at the provider, so register the address with `frontchannel_logout_session_required`. A request without
-/// `iss` or `sid`, or with two of them, is answered with 400.
+/// Nobody has signed it, and it comes without the cookie of the session: from a frame on another site's page browsers send none
+/// that is `SameSite=Lax` or `Strict`, and `SameSite=None; Secure` only where they let such frames have cookies at all (Chromium
+/// 156 without a window does not by itself; another scheme is another site). So no cookie is looked at. The session is
+/// found by its name at the provider: register the address with `frontchannel_logout_session_required`, and see that ID tokens
+/// have `sid`. A request without `iss` or `sid`, or with two of them, is answered with 400.
 ///
 /// ```
 /// use axess_core::{authn::AuthnError, service::ProviderLogoutOutcome};

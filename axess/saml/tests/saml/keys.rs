@@ -3,7 +3,11 @@
 use axess_peers::{find_program, skip};
 use axess_saml::SamlKey;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::{fs, path::PathBuf, process::Command, sync::Mutex};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::Command,
+};
 
 /// A private key with its certificate.
 #[derive(Debug)]
@@ -23,10 +27,11 @@ pub(crate) fn are_missing(test: &str) -> bool {
 
 /// Returns the pair of a name, which tells its kind: `p256`, `p384`, `weak` (RSA of 1024 bits), or any other.
 pub(crate) fn pair(name: &str) -> Pair {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("saml-keys");
     fs::create_dir_all(&folder).unwrap();
+    // One at a time, in whatever process: a key and the certificate of another are no pair.
+    let guard = File::create(folder.join("lock")).unwrap();
+    guard.lock().unwrap();
     let [key_file, certificate_file] = ["key", "pem"].map(|kind| folder.join(format!("{name}.{kind}")));
     if !certificate_file.is_file() {
         let kind: &[&str] = match name {
@@ -35,9 +40,8 @@ pub(crate) fn pair(name: &str) -> Pair {
             "weak" => &["rsa:1024"],
             _ => &["rsa:2048"],
         };
-        // Named when they are whole: another process may look.
-        let [key, certificate] =
-            ["key", "pem"].map(|kind| folder.join(format!("{name}.{}.{kind}", std::process::id())));
+        // Named when they are whole: whoever made them may have been ended.
+        let [key, certificate] = ["key", "pem"].map(|kind| folder.join(format!("{name}.new.{kind}")));
         let mut command = Command::new(find_program("openssl").unwrap());
         command
             .args(["req", "-x509", "-nodes", "-days", "36500", "-subj", "/CN=axess test", "-newkey"])

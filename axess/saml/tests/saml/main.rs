@@ -14,6 +14,7 @@ mod genuine;
 mod keys;
 mod live;
 mod logout;
+mod logout_messages;
 mod metadata;
 mod mutations;
 mod parties;

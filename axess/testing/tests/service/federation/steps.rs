@@ -1,4 +1,4 @@
-use super::*;
+use super::{provisioning::Staff, *};
 use crate::fixtures::{RIGHT, logged_in, method, password};
 use axess_core::{authn::FactorStep, store::IdentityAuthnLog};
 use axess_factors::federated::FederationError;
@@ -60,6 +60,21 @@ async fn somebody_elses_identity_completes_no_step_and_counts() {
     let log = world.suite.backend.last_attempts(owner.tenant_id, owner.user_id, 100).await.unwrap();
     assert_eq!(log.iter().filter(|attempt| attempt.factor == kind()).count(), 4);
     assert!(world.names().contains(&"LockoutTriggered"));
+}
+
+#[tokio::test]
+async fn whom_the_application_does_not_admit_completes_no_step() {
+    let suite = TestSuite::builder().methods(password_then_provider()).build();
+    let world = Wired::over(suite, ProviderPolicy::default(), Some(Arc::new(Staff::default())));
+    world.link("1").await;
+    for (group, is_in) in [("blocked", false), ("staff", true)] {
+        let (session, state) = world.begin(&half_way(&world).await).await;
+        let identity = FederatedIdentity { groups: vec![group.into()], ..world.word("1") };
+        let done = world.come_back(&session, &state, identity).await;
+        assert_eq!(done.outcome.is_authenticated(), is_in, "{group}: {:?}", done.outcome);
+        assert_eq!(world.suite.reopen(&session).await.is_authenticated(), is_in, "{group}");
+    }
+    assert_eq!(world.refusals(), [FederationRefusalReason::NotAdmitted]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::{
     requests::{Changes, Spending},
     settings::ServerSettings,
     store::{Store, StoreFault},
-    telemetry::{self, Meters},
+    telemetry::{self, Meters, Readiness},
 };
 use audex_core::{CredentialProvider, Issuer};
 use axess::{audit::chain::AuditKeys, clock::Clock, envelope::EnvelopeKeyError, rng::SecureRng};
@@ -48,6 +48,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub rng: Arc<dyn SecureRng>,
+    pub(crate) readiness: Readiness,
     pub(crate) changes: Changes,
     pub(crate) spending: Spending,
     pub(crate) end: watch::Sender<bool>,
@@ -137,6 +138,7 @@ impl App {
             issuer,
             notifier,
             meters: Meters::new(),
+            readiness: Readiness::default(),
             clock,
             rng,
             changes: Changes::new(),

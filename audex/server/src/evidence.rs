@@ -40,6 +40,7 @@ use axess::{
     clock::Clock,
     rng::SecureRng,
 };
+use chrono::{DateTime, TimeDelta, Utc};
 use entry::Names;
 use keep::{Chore, Retention};
 use lease::Leases;
@@ -55,6 +56,31 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How many events may wait before logins are refused: what is issued is not refused before.
 const MAX_WAITING: usize = 1_000_000;
+
+/// How long an event may wait in the database for the audit log before the server says that it is not ready.
+pub const MAX_WAIT: TimeDelta = TimeDelta::minutes(5);
+
+/// Says what keeps events from the audit log.
+///
+/// ```
+/// use audex_server::evidence::EvidenceObstacle;
+/// assert_eq!(EvidenceObstacle::Full.to_string(), "too many events wait for the audit log");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EvidenceObstacle {
+    /// Nothing is moved any more.
+    #[error("the audit log has ended")]
+    Ended,
+    /// There is no room for more.
+    #[error("too many events wait for the audit log")]
+    Full,
+    /// Nothing has been moved for too long, by this server or the one whose turn it is.
+    #[error("events have been waiting for the audit log since {since}")]
+    Stuck {
+        /// When the oldest of them happened.
+        since: DateTime<Utc>,
+    },
+}
 
 /// Keeps evidence: the way from the database into the log, and the ways to read it.
 ///
@@ -205,10 +231,18 @@ impl Evidence {
         usize::try_from(self.reader.pipe.stats().buffered).unwrap_or(usize::MAX)
     }
 
-    /// Tells whether events are taken: neither has the log ended, nor do too many wait for it.
-    pub fn takes_events(&self) -> bool {
+    /// Tells what keeps events from the log: it has ended, too many wait for it, or one has waited for [`MAX_WAIT`].
+    pub fn obstacle(&self) -> Option<EvidenceObstacle> {
         let stats = self.reader.pipe.stats();
-        !stats.closed && !stats.shut
+        let oldest = self.reader.store.oldest_waiting();
+        if stats.closed {
+            Some(EvidenceObstacle::Ended)
+        } else if stats.shut {
+            Some(EvidenceObstacle::Full)
+        } else {
+            let oldest = oldest.filter(|oldest| self.reader.clock.now() - *oldest > MAX_WAIT);
+            oldest.map(|since| EvidenceObstacle::Stuck { since })
+        }
     }
 
     /// Returns the log.

@@ -109,8 +109,13 @@ impl Store {
     }
 
     /// Notes how many events wait for the audit log: beyond a million nothing that leaves evidence is done.
-    pub(crate) fn note_backlog(&self, events: u64) {
-        self.writer.note_backlog(events);
+    pub(crate) fn note_backlog(&self, events: u64, oldest: Option<DateTime<Utc>>) {
+        self.writer.note_backlog(events, oldest);
+    }
+
+    /// Returns when the oldest event happened that waits for the audit log, as of a second ago.
+    pub(crate) fn oldest_waiting(&self) -> Option<DateTime<Utc>> {
+        self.writer.oldest_waiting()
     }
 
     /// Returns the number of the newest event in the outbox, if there is one.

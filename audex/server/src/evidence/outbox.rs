@@ -35,7 +35,7 @@ impl AuditOutbox for Outbox {
 
     async fn depth(&self) -> Result<OutboxDepth, StoreError> {
         let depth = AuditOutbox::depth(&self.rows).await?;
-        self.store.note_backlog(depth.records);
+        self.store.note_backlog(depth.records, depth.oldest);
         Ok(depth)
     }
 }

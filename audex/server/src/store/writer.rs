@@ -9,12 +9,13 @@ use super::{
     sql::{Connection, Pool, STATEMENT_LIMIT},
     tx::{Counted, Tx},
 };
+use chrono::{DateTime, Utc};
 use std::{
     collections::BTreeMap,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -41,6 +42,9 @@ const BREATH: Duration = Duration::from_micros(300);
 
 /// The most events that may wait in the database for the audit log; beyond it nothing happens any more.
 const MAX_BACKLOG: u64 = 1_000_000;
+
+/// What stands for no time: none so late can be told.
+const NONE_WAITS: i64 = i64::MAX;
 
 /// One operation.
 pub(crate) trait Work: Send + 'static {
@@ -113,6 +117,8 @@ type Jobs = Vec<Box<dyn Job>>;
 pub(crate) struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
     backlog: Arc<AtomicU64>,
+    /// When the oldest event happened that waits for the audit log, in microseconds.
+    oldest: Arc<AtomicI64>,
     stop: Arc<Notify>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -129,7 +135,13 @@ impl Writer {
         let (queue, waiting) = mpsc::channel(MAX_WAITING);
         let stop = Arc::new(Notify::new());
         let task = tokio::spawn(Scribe { pool, connection: None }.write(waiting, Arc::clone(&stop)));
-        Self { queue, backlog: Arc::default(), stop, task: Arc::new(Mutex::new(Some(task))) }
+        Self {
+            queue,
+            backlog: Arc::default(),
+            oldest: Arc::new(AtomicI64::new(NONE_WAITS)),
+            stop,
+            task: Arc::new(Mutex::new(Some(task))),
+        }
     }
 
     /// Takes no more operations, and returns when those that wait are written.
@@ -159,9 +171,15 @@ impl Writer {
         }
     }
 
-    /// Notes how many events wait for the audit log.
-    pub(crate) fn note_backlog(&self, events: u64) {
+    /// Notes how many events wait for the audit log, and when the oldest of them happened.
+    pub(crate) fn note_backlog(&self, events: u64, oldest: Option<DateTime<Utc>>) {
         self.backlog.store(events, Ordering::Relaxed);
+        self.oldest.store(oldest.map_or(NONE_WAITS, |at| at.timestamp_micros()), Ordering::Relaxed);
+    }
+
+    /// Returns when the oldest event happened that waited when it was last counted.
+    pub(crate) fn oldest_waiting(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_micros(self.oldest.load(Ordering::Relaxed))
     }
 }
 

@@ -154,6 +154,47 @@ async fn health_tells_strangers_yes_or_no() {
 }
 
 #[tokio::test]
+async fn a_server_whose_events_do_not_reach_the_log_is_not_ready() {
+    use axess::{
+        backends::sqlite::AuditOutbox as Rows,
+        identity::EventId,
+        rng::SystemRng,
+        store::{AuditOutbox, OutboxRecord},
+    };
+    use chrono::TimeDelta;
+    let site = Site::new().await;
+    let stranger = Api::at(&site.url, "");
+    // What is no event goes into this folder, before what comes after it is moved.
+    let blocked = site.app.settings.audit_folder().join("dead");
+    std::fs::write(&blocked, "").unwrap();
+    let rows = Rows::new(site.app.store.db().clone());
+    let wait = async |minutes: i64| {
+        let at = site.app.clock.now() - TimeDelta::minutes(minutes);
+        let body = bytes::Bytes::from_static(b"no event");
+        let record = OutboxRecord { event_id: EventId::generate(at, &SystemRng), tenant_id: None, at, body };
+        AuditOutbox::append(&rows, vec![record]).await.unwrap();
+    };
+    let until = async |status: u16, depth: usize| {
+        for _ in 0..200 {
+            if site.app.evidence.depth() == depth && stranger.get("/readyz").await.status == status {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("never {status} with {depth} events, but {}", site.app.evidence.depth());
+    };
+    wait(4).await;
+    until(200, 1).await;
+    wait(6).await;
+    until(503, 2).await;
+    let problem = stranger.get("/readyz").await.refused(503, "not_ready");
+    assert_eq!(problem.as_object().unwrap().len(), 4, "no detail: {problem}");
+    std::fs::remove_file(&blocked).unwrap();
+    until(200, 0).await;
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn a_limit_answers_as_documented() {
     use audex_core::rate::RateRule;
     let site = Site::with(|settings| {

@@ -43,7 +43,7 @@ mod rules;
 mod text;
 
 pub use action::ActionPattern;
-pub use catalogue::{AccessLevel, Catalogue, CatalogueAction};
+pub use catalogue::{AccessLevel, Catalogue, CatalogueAction, nearest::nearest};
 pub use compile::{Refusal, RefusalReason};
 pub use diff::GrantDiff;
 pub use explain::explain;

@@ -19,7 +19,7 @@ mod token;
 
 pub use entry::AuditEntry;
 pub use export::ExportFormat;
-pub use query::AuditQuery;
+pub use query::{AuditQuery, AuditQueryFault};
 
 use crate::{
     problem::Problem,

@@ -287,26 +287,40 @@ impl BrokerEvent {
     }
 }
 
-impl AuditPayload for BrokerEvent {
-    fn event_type(&self) -> Cow<'static, str> {
-        match self {
-            Self::SessionCreated { .. } => "SessionCreated",
-            Self::CredentialsRequested { .. } => "CredentialsRequested",
-            Self::CredentialsIssued { .. } => "CredentialsIssued",
-            Self::CredentialsFailed { .. } => "CredentialsFailed",
-            Self::RequestDenied { .. } => "RequestDenied",
-            Self::ApprovalRequired { .. } => "ApprovalRequired",
-            Self::ApprovalVoted { .. } => "ApprovalVoted",
-            Self::ApprovalLapsed { .. } => "ApprovalLapsed",
-            Self::ApprovalReopened { .. } => "ApprovalReopened",
-            Self::ApprovalWithdrawn { .. } => "ApprovalWithdrawn",
-            Self::Administered { .. } => "Administered",
-            Self::SessionEnded { .. } => "SessionEnded",
-            Self::SessionRevoked { .. } => "SessionRevoked",
-            Self::RevocationAnswered { .. } => "RevocationAnswered",
-            Self::BudgetWarning { .. } => "BudgetWarning",
-            Self::BudgetExceeded { .. } => "BudgetExceeded",
+/// Names the events, all from one list.
+macro_rules! names {
+    ($($name:ident,)*) => {
+        impl BrokerEvent {
+            /// The names of all events.
+            pub const ALL_NAMES: &[&str] = &[$(stringify!($name)),*];
         }
-        .into()
-    }
+
+        impl AuditPayload for BrokerEvent {
+            fn event_type(&self) -> Cow<'static, str> {
+                match self {
+                    $(Self::$name { .. } => stringify!($name),)*
+                }
+                .into()
+            }
+        }
+    };
+}
+
+names! {
+    SessionCreated,
+    CredentialsRequested,
+    CredentialsIssued,
+    CredentialsFailed,
+    RequestDenied,
+    ApprovalRequired,
+    ApprovalVoted,
+    ApprovalLapsed,
+    ApprovalReopened,
+    ApprovalWithdrawn,
+    Administered,
+    SessionEnded,
+    SessionRevoked,
+    RevocationAnswered,
+    BudgetWarning,
+    BudgetExceeded,
 }

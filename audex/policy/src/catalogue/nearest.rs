@@ -3,8 +3,14 @@
 /// The longest name that is compared.
 const MAX_NAME: usize = 120;
 
-/// Returns the candidate nearest to a text, unless all are too different. The first of equals wins.
-pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// Returns the candidate nearest to a text, unless all are too different.
+///
+/// The first of equals wins; capitals and small letters are alike.
+///
+/// ```
+/// assert_eq!(audex_policy::nearest("GetObjct", ["GetObject", "PutObject"]), Some("GetObject"));
+/// ```
+pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted: Vec<char> = text.chars().take(MAX_NAME).map(|c| c.to_ascii_lowercase()).collect();
     let limit = 1 + wanted.len() / 6;
     let mut best: Option<(usize, &str)> = None;

@@ -21,7 +21,10 @@ use axum::{
 use chrono::{DateTime, Utc};
 use http::{HeaderName, Uri, header};
 use std::sync::Arc;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{ObjectBuilder, Schema, Type},
+};
 
 /// The longest condition, in bytes.
 const MAX_TEXT: usize = 1_024;
@@ -72,7 +75,7 @@ pub(super) struct EntrySchema {
 #[into_params(parameter_in = Query)]
 pub(super) struct Conditions {
     /// Of this type, as in `credential_requested` or `approval_withdrawn`.
-    #[param(max_length = 1024)]
+    #[param(schema_with = event_type)]
     event_type: Option<String>,
     /// Of this user: their address.
     #[param(max_length = 1024)]
@@ -84,6 +87,12 @@ pub(super) struct Conditions {
     since: Option<DateTime<Utc>>,
     /// Before this time.
     until: Option<DateTime<Utc>>,
+}
+
+/// Lists the types there are.
+fn event_type() -> Schema {
+    let names: Vec<&str> = AuditQuery::event_types().collect();
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build().into()
 }
 
 impl FromMembers for Conditions {
@@ -147,8 +156,8 @@ impl FromMembers for Form {
     }
 }
 
-fn query(conditions: Conditions, page: EventPage) -> AuditQuery {
-    AuditQuery {
+fn query(conditions: Conditions, page: EventPage) -> Result<AuditQuery, Problem> {
+    let query = AuditQuery {
         event_type: conditions.event_type,
         user: conditions.user,
         session: conditions.session,
@@ -156,7 +165,9 @@ fn query(conditions: Conditions, page: EventPage) -> AuditQuery {
         until: conditions.until,
         limit: page.limit,
         after: page.after,
-    }
+    };
+    query.check().map_err(|fault| Problem::invalid(fault.condition, fault.detail))?;
+    Ok(query)
 }
 
 /// Searches what happened
@@ -171,7 +182,7 @@ pub(super) async fn search(
     Params((conditions, page)): Params<(Conditions, EventPage)>,
 ) -> Result<Response, Problem> {
     app.access.may(&caller, Action::Read, &Subject::Audit)?;
-    let page = app.evidence.search(&query(conditions, page)).await?;
+    let page = app.evidence.search(&query(conditions, page)?).await?;
     let items: Vec<AuditEntry> = page.items;
     Ok(render::list(&uri, items, page.next))
 }
@@ -196,7 +207,7 @@ pub(super) async fn export(
     app.access.may(&caller, Action::Read, &Subject::Audit)?;
     let format = form.format.unwrap_or(ExportFormat::Json);
     let ending = if format == ExportFormat::Json { "json" } else { "csv" };
-    let rows = app.evidence.export(format, query(conditions, EventPage { limit: None, after: None }));
+    let rows = app.evidence.export(format, query(conditions, EventPage { limit: None, after: None })?);
     let name = app.clock.now().format("audex-audit-%Y%m%dT%H%M%SZ");
     let headers: [(HeaderName, String); 3] = [
         (header::CONTENT_TYPE, format.media_type().to_owned()),

@@ -1,17 +1,17 @@
 use super::EvidenceError;
 use crate::store::{Store, StoreFault};
-use audex_core::Ttl;
+use audex_core::{Ttl, audit::BrokerEvent};
 use axess::{
     UserId,
-    audit::{Actor, AuditRecord, JsonPayload},
+    audit::{Actor, AuditRecord, AuthEvent, JsonPayload},
     identity::EventId,
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+    collections::{BTreeSet, HashMap},
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 /// How many users' addresses are remembered.
@@ -166,6 +166,17 @@ fn named(event_type: &str, fields: &Map<String, Value>, status: Option<String>) 
     (name.to_owned(), Some(stands.to_owned()))
 }
 
+/// Returns what events are called: those of the broker, and those of logins.
+pub(super) fn event_types() -> &'static BTreeSet<String> {
+    static TYPES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let names = BrokerEvent::ALL_NAMES.iter().chain(AuthEvent::ALL_NAMES);
+        // A vote is called by what it says.
+        let votes = [true, false].map(|approve| Map::from_iter([("approve".to_owned(), approve.into())]));
+        names.flat_map(|name| votes.iter().map(|fields| named(name, fields, None).0)).collect()
+    });
+    &TYPES
+}
+
 /// Returns the types under which events of a name are recorded, where they can be told; else all have to be looked at.
 pub(super) fn recorded_as(name: &str) -> Option<String> {
     let of_broker = match name {
@@ -221,6 +232,22 @@ pub(super) fn place(record: &AuditRecord) -> (DateTime<Utc>, EventId) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_event_is_called_something_and_found_by_it() {
+        let types = event_types();
+        for name in
+            ["credential_requested", "approval_granted", "approval_denied", "login_failed", "administered"]
+        {
+            assert!(types.contains(name), "{name}");
+        }
+        assert!(!types.contains("approval_voted") && !types.contains("session_created"));
+        for name in BrokerEvent::ALL_NAMES.iter().chain(AuthEvent::ALL_NAMES) {
+            let (called, _) = named(name, &Map::new(), None);
+            let recorded = recorded_as(&called);
+            assert!(recorded.is_none_or(|recorded| recorded == *name), "{called}");
+        }
+    }
 
     #[test]
     fn names_are_spelled_back() {

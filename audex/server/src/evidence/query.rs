@@ -1,4 +1,5 @@
-use super::entry::AuditEntry;
+use super::entry::{AuditEntry, event_types};
+use audex_policy::nearest;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -10,6 +11,10 @@ const PAGE: usize = 100;
 
 /// The fewest characters of a session's id that name it.
 const MIN_SESSION: usize = 8;
+
+/// The characters of the id of a session with credentials, and of a login.
+const UUID: usize = 36;
+const LOGIN: usize = 22;
 
 /// Which events are looked for.
 ///
@@ -45,7 +50,50 @@ pub struct AuditQuery {
     pub after: Option<String>,
 }
 
+/// A condition that no event meets, however long one waits.
+///
+/// ```
+/// use audex_server::evidence::AuditQuery;
+/// let query = AuditQuery { event_type: Some("credential_isued".into()), ..AuditQuery::default() };
+/// let fault = query.check().unwrap_err();
+/// assert_eq!(fault.condition, "event_type");
+/// assert!(fault.detail.contains("did you mean `credential_issued`?"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditQueryFault {
+    /// Which one.
+    pub condition: &'static str,
+    /// What is wrong with it, and what to write.
+    pub detail: String,
+}
+
 impl AuditQuery {
+    /// Returns every type of event that can be looked for, in order.
+    pub fn event_types() -> impl Iterator<Item = &'static str> {
+        event_types().iter().map(String::as_str)
+    }
+
+    /// Checks that each condition can be met.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditQueryFault`] for the first that cannot.
+    pub fn check(&self) -> Result<(), AuditQueryFault> {
+        if let Some(wanted) = self.event_type.as_deref().filter(|wanted| !event_types().contains(*wanted)) {
+            let meant = nearest(wanted, Self::event_types());
+            let meant = meant.map(|name| format!(": did you mean `{name}`?")).unwrap_or_default();
+            let detail =
+                format!("there is no such type of event{meant} (`/openapi.json` lists them, at `/audit`)");
+            return Err(AuditQueryFault { condition: "event_type", detail });
+        }
+        if self.session.as_deref().is_some_and(|session| !names_session(session)) {
+            let detail = "a session's id is needed, or 8 or more characters of its beginning, as in a1b2c3d4"
+                .to_owned();
+            return Err(AuditQueryFault { condition: "session", detail });
+        }
+        Ok(())
+    }
+
     pub(super) fn size(&self) -> usize {
         self.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE).clamp(1, MAX_PAGE)
     }
@@ -62,6 +110,63 @@ impl AuditQuery {
 }
 
 fn is_about(entry: &AuditEntry, session: &str) -> bool {
-    let session = session.to_ascii_lowercase();
-    entry.session_id.as_ref().is_some_and(|id| session.len() >= MIN_SESSION && id.starts_with(&session))
+    let begins =
+        |id: &String| id.get(..session.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(session));
+    session.len() >= MIN_SESSION && entry.session_id.as_ref().is_some_and(begins)
+}
+
+/// Tells whether a text may be how the id of a session begins: of one with credentials (a UUID), or of a login (base64url).
+fn names_session(text: &str) -> bool {
+    let mut uuid = text.bytes().enumerate().map(|(at, byte)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    });
+    let is_uuid = text.len() <= UUID && uuid.all(|fits| fits);
+    // Nearly no login has an id that begins like a UUID.
+    let is_meant = text.get(..=MIN_SESSION).is_some_and(|begin| {
+        begin.strip_suffix('-').is_some_and(|begin| begin.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    });
+    let is_login = text.len() <= LOGIN
+        && !is_meant
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    text.len() >= MIN_SESSION && (is_uuid || is_login)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_event_meets_is_said() {
+        let of_type =
+            |name: &str| AuditQuery { event_type: Some(name.to_owned()), ..AuditQuery::default() }.check();
+        assert_eq!(of_type("login_failed"), Ok(()));
+        for (name, said) in [
+            ("credential_isued", Some("credential_issued")),
+            ("CredentialsIssued", None),
+            ("approval_voted", None),
+            ("", None),
+        ] {
+            let fault = of_type(name).unwrap_err();
+            assert!(fault.detail.contains("/openapi.json"), "{fault:?}");
+            let meant = said.map(|said| format!("did you mean `{said}`?"));
+            assert!(meant.is_none_or(|meant| fault.detail.contains(&meant)), "{fault:?}");
+        }
+        let of_session =
+            |id: &str| AuditQuery { session: Some(id.to_owned()), ..AuditQuery::default() }.check();
+        let id = "a1b2c3d4-e5f6-4748-b9c0-d1e2f3a4b5c6";
+        for id in [id, &id[..8], &id[..9], &id.to_uppercase(), "AgICAgICAgICAgICAgICAg", "AgICA-IC"] {
+            assert_eq!(of_session(id), Ok(()), "{id}");
+        }
+        for id in [
+            "",
+            "a1b2c3d",
+            "a1b2c3d4-z5f6",
+            &format!("{id}0"),
+            "alice@example.com",
+            "AgICAgICAgICAgICAgICAgA",
+        ] {
+            assert_eq!(of_session(id).unwrap_err().condition, "session", "{id}");
+        }
+    }
 }

@@ -44,7 +44,7 @@ async fn show(visit: Visit, Query(wanted): Query<Wanted>) -> Result<Response, Pr
     visit.app.access.may(&visit.caller, Action::Read, &Subject::Audit)?;
     let (found, fault) = match query_of(&wanted) {
         Ok(query) => (visit.app.evidence.search(&query).await?, None),
-        Err(fault) => (Page { items: Vec::new(), next: None }, Some(fault.to_owned())),
+        Err(fault) => (Page { items: Vec::new(), next: None }, Some(fault)),
     };
     let rows = found.items.iter().map(|entry| {
         let event = serde_json::to_value(entry).unwrap_or_default();
@@ -69,15 +69,15 @@ async fn show(visit: Visit, Query(wanted): Query<Wanted>) -> Result<Response, Pr
     Ok(answer(status, &page))
 }
 
-fn query_of(wanted: &Wanted) -> Result<AuditQuery, &'static str> {
+fn query_of(wanted: &Wanted) -> Result<AuditQuery, String> {
     let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let time = |text: &str| match time_of(text) {
         None if !text.trim().is_empty() => {
-            Err("A time is a day, as in 2026-01-31, or a moment, as in 2026-01-31T09:30:00Z.")
+            Err("A time is a day, as in 2026-01-31, or a moment, as in 2026-01-31T09:30:00Z.".to_owned())
         }
         time => Ok(time),
     };
-    Ok(AuditQuery {
+    let query = AuditQuery {
         event_type: some(&wanted.event_type),
         user: some(&wanted.user),
         session: some(&wanted.session),
@@ -85,7 +85,9 @@ fn query_of(wanted: &Wanted) -> Result<AuditQuery, &'static str> {
         until: time(&wanted.until)?,
         limit: Some(SHOWN),
         after: wanted.after.clone(),
-    })
+    };
+    query.check().map_err(|fault| format!("{}: {}", fault.condition, fault.detail))?;
+    Ok(query)
 }
 
 /// Reads a moment, or the beginning of a day (UTC).

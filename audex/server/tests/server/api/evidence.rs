@@ -38,6 +38,19 @@ async fn auditors_search_and_export_what_happened() {
     assert_eq!((&row["user"], &row["status"]), (&json!("alice@example.com"), &json!("pending_approval")));
     assert_eq!((&row["action"], &row["ttl"]), (&json!("orders:DeleteOrder"), &json!("15m")));
     let of_bob = audrey.get("/audit?user=bob@example.com").await.is(200);
+    for path in ["/audit?", "/audit/export?format=csv&"] {
+        let typo = audrey.get(&format!("{path}event_type=credential_isued")).await;
+        let problem = typo.refused(400, "invalid_request");
+        assert_eq!(problem["field"], "event_type", "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("`credential_issued`") && detail.contains("/openapi.json"), "{detail}");
+        let problem = audrey.get(&format!("{path}session=a1b2")).await.refused(400, "invalid_request");
+        assert_eq!(problem["field"], "session", "{problem}");
+    }
+    let described = audrey.get("/openapi.json").await.is(200);
+    let parameters = described["paths"]["/audit"]["get"]["parameters"].as_array().unwrap();
+    let types = &parameters.iter().find(|one| one["name"] == "event_type").unwrap()["schema"]["enum"];
+    assert!(types.as_array().unwrap().contains(&json!("credential_issued")), "{types}");
     assert_eq!(of_bob["items"], json!([]));
     let first = audrey.get("/audit?user=alice@example.com&limit=1").await;
     let link = first.header("link").trim_start_matches('<').split('>').next().unwrap().to_owned();

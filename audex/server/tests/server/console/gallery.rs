@@ -208,7 +208,7 @@ fn administration(house: &House, gallery: &mut Gallery, ada: &mut Tab) {
         .then((text) => text.includes('credential_issued') || text.includes('<td'))";
     ada.wait_for(is_there).unwrap();
     gallery.visit(ada, url, "/console/audit", "audit");
-    gallery.visit(ada, url, "/console/audit?event_type=nothing&user=%22%3E", "audit-nothing");
+    gallery.visit(ada, url, "/console/audit?event_type=login_failed&user=%22%3E", "audit-nothing");
     ada.open(&format!("{url}/console/none")).unwrap();
     ada.complaints();
     gallery.look(ada, "not-found");

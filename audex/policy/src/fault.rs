@@ -24,10 +24,11 @@ pub enum Origin {
 }
 
 impl std::fmt::Display for Origin {
+    /// Writes the name that the flags of the command and the fields of the API have in common.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Allow => f.write_str("--allow"),
-            Self::Resource => f.write_str("--resource"),
+            Self::Allow => f.write_str("allow"),
+            Self::Resource => f.write_str("resource"),
             Self::Profile(name) => write!(f, "profile `{name}`"),
             Self::Rule => f.write_str("rule"),
             Self::Grant => f.write_str("grant"),

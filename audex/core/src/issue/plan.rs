@@ -109,10 +109,10 @@ impl Denial {
     pub fn instead(&self) -> Vec<String> {
         match self {
             Self::Cut(_) => vec!["leave that out, or have the rule changed".to_owned()],
-            Self::Ttl { most, .. } => vec![format!("ask for --ttl {most} or less")],
+            Self::Ttl { most, .. } => vec![format!("ask for a lifetime of {most} or less")],
             Self::Unendable { shortest, .. } => {
                 vec![format!(
-                    "ask for --ttl {shortest}s or more, or use tryaudex run, which ends its command in time"
+                    "ask for a lifetime of {shortest}s or more, or use tryaudex run, which ends its command in time"
                 )]
             }
             Self::Role(RoleRefusal::Unproven) => vec!["log in to the team server".to_owned()],

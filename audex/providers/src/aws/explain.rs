@@ -251,14 +251,14 @@ fn rejected(attempt: Attempt<'_>, said: &Said) -> Words {
         ),
         "ValidationError" if message.contains("MaxSessionDuration") => words(
             "the role gives shorter sessions than asked for",
-            "ask for a shorter --ttl, or raise the role's maximum session duration",
+            "ask for a shorter lifetime, or raise the role's maximum session duration",
         ),
         "ValidationError"
             if message.contains("role chaining") || message.contains("1 hour session limit") =>
         {
             words(
                 "our own credentials are a role's session, and AWS gives an hour at most",
-                "ask for --ttl 1h",
+                "ask for a lifetime of 1h",
             )
         }
         "RegionDisabledException" => words(

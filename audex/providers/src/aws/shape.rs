@@ -23,7 +23,7 @@ pub(super) fn shape(
     let mut notes = Vec::new();
     match target.map(|arn| (arn, RoleArn::parse(arn))) {
         None => {
-            notes.push("no role is named, so nothing can be minted (--role-arn, or aws.role_arn)".to_owned())
+            notes.push("no role is named, so nothing can be minted (role_arn, or aws.role_arn)".to_owned())
         }
         Some((arn, None)) => {
             let reason = RefusalReason::NotExpressible(format!("`{arn}` is no ARN of a role"));

@@ -47,7 +47,11 @@ async fn a_plan_leaves_no_trace() {
     }
     let late = json!({"provider": "local", "allow": "orders:GetOrder", "ttl": "12h"});
     let problem = alice.post("/credentials/plan", &late).await.refused(403, "ttl_not_allowed");
-    assert_eq!(problem["instead"], json!(["ask for --ttl 1h or less"]));
+    assert_eq!(problem["instead"], json!(["ask for a lifetime of 1h or less"]));
+    let odd = json!({"provider": "local", "allow": "orders", "resources": ["a b"]});
+    let problem = alice.post("/credentials/plan", &odd).await.refused(400, "invalid_request");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("allow, at 1: ") && !detail.contains("--"), "the API has no flags: {detail}");
     site.stop().await;
 }
 

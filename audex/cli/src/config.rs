@@ -132,6 +132,30 @@ impl fmt::Display for Source {
     }
 }
 
+/// The sections that only the team server's file has.
+const SERVERS: [&str; 8] = [
+    "server",
+    "sso",
+    "database",
+    "workload",
+    "notifications",
+    "authorization",
+    "session_store",
+    "leader_election",
+];
+
+/// Says how to go on: a file of the team server's is checked by another command.
+fn help(path: &Path, faults: &[ConfigFault]) -> String {
+    let path = path.display();
+    match faults.iter().any(|fault| SERVERS.contains(&fault.key.as_str())) {
+        true => format!(
+            "if this file is the team server's, `tryaudex --config {path} server --check-config` checks it; else edit it, then run \
+             `tryaudex --config {path} config check`"
+        ),
+        false => format!("edit {path}, then run `tryaudex --config {path} config check`"),
+    }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let failure = Self::of(Exit::Config, &error);
@@ -143,9 +167,7 @@ impl From<ConfigError> for Failure {
             ConfigError::Dangling { link, .. } => {
                 failure.with_help(format!("put back what {} points at, or remove the link", link.display()))
             }
-            ConfigError::Faults { path, .. } => {
-                failure.with_help(format!("edit {}, then run `tryaudex config check`", path.display()))
-            }
+            ConfigError::Faults { path, faults } => failure.with_help(help(&path, &faults)),
             ConfigError::Io { .. } | ConfigError::TooLarge { .. } | ConfigError::Environment { .. } => {
                 failure
             }

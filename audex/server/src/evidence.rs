@@ -46,7 +46,7 @@ use keep::{Chore, Retention};
 use lease::Leases;
 use outbox::Outbox;
 use search::Reader;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 /// The name of the copy that is searched, as the log's folder knows it.
 const SEARCH: &str = "search";
@@ -134,6 +134,16 @@ pub enum EvidenceError {
     /// How long events are kept cannot be followed.
     #[error("`audit.retention_days` cannot be followed")]
     Retention(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another server deletes old events where this one would.
+    #[error(
+        "another server works on {} already: set `audit.retention_days` for one server of a data folder, or give each a folder \
+         of its own",
+        archive.display()
+    )]
+    Retained {
+        /// Where they are archived.
+        archive: PathBuf,
+    },
     /// What is kept of an event is none.
     #[error("what is kept of an event cannot be read")]
     Unreadable(#[source] serde_json::Error),

@@ -31,6 +31,22 @@ fn the_usual_file_is_made_checked_and_shown() {
 }
 
 #[test]
+fn a_file_of_the_team_servers_is_told_by_what_it_has() {
+    let home = Home::new();
+    for text in ["[server]\nmax_connections = 100\n", "[sso]\nenabled = false\n"] {
+        home.configure(text);
+        let told = home.run(&["config", "check"]);
+        assert!(told.code != 0 && told.err.contains("server --check-config"), "{told:?}");
+        let file = home.config_file();
+        let checked = home.run(&["--config", file.to_str().unwrap(), "server", "--check-config"]);
+        assert_eq!(checked.code, 0, "{checked:?}");
+    }
+    home.configure("regoin = \"x\"\n");
+    let told = home.run(&["config", "check"]);
+    assert!(told.code != 0 && !told.err.contains("--check-config"), "{told:?}");
+}
+
+#[test]
 fn what_is_typed_into_init_has_to_make_a_sound_file() {
     let home = Home::new();
     assert_eq!(home.run(&["init", "--role-arn", "admin"]).code, 2);

@@ -6,7 +6,7 @@ use audex_core::audit::point_at;
 use axess::{
     audit::{
         Emitter,
-        archive::FilesystemAuditArchiver,
+        archive::{ArchiveError, FilesystemAuditArchiver},
         chain::AuditSigningKey,
         log::{AuditLog, LogError},
         pipe::AuditPipe,
@@ -105,8 +105,11 @@ fn rounds(
         purge_hot_after_archive: Duration::ZERO,
         delete_archive_after: Some(keep.saturating_add(DAY).saturating_add(DAY)),
     };
-    let archive = FilesystemAuditArchiver::open(settings.data.join("audit-archive"), key, &[]);
-    let archive = archive.map_err(|error| EvidenceError::Retention(error.into()))?;
+    let folder = settings.data.join("audit-archive");
+    let archive = FilesystemAuditArchiver::open(folder.clone(), key, &[]).map_err(|error| match error {
+        ArchiveError::InUse => EvidenceError::Retained { archive: folder },
+        error => EvidenceError::Retention(error.into()),
+    })?;
     let emitter = Emitter::new(Arc::new(pipe.clone())).with_clock(clock).with_rng(rng);
     Ok(Some(Rounds { keep, policy, archive, emitter }))
 }
@@ -278,7 +281,11 @@ mod tests {
         let mut settings = ServerSettings::new(folder.path());
         settings.audit.retention_days = Some(10);
         let injected = (clock.clone() as Arc<dyn Clock>, Arc::new(SystemRng) as Arc<dyn SecureRng>);
-        let rounds = rounds(&settings, &pipe, keys.signing, injected).unwrap().unwrap();
+        let rounds = || super::rounds(&settings, &pipe, keys.signing.clone(), injected.clone());
+        let (first, second) = (rounds(), rounds());
+        let said = second.err().unwrap().to_string();
+        assert!(said.contains("give each a folder of its own"), "{said}");
+        let rounds = first.unwrap().unwrap();
         let Rounds { keep, policy, archive, emitter } = rounds;
         let rounds = AuditRetentionLoop::new(store.clone(), archive, policy, emitter).unwrap();
         let rounds = rounds.with_log(of_log(&log, keep));

@@ -56,7 +56,7 @@ pub struct LoginArgs {
     /// Address of the server [default: $AUDEX_SERVER, else server of the configuration]
     #[arg(long, value_name = "URL")]
     pub server: Option<ServerAddress>,
-    /// Read an API token from standard input instead, as services do
+    /// Read an API token from standard input instead, as services do; logout forgets it, and leaves it working
     #[arg(long)]
     pub token_stdin: bool,
     /// What the login may be used for: request, approve, read, administer
@@ -128,7 +128,7 @@ pub(super) fn run(invocation: &Invocation, args: &LoginArgs) -> Outcome {
                 signal = signals.interruption() => return given_up(invocation, signal),
             }
         };
-        finish(invocation, &logins, &signer, &server, given).await
+        finish(invocation, &logins, &signer, &server, (given, args.token_stdin)).await
     })
 }
 
@@ -138,7 +138,7 @@ async fn finish(
     logins: &Logins,
     signer: &ApprovalSigner,
     server: &ServerAddress,
-    DeviceToken { token, lives, scope }: DeviceToken,
+    (DeviceToken { token, lives, scope }, is_given): (DeviceToken, bool),
 ) -> Outcome {
     let expires_at = lives
         .and_then(|seconds| TimeDelta::try_seconds(i64::try_from(seconds).ok()?))
@@ -150,7 +150,7 @@ async fn finish(
         }
         other => other.into(),
     })?;
-    let login = Login { email: me.identity.clone(), token, expires_at };
+    let login = Login { email: me.identity.clone(), token, expires_at, is_given };
     logins.keep(server, &login)?;
     let may =
         |action: Action| scope.as_ref().is_none_or(|scope| scope.iter().any(|name| name == action.name()));
@@ -295,20 +295,23 @@ pub(super) fn out(invocation: &Invocation, args: &LogoutArgs) -> Outcome {
     let logins = logins(invocation, &settings)?;
     let login = logins.find(&server)?;
     let signer = logins.signer(&server)?.filter(|_| args.forget_key);
-    let mut is_revoked = false;
+    let (mut is_revoked, mut is_left) = (false, false);
     if let Some(login) = &login {
         let remote = Remote::new(server.clone(), Some(login.token.clone()))?;
         let told = super::runtime()?.block_on(async {
             if let Some(signer) = &signer {
                 remote.remove_key(&signer.id()).await?;
             }
-            remote.revoke_token().await
+            if login.is_given { Ok(()) } else { remote.revoke_token().await }
         });
         match told {
+            Ok(()) if login.is_given => {}
             Ok(()) | Err(RemoteError::NotLoggedIn(_)) => is_revoked = true,
-            Err(error) => invocation
-                .output
-                .warn(format_args!("the token is forgotten here and may still work: {error}")),
+            Err(error) => {
+                is_left = true;
+                let warning = format_args!("the token is forgotten here and may still work: {error}");
+                invocation.output.warn(warning);
+            }
         }
     }
     logins.forget(&server)?;
@@ -320,10 +323,14 @@ pub(super) fn out(invocation: &Invocation, args: &LogoutArgs) -> Outcome {
         let report =
             json!({ "server": server.to_string(), "was_logged_in": login.is_some(), "revoked": is_revoked });
         output.json(&report)?;
+    } else if login.as_ref().is_some_and(|login| login.is_given) {
+        output.line(format_args!(
+            "logged out of {server}; the token that was piped in still works: whoever made it revokes it on {server}/console/me"
+        ))?;
     } else if login.is_some() {
         output.line(format_args!("logged out of {server}"))?;
     } else {
         output.line(format_args!("there was no login to {server}"))?;
     }
-    Ok(if login.is_some() && !is_revoked { Exit::Provider.code() } else { SUCCESS })
+    Ok(if is_left { Exit::Provider.code() } else { SUCCESS })
 }

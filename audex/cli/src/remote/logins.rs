@@ -40,6 +40,8 @@ pub struct Login {
     pub token: CredentialSecret,
     /// When it stops working, where that is known.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Whether the token was given to us: then others may use it too, and it is not ours to revoke.
+    pub is_given: bool,
 }
 
 /// What is kept.
@@ -50,6 +52,8 @@ struct Kept {
     token: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    is_given: bool,
 }
 
 impl Drop for Kept {
@@ -80,6 +84,7 @@ impl Logins {
             email: kept.email.clone(),
             token: std::mem::take(&mut kept.token).into(),
             expires_at: kept.expires_at,
+            is_given: kept.is_given,
         }))
     }
 
@@ -94,6 +99,7 @@ impl Logins {
             email: login.email.clone(),
             token: login.token.expose().to_owned(),
             expires_at: login.expires_at,
+            is_given: login.is_given,
         };
         let text = serde_json::to_string(&kept).map(Zeroizing::new);
         let text = text.map_err(|error| Failure::of(Exit::Bug, &error))?;
@@ -169,9 +175,15 @@ mod tests {
         let logins = Logins::new(KeyStore::File, data.path());
         let (one, other): (ServerAddress, ServerAddress) =
             ("https://a.example".parse().unwrap(), "https://b.example".parse().unwrap());
-        let login = Login { email: "a@example.com".to_owned(), token: "audx_1".into(), expires_at: None };
+        let login = Login {
+            email: "a@example.com".to_owned(),
+            token: "audx_1".into(),
+            expires_at: None,
+            is_given: true,
+        };
         logins.keep(&one, &login).unwrap();
         assert_eq!(logins.find(&one).unwrap().unwrap().token.expose(), "audx_1");
+        assert!(logins.find(&one).unwrap().unwrap().is_given);
         assert!(logins.find(&other).unwrap().is_none());
         let rng = MockRng::new(1);
         let id = logins.signer_or_new(&one, &rng).unwrap().id();

@@ -30,14 +30,25 @@ fn a_browser_confirms_a_login_that_is_kept_and_forgotten() {
     let kept: Value = serde_json::from_slice(&std::fs::read(folder.join("login.json")).unwrap()).unwrap();
     let token = kept["token"].as_str().unwrap().to_owned();
     assert!(!String::from_utf8_lossy(&output.stdout).contains(&token));
+    // Who was given a token forgets it; it is others' to revoke.
+    let mut given = Home::new();
+    given.set("AUDEX_SERVER", &site.url);
+    let file = home.path().join("token");
+    std::fs::write(&file, &token).unwrap();
+    let pipe = || {
+        let mut login = given.tryaudex("login --token-stdin");
+        login.stdin(std::fs::File::open(&file).unwrap()).output().unwrap()
+    };
+    assert!(pipe().status.success());
+    let out = given.tryaudex("logout").output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+    assert!(String::from_utf8_lossy(&out.stdout).contains("still works"), "{out:?}");
+    assert!(pipe().status.success(), "it was revoked");
     let out = home.tryaudex("logout").output().unwrap();
     assert!(out.status.success(), "{out:?}");
     assert!(!folder.join("login.json").exists() && folder.join("approval.key").exists());
     // What was revoked does not work any more, wherever it still is.
-    let mut again = home.tryaudex("login --token-stdin");
-    let file = home.path().join("token");
-    std::fs::write(&file, &token).unwrap();
-    let refused = again.stdin(std::fs::File::open(&file).unwrap()).output().unwrap();
+    let refused = pipe();
     assert_eq!(refused.status.code(), Some(80), "{refused:?}");
     assert!(!site.log().contains(&token), "a token is in the log");
 }

@@ -12,6 +12,7 @@ use axess_rng::SecureRng;
 use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 use serde::Deserialize;
+use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 /// The parameters of a request.
@@ -26,7 +27,7 @@ pub(crate) fn form<const N: usize>(pairs: [(&str, &str); N]) -> Form {
 pub(crate) struct Caller<'a> {
     pub(crate) http: &'a HttpClient,
     pub(crate) nonces: &'a Nonces,
-    pub(crate) auth: &'a ClientAuth,
+    pub(crate) auth: Cow<'a, ClientAuth>,
     pub(crate) client_id: &'a str,
     pub(crate) issuer: &'a str,
     pub(crate) now: DateTime<Utc>,

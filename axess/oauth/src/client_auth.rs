@@ -8,7 +8,7 @@ use axess_rng::SecureRng;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 use zeroize::Zeroizing;
 
 /// How long an assertion of ours is good for, in seconds.
@@ -26,6 +26,8 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 pub enum ClientAuth {
     /// Not at all; PKCE alone protects the code. For programs that cannot keep a secret.
     None,
+    /// With a secret as the provider takes it: in the header `Authorization`, or in the form where its metadata name that alone.
+    Secret(TokenSecret),
     /// With a secret in the header `Authorization`.
     SecretBasic(TokenSecret),
     /// With a secret in the form.
@@ -39,16 +41,28 @@ pub enum ClientAuth {
 }
 
 impl ClientAuth {
-    /// Returns the name of the method (`token_endpoint_auth_method`).
+    /// Returns the name of the method (`token_endpoint_auth_method`), or `client_secret` where the provider's metadata decide.
     #[must_use]
     pub fn method(&self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Secret(_) => "client_secret",
             Self::SecretBasic(_) => "client_secret_basic",
             Self::SecretPost(_) => "client_secret_post",
             Self::PrivateKeyJwt(_) => "private_key_jwt",
             Self::TlsClientAuth => "tls_client_auth",
             Self::SelfSignedTls => "self_signed_tls_client_auth",
+        }
+    }
+
+    /// Decides by the methods that a provider lists, if it does (Discovery 1.0 §3: unless it does, `client_secret_basic`).
+    pub(crate) fn among(&self, methods: Option<&[String]>) -> Cow<'_, Self> {
+        let lists = |name: &str| methods.is_some_and(|all| all.iter().any(|one| one == name));
+        match self {
+            Self::Secret(secret) if lists("client_secret_post") && !lists("client_secret_basic") => {
+                Cow::Owned(Self::SecretPost(secret.clone()))
+            }
+            other => Cow::Borrowed(other),
         }
     }
 
@@ -73,7 +87,7 @@ impl ClientAuth {
             }
         };
         match self {
-            Self::SecretBasic(secret) => {
+            Self::Secret(secret) | Self::SecretBasic(secret) => {
                 let pair = Zeroizing::new(
                     [encoded(client_id).as_str(), encoded(secret.expose()).as_str()].join(":"),
                 );
@@ -182,6 +196,28 @@ mod tests {
         }
         let (form, _) = applied(&ClientAuth::SecretPost("s".into()));
         assert_eq!(form[1], ("client_secret".to_owned(), "s".to_owned()));
+    }
+
+    #[test]
+    fn a_secret_is_sent_as_the_provider_takes_it() {
+        let listed = |methods: &[&str]| methods.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let secret = ClientAuth::Secret("s".into());
+        for (methods, in_form) in [
+            (None, false),
+            (Some(listed(&[])), false),
+            (Some(listed(&["client_secret_post", "client_secret_basic"])), false),
+            (Some(listed(&["private_key_jwt", "client_secret_post"])), true),
+            (Some(listed(&["private_key_jwt"])), false),
+        ] {
+            let (form, header) = applied(&secret.among(methods.as_deref()));
+            assert_eq!((form.len() == 2, header.is_none()), (in_form, in_form), "{methods:?}");
+        }
+        let posts = listed(&["client_secret_post"]);
+        assert_eq!(
+            ClientAuth::from("s").among(Some(&posts)).method(),
+            "client_secret_basic",
+            "what is said counts"
+        );
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl FapiConfig {
             ClientAuth::PrivateKeyJwt(_) => {
                 faults.push("fapi: the client's key must be of PS256, ES256 or EdDSA".to_owned());
             }
-            ClientAuth::None | ClientAuth::SecretBasic(_) | ClientAuth::SecretPost(_) => faults.push(
+            ClientAuth::None | ClientAuth::Secret(_) | ClientAuth::SecretBasic(_) | ClientAuth::SecretPost(_) => faults.push(
                 "fapi: a secret does not authenticate a client: use ClientAuth::PrivateKeyJwt or ::TlsClientAuth"
                     .to_owned(),
             ),

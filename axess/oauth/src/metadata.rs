@@ -53,6 +53,8 @@ pub struct ProviderMetadata {
     /// Whether requests must be pushed.
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,
+    /// How clients may say who they are, if it lists that.
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// The methods of PKCE, if it lists them.
     pub code_challenge_methods_supported: Option<Vec<String>>,
     /// The ways to answer, if it lists them.

@@ -36,7 +36,7 @@ use axess_factors::federated::FederationError;
 use axess_identity::TokenSecret;
 use axess_rng::SecureRng;
 use chrono::{DateTime, Utc};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// An OpenID Connect provider, by FAPI 2.0 where the configuration says so.
 ///
@@ -142,7 +142,7 @@ impl OidcProvider {
         key: &DpopKey,
     ) -> Result<DpopProof, FederationError> {
         let token = access_token.map(TokenSecret::expose);
-        let proof_jwt = self.caller(self.clock.now(), self.rng.as_ref()).proof(key, method, url, token)?;
+        let proof_jwt = self.prover(self.clock.now(), self.rng.as_ref()).proof(key, method, url, token)?;
         Ok(DpopProof { proof_jwt })
     }
 
@@ -166,11 +166,17 @@ impl OidcProvider {
         Ok(known)
     }
 
-    fn caller<'a>(&'a self, now: DateTime<Utc>, rng: &'a dyn SecureRng) -> Caller<'a> {
+    fn caller<'a>(&'a self, known: &Known, now: DateTime<Utc>, rng: &'a dyn SecureRng) -> Caller<'a> {
+        let methods = known.metadata.token_endpoint_auth_methods_supported.as_deref();
+        Caller { auth: self.config.auth.among(methods), ..self.prover(now, rng) }
+    }
+
+    /// Makes what needs to know nothing of the provider: proofs, and requests with a token.
+    fn prover<'a>(&'a self, now: DateTime<Utc>, rng: &'a dyn SecureRng) -> Caller<'a> {
         Caller {
             http: &self.http,
             nonces: &self.nonces,
-            auth: &self.config.auth,
+            auth: Cow::Borrowed(&self.config.auth),
             client_id: &self.config.client_id,
             issuer: &self.config.issuer,
             now,

@@ -8,6 +8,7 @@ use std::{fmt, path::PathBuf};
 ///     provider_url: "https://auth.example.com".into(),
 ///     client_id: "audex".into(),
 ///     client_secret: Some("secret".into()),
+///     client_key_path: None,
 ///     is_public: false,
 ///     redirect_uri: "https://audex.example.com/oidc/callback".into(),
 ///     scopes: vec!["openid".into(), "email".into()],
@@ -72,7 +73,12 @@ pub struct OidcSettings {
     /// Our name there (`sso.client_id`).
     pub client_id: String,
     /// Our secret there (`sso.client_secret`, `AUDEX_SSO_CLIENT_SECRET`).
+    ///
+    /// It is sent as the provider takes it: in the header, or in the form where its metadata name that alone.
     pub client_secret: Option<String>,
+    /// Instead of a secret, the file with the private key whose public half the provider knows (`sso.client_key_path`): PEM
+    /// (PKCS #8), or a JWK.
+    pub client_key_path: Option<PathBuf>,
     /// Whether we are a public client there, which has no secret (`sso.public_client`).
     pub is_public: bool,
     /// Where the browser comes back to (`sso.redirect_uri`): an address of this server.

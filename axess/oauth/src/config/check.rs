@@ -180,7 +180,7 @@ impl OAuthProviderConfig {
 
     fn secret_fault(&self) -> Option<String> {
         match &self.auth {
-            ClientAuth::SecretBasic(secret) | ClientAuth::SecretPost(secret)
+            ClientAuth::Secret(secret) | ClientAuth::SecretBasic(secret) | ClientAuth::SecretPost(secret)
                 if secret.expose().is_empty() =>
             {
                 Some(

@@ -166,7 +166,8 @@ impl OidcProvider {
         context: &FederationContext<'_>,
     ) -> Result<String, FederationError> {
         let url = self.endpoint(known, Endpoint::Par, "endpoint for pushed requests")?;
-        let answer = self.caller(context.now, context.rng).post(PAR_ENDPOINT, url, request, key).await?;
+        let answer =
+            self.caller(known, context.now, context.rng).post(PAR_ENDPOINT, url, request, key).await?;
         if let Some(error) = refusal(PAR_ENDPOINT, &answer) {
             return Err(error);
         }

@@ -156,7 +156,8 @@ impl OidcProvider {
         let more = scopes.iter().filter(|scope| !self.config.scopes.contains(scope));
         wanted.extend(more.map(String::as_str));
         let form = caller::form([("scope", &wanted.join(" "))]);
-        let answer = self.caller(context.now, context.rng).post(DEVICE_ENDPOINT, url, &form, None).await?;
+        let answer =
+            self.caller(&known, context.now, context.rng).post(DEVICE_ENDPOINT, url, &form, None).await?;
         if let Some(error) = refusal(DEVICE_ENDPOINT, &answer) {
             return Err(error);
         }
@@ -183,7 +184,7 @@ impl OidcProvider {
         let key = self.key_or_instance(key)?;
         let url = self.endpoint(&known, Endpoint::Token, "token endpoint")?;
         let form = caller::form([("grant_type", GRANT), ("device_code", device_code.expose())]);
-        let answer = self.caller(now, rng).post(TOKEN_ENDPOINT, url, &form, key).await?;
+        let answer = self.caller(&known, now, rng).post(TOKEN_ENDPOINT, url, &form, key).await?;
         if answer.status.is_client_error() {
             match answer.json::<ErrorAnswer>("an error").map(|answer| answer.error).as_deref() {
                 Ok("authorization_pending") => return Ok(Asked::Pending),

@@ -48,7 +48,7 @@ impl OidcProvider {
         let url = self.endpoint(&known, Endpoint::Introspection, "introspection endpoint")?;
         let mut form = caller::form([("token", token.expose())]);
         form.extend(hint.map(|hint| ("token_type_hint".to_owned(), hint.as_str().to_owned())));
-        let caller = self.caller(self.clock.now(), self.rng.as_ref());
+        let caller = self.caller(&known, self.clock.now(), self.rng.as_ref());
         parse_introspection(&caller.post(INTROSPECTION_ENDPOINT, url, &form, None).await?)
     }
 }

@@ -50,7 +50,7 @@ impl OidcProvider {
         let url = self.endpoint(&known, Endpoint::Revocation, "revocation endpoint")?;
         let mut form = caller::form([("token", token.expose())]);
         form.extend(hint.map(|hint| ("token_type_hint".to_owned(), hint.as_str().to_owned())));
-        let caller = self.caller(self.clock.now(), self.rng.as_ref());
+        let caller = self.caller(&known, self.clock.now(), self.rng.as_ref());
         let answer = caller.post(REVOCATION_ENDPOINT, url, &form, None).await?;
         refusal(REVOCATION_ENDPOINT, &answer).map_or(Ok(()), Err)
     }

@@ -24,7 +24,7 @@ impl OidcProvider {
         rng: &dyn SecureRng,
     ) -> Result<FederatedTokens, FederationError> {
         let url = self.endpoint(known, Endpoint::Token, "token endpoint")?;
-        let answer = self.caller(now, rng).post(TOKEN_ENDPOINT, url, form, key).await?;
+        let answer = self.caller(known, now, rng).post(TOKEN_ENDPOINT, url, form, key).await?;
         read(&answer, self.binding(key), now)
     }
 

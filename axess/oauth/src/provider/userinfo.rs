@@ -27,7 +27,7 @@ impl OidcProvider {
     ) -> Result<Option<Map<String, Value>>, FederationError> {
         let url = known.metadata.endpoint(Endpoint::Userinfo, self.config.shows_certificate());
         let Some(url) = url.filter(|_| self.config.uses_userinfo) else { return Ok(None) };
-        let answer = self.caller(now, rng).get(USERINFO_ENDPOINT, url, access_token, key).await?;
+        let answer = self.prover(now, rng).get(USERINFO_ENDPOINT, url, access_token, key).await?;
         if let Some(error) = refusal(USERINFO_ENDPOINT, &answer) {
             return Err(error);
         }

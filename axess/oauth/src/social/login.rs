@@ -12,6 +12,7 @@ use axess_factors::federated::{
     FederationOptions, PendingFederation, Redirection,
 };
 use serde_json::Value;
+use std::borrow::Cow;
 
 const USER_ENDPOINT: &str = "its API";
 /// The longest authorization code, in bytes.
@@ -71,7 +72,7 @@ impl OAuth2Provider {
         let caller = Caller {
             http: &self.http,
             nonces: &self.nonces,
-            auth: &config.auth,
+            auth: Cow::Borrowed(&config.auth),
             client_id: &config.client_id,
             issuer: &config.issuer,
             now: context.now,

@@ -5,13 +5,15 @@ use axess_factors::federated::{
     Assurance, DeviceProof, FederatedProof, FederationContext, FederationError, FederationOptions,
     FederationProvider, PendingFederation,
 };
-use axess_oauth::{ClientAuth, OidcProvider, TokenTypeHint};
+use axess_oauth::{ClientAuth, OAuthProviderConfig, OidcProvider, TokenTypeHint};
 use axess_peers::OpenIdProvider;
 use axess_rng::SystemRng;
+use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
     browser::{Browser, hidden},
+    hostile::{CALLBACK, CLIENT, Hostile, Reply},
     peer::{self, App, client_key, config, with_auth},
 };
 
@@ -28,6 +30,21 @@ async fn an_application_gets_tokens_of_its_own() {
     assert!(matches!(refused, FederationError::Configuration { .. }), "{refused}");
     let wrong = app.provider.client_credentials(&["a b"], &[], None).await.unwrap_err();
     assert!(matches!(wrong, FederationError::Configuration { .. }), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_secret_goes_where_the_provider_wants_it() {
+    for (methods, in_form) in
+        [(json!(["client_secret_post"]), true), (json!(["client_secret_post", "client_secret_basic"]), false)]
+    {
+        let hostile = Hostile::start().await;
+        hostile.describe(|metadata| metadata["token_endpoint_auth_methods_supported"] = methods.clone());
+        hostile.reply("/token", Reply::json(&json!({ "access_token": "t", "token_type": "Bearer" })));
+        let auth = ClientAuth::Secret("hush".into());
+        let config = OAuthProviderConfig::discover(&hostile.base, CLIENT, auth, CALLBACK);
+        hostile.client(config).client_credentials(&[], &[], None).await.unwrap();
+        assert_eq!(hostile.seen("/token")[0].contains("client_secret=hush"), in_form, "{methods}");
+    }
 }
 
 #[tokio::test]

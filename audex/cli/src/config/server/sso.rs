@@ -61,6 +61,7 @@ pub(super) fn sso(table: Section<'_>, is_asked: bool) -> Option<SsoSettings> {
             provider_url: String::new(),
             client_id: String::new(),
             client_secret: None,
+            client_key_path: None,
             is_public: false,
             redirect_uri: String::new(),
             scopes: Vec::new(),
@@ -76,11 +77,13 @@ fn oidc(table: &Section<'_>) -> Option<OidcSettings> {
     let (provider_url, client_id) = (needed(table, "provider_url"), needed(table, "client_id"));
     let redirect_uri = needed(table, "redirect_uri");
     let (client_secret, scopes) = (table.name("client_secret"), table.names("scopes"));
+    let client_key_path = read::file(table, "client_key_path");
     let is_public = table.flag("public_client").unwrap_or(false);
     Some(OidcSettings {
         provider_url: provider_url?,
         client_id: client_id?,
         client_secret,
+        client_key_path,
         is_public,
         redirect_uri: redirect_uri?,
         scopes,

@@ -15,6 +15,7 @@ use axess::{
         saml::{AttributeMapping, IdpSource, SamlConfig, SamlKey, SamlProvider},
     },
     federation::FederationProvider,
+    jose::{Algorithm, SigningKey},
     rng::{SecureRng, SystemRng},
 };
 use std::{fmt, fs, path::Path, sync::Arc};
@@ -109,17 +110,7 @@ fn oidc(
     faults: &mut Faults,
 ) -> Option<Made> {
     own_address("sso.redirect_uri", &oidc.redirect_uri, CALLBACK, origin, faults);
-    let auth = match oidc.client_secret.as_deref().filter(|secret| !secret.is_empty()) {
-        Some(secret) => secret.into(),
-        None => {
-            if !oidc.is_public {
-                let why =
-                    "this is needed: write it, set AUDEX_SSO_CLIENT_SECRET, or write public_client = true";
-                faults.add("sso.client_secret", why);
-            }
-            ClientAuth::None
-        }
-    };
+    let auth = client_auth(oidc, faults);
     if settings.trust_email && settings.email_domains.is_empty() {
         faults.add("sso.trust_email", "email_domains are needed as well: whom the provider answers for");
     }
@@ -146,6 +137,48 @@ fn oidc(
     let provider = OidcProvider::new(config, http?, clock, rng).map_err(|error| causes(&error));
     let provider = Arc::new(faults.keep("sso.type", provider)?);
     Some(Made { provider, saml: None })
+}
+
+/// Reads how we say who we are: one way, and not at all only where that is said.
+fn client_auth(oidc: &OidcSettings, faults: &mut Faults) -> ClientAuth {
+    let secret = oidc.client_secret.as_deref().filter(|secret| !secret.is_empty());
+    match (secret, &oidc.client_key_path) {
+        (Some(secret), None) => ClientAuth::Secret(secret.into()),
+        (None, Some(path)) => {
+            let key = read(path).and_then(|text| signing_key(&text));
+            let key = faults.keep("sso.client_key_path", key);
+            key.map_or(ClientAuth::None, |key| ClientAuth::PrivateKeyJwt(Arc::new(key)))
+        }
+        (Some(_), Some(_)) => {
+            faults.add("sso.client_key_path", "there is a client_secret too: leave one of them out");
+            ClientAuth::None
+        }
+        (None, None) => {
+            if !oidc.is_public {
+                let why = "this is needed: write it, set AUDEX_SSO_CLIENT_SECRET, or write client_key_path or \
+                           public_client = true";
+                faults.add("sso.client_secret", why);
+            }
+            ClientAuth::None
+        }
+    }
+}
+
+/// Reads a private key: a JWK, which says what it is called and signs with, or PEM.
+fn signing_key(text: &str) -> Result<SigningKey, String> {
+    let usual = [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa, Algorithm::Rs256];
+    let key = match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(jwk) => {
+            let said = jwk.get("alg").and_then(|name| name.as_str()).and_then(Algorithm::from_name);
+            let mut tried = said.into_iter().chain(usual.into_iter().filter(|_| said.is_none()));
+            tried.find_map(|algorithm| SigningKey::from_jwk(algorithm, &jwk).ok())
+        }
+        Err(_) => usual.into_iter().find_map(|algorithm| SigningKey::from_pkcs8_pem(algorithm, text).ok()),
+    };
+    key.ok_or_else(|| {
+        "this is no private key of P-256, P-384, Ed25519 or RSA: PEM (`PRIVATE KEY`) or a JWK is needed"
+            .to_owned()
+    })
 }
 
 /// Returns the setting that a setting of the protocol's comes from.

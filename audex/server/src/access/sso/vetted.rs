@@ -124,6 +124,7 @@ mod tests {
             provider_url: String::new(),
             client_id: String::new(),
             client_secret: None,
+            client_key_path: None,
             is_public: true,
             redirect_uri: String::new(),
             scopes: Vec::new(),

@@ -69,6 +69,7 @@ fn furnish(settings: &mut ServerSettings) {
         provider_url: "https://auth.example.com".to_owned(),
         client_id: "audex".to_owned(),
         client_secret: None,
+        client_key_path: None,
         is_public: true,
         redirect_uri: format!("{}/oidc/callback", settings.public_url),
         scopes: vec!["openid".to_owned()],

@@ -31,6 +31,7 @@ pub(super) fn oidc(provider: &OpenIdProvider, public_url: &str) -> SsoSettings {
         provider_url: provider.issuer().to_owned(),
         client_id: "basic".to_owned(),
         client_secret: Some(provider.secret("basic")),
+        client_key_path: None,
         is_public: false,
         redirect_uri: format!("{public_url}/oidc/callback"),
         scopes: ["openid", "profile", "email", "groups"].map(str::to_owned).to_vec(),
@@ -52,6 +53,13 @@ impl Company {
         test: &str,
         change: impl FnOnce(&mut ServerSettings, &mut SsoSettings),
     ) -> Option<Self> {
+        Self::at(test, |_, settings, sso| change(settings, sso)).await
+    }
+
+    pub(super) async fn at(
+        test: &str,
+        change: impl FnOnce(&OpenIdProvider, &mut ServerSettings, &mut SsoSettings),
+    ) -> Option<Self> {
         if let Some(why) = Kind::OpenIdProvider.missing() {
             skip(test, &why);
             return None;
@@ -72,7 +80,7 @@ impl Company {
             let ca_file = settings.data.join("ca.pem");
             std::fs::write(&ca_file, provider.authority().unwrap()).unwrap();
             sso.ca_file = Some(ca_file);
-            change(settings, &mut sso);
+            change(&provider, settings, &mut sso);
             settings.sso = Some(sso);
             peer = Some((started, provider));
         })

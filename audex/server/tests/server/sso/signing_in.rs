@@ -2,8 +2,41 @@
 
 use super::company::Company;
 use crate::access::door::Door;
+use audex_server::settings::SsoProtocol;
+use aws_lc_rs::{
+    encoding::{AsBigEndian, EcPrivateKeyBin},
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
+};
+use axess::jose::{Algorithm, SigningKey};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use reqwest::Method;
 use serde_json::json;
+
+#[tokio::test]
+async fn a_server_says_who_it_is_with_a_key() {
+    let company = Company::at("a_server_says_who_it_is_with_a_key", |provider, settings, sso| {
+        let (_, pem) = provider.client_certificate("client").unwrap();
+        let der = pem.lines().filter(|line| !line.starts_with("---")).collect::<String>();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &STANDARD.decode(der).unwrap());
+        let d: EcPrivateKeyBin<'_> = pair.unwrap().private_key().as_be_bytes().unwrap();
+        let mut jwk =
+            SigningKey::from_pkcs8_pem(Algorithm::Es256, &pem).unwrap().with_kid("client").public_jwk();
+        jwk["d"] = json!(URL_SAFE_NO_PAD.encode(d.as_ref()));
+        jwk.as_object_mut().unwrap().remove("use");
+        let path = settings.data.join("client-key.json");
+        std::fs::write(&path, jwk.to_string()).unwrap();
+        let SsoProtocol::Oidc(oidc) = &mut sso.protocol else { unreachable!() };
+        oidc.client_id = "keyed".to_owned();
+        oidc.client_secret = None;
+        oidc.client_key_path = Some(path);
+    });
+    let Some(company) = company.await else { return };
+    let visitor = company.signed_in("alice").await;
+    assert_eq!(visitor.get("/me").await.body["identity"], "alice@example.test");
+}
 
 #[tokio::test]
 async fn somebody_signs_in_and_has_an_account() {

@@ -11,6 +11,8 @@ use crate::algorithms::SignatureAlgorithm;
 
 /// The longest certificate or key, in bytes of DER.
 pub(crate) const MAX_DER_BYTES: usize = 16 * 1024;
+/// The shortest modulus of an RSA key, in bytes.
+const MIN_MODULUS: usize = 256;
 /// Enough for certificates with the keys they are sold with.
 const MAX_PEM_BLOCKS: usize = 32;
 
@@ -108,7 +110,7 @@ impl PublicKey {
         // The first byte counts unused bits.
         let point = bits.inside(BIT_STRING)?.strip_prefix(&[0])?;
         let found = match name.inside(OBJECT_ID)? {
-            RSA_ENCRYPTION => Self::of_rsa(info.whole),
+            RSA_ENCRYPTION if is_strong(point)? => Self::of_rsa(info.whole),
             EC_PUBLIC_KEY => match Item::read(parameters)?.0.inside(OBJECT_ID)? {
                 P256 => Self::of_point(KeyKind::P256, point),
                 P384 => Self::of_point(KeyKind::P384, point),
@@ -120,7 +122,16 @@ impl PublicKey {
     }
 }
 
+/// Tells whether an RSA key (RFC 8017 §A.1.1) has a modulus of 2048 bits at least: no signature of a shorter one counts.
+fn is_strong(key: &[u8]) -> Option<bool> {
+    let (modulus, _) = Item::read(Item::read(key)?.0.inside(SEQUENCE)?)?;
+    let modulus = modulus.inside(INTEGER)?;
+    let digits = modulus.strip_prefix(&[0]).unwrap_or(modulus);
+    Some(digits.len() > MIN_MODULUS || (digits.len() == MIN_MODULUS && digits.first()? & 0x80 != 0))
+}
+
 const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OBJECT_ID: u8 = 0x06;
 /// `[0]`, constructed.

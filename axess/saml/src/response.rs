@@ -74,7 +74,10 @@ pub(crate) fn verify(response: &Element, expected: &Expected<'_>) -> Result<Logi
     }
     let is_enough = is_signed_itself || (is_signed && !expected.own.config.want_signed_assertions);
     if !is_enough {
-        return Err(FederationError::SignatureInvalid);
+        // Not missing: it is somewhere else than wanted, which is for whoever set the provider up.
+        let what = "the response is signed, and the assertion in it is not";
+        let elsewhere = is_signed.then_some(FederationError::WeakerThanConfigured { what });
+        return Err(elsewhere.unwrap_or(FederationError::SignatureInvalid));
     }
     assertion::read(assertion, expected)
 }

@@ -118,13 +118,18 @@ fn provider(config: &SamlConfig, wrong: &mut impl FnMut(&str)) -> (Option<Idp>, 
         IdpSource::Explicit { entity_id, sso_url, slo_url, certificates } => {
             let keys = all_keys(certificates).unwrap_or_default();
             if keys.is_empty() {
-                wrong("idp: its certificates are missing or not understood");
+                wrong(
+                    "idp: its certificates are missing or not understood: RSA of 2048 bits or more, P-256 or P-384, in PEM",
+                );
             }
             if !is_entity_id(entity_id) {
                 wrong("idp: its entity_id must be a URI of at most 1024 bytes");
             }
-            if !is_acceptable_url(sso_url) || slo_url.as_deref().is_some_and(|url| !is_acceptable_url(url)) {
-                wrong("idp: its URLs must be https (http on loopback only)");
+            if !is_acceptable_url(sso_url) {
+                wrong("idp: its sso_url must be an https URL (http on loopback only)");
+            }
+            if slo_url.as_deref().is_some_and(|url| !is_acceptable_url(url)) {
+                wrong("idp: its slo_url must be an https URL (http on loopback only)");
             }
             let sso = vec![Endpoint::new(config.request_binding, sso_url)];
             let slo = slo_url.iter().map(|url| Endpoint::new(SamlBinding::Redirect, url)).collect();

@@ -2,7 +2,7 @@
 
 use crate::{
     keys::{are_missing, pair},
-    parties::config as good,
+    parties::{certificate, config as good},
 };
 use axess_saml::{IdpSource, SamlConfig, SamlKey, SamlProvider};
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn every_fault_is_said_at_once() {
         idp: IdpSource::Explicit {
             entity_id: String::new(),
             sso_url: "ftp://idp".into(),
-            slo_url: None,
+            slo_url: Some("http://idp.example.test/slo".into()),
             certificates: Vec::new(),
         },
         ..good()
@@ -57,7 +57,8 @@ fn every_fault_is_said_at_once() {
         "allow_cbc",
         "idp: its certificates",
         "idp: its entity_id",
-        "idp: its URLs",
+        "idp: its sso_url",
+        "idp: its slo_url",
     ] {
         assert!(found.iter().any(|fault| fault.starts_with(named)), "{named}: {found:?}");
     }
@@ -85,4 +86,22 @@ fn keys_belong_to_their_certificates() {
     }
     let found = faults(SamlConfig { slo_url: Some("https://sp.example.test/slo".into()), ..good() });
     assert!(matches!(&*found, [fault] if fault.starts_with("slo_url")), "{found:?}");
+}
+
+#[test]
+fn a_provider_signs_with_no_weak_key() {
+    let with = |certificates: &[&str]| {
+        let idp = IdpSource::Explicit {
+            entity_id: "https://idp.example.test".into(),
+            sso_url: "https://idp.example.test/sso".into(),
+            slo_url: None,
+            certificates: certificates.iter().map(|name| certificate(name)).collect(),
+        };
+        faults(SamlConfig { idp, ..good() })
+    };
+    assert_eq!(with(&["idp", "p256"]), Vec::<String>::new());
+    for certificates in [&["weak"][..], &["idp", "weak"]] {
+        let found = with(certificates);
+        assert!(matches!(&*found, [fault] if fault.contains("2048 bits")), "{certificates:?}: {found:?}");
+    }
 }

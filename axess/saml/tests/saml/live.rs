@@ -125,7 +125,7 @@ fn logins_by_redirect_and_by_form() {
 fn what_is_signed_too_little_or_denied_or_for_once_is_refused() {
     let plain = |config| config;
     let Some(login) = log_in("sign=response", plain) else { return };
-    assert!(matches!(login, Err(FederationError::SignatureInvalid)));
+    assert!(matches!(login, Err(FederationError::WeakerThanConfigured { .. })));
     let relaxed = |config| SamlConfig { want_signed_assertions: false, ..config };
     assert_eq!(log_in("sign=response", relaxed).unwrap().unwrap().subject, "alice-id");
     let denied = log_in("status=denied", plain).unwrap();

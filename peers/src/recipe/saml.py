@@ -7,6 +7,7 @@ POST /sp?OPTIONS        makes a service provider known by its metadata, and how 
                         sign=response,assertion  encrypt=CIPHER  user=NAME  status=denied  key=next  context=URI
                         name=transient  groups=NUMBER
 GET|POST /sso           answers a request; every request has to be signed
+GET|POST /open          the same, of whoever has no key to sign with
 GET  /start?sp=ID       sends a response that nobody asked for
 GET|POST /slo           answers a request, or takes the answer to one
 GET  /logout?sp=ID&binding=redirect|post&name=NAME&session=INDEX   sends a request
@@ -54,15 +55,15 @@ class Backend(sigver.CryptoBackendXmlSec1):
         return super().encrypt_assertion(statement, enc_key, template, key_type, node_xpath, node_id)
 
 
-def provider(key, others=()):
+def provider(key, others=(), sso="/sso", signed=True):
     def both(path):
         return [(f"{BASE}{path}", binding) for binding in BINDINGS.values()]
 
     idp = {
-        "endpoints": {"single_sign_on_service": both("/sso"), "single_logout_service": both("/slo")},
+        "endpoints": {"single_sign_on_service": both(sso), "single_logout_service": both("/slo")},
         "policy": {"default": {"lifetime": {"minutes": 5}, "name_form": saml.NAME_FORMAT_URI}},
         "name_id_format": [saml.NAMEID_FORMAT_PERSISTENT, saml.NAMEID_FORMAT_TRANSIENT],
-        "want_authn_requests_signed": True,
+        "want_authn_requests_signed": signed,
     }
     config = IdPConfig().load({
         "entityid": f"{BASE}/metadata", "service": {"idp": idp}, "metadata": {}, "xmlsec_binary": sys.argv[2],
@@ -74,7 +75,7 @@ def provider(key, others=()):
     return server
 
 
-providers = {"idp": provider("idp"), "next": provider("next")}
+providers = {"idp": provider("idp"), "next": provider("next"), "open": provider("idp", sso="/open", signed=False)}
 changing = provider("idp", ["next"])
 
 
@@ -124,8 +125,8 @@ def logout_address(sp, binding):
     return providers["idp"].metadata.single_logout_service(sp, binding, "spsso")[0]["location"]
 
 
-def sso(fields, binding):
-    idp = providers["idp"]
+def sso(fields, binding, name="idp"):
+    idp = providers[name]
     parts = {"relay_state": fields.get("RelayState"), "sigalg": fields.get("SigAlg"), "signature": fields.get("Signature")}
     request = idp.parse_authn_request(fields["SAMLRequest"], binding, **parts)
     found = idp.response_args(request.message, [BINDING_HTTP_POST])
@@ -184,6 +185,8 @@ def answer(environ):
         return register(query, body)
     if path == "/sso":
         return sso(fields, binding)
+    if path == "/open":
+        return sso(fields, binding, "open")
     if path == "/start":
         services = providers["idp"].metadata.assertion_consumer_service(query["sp"], BINDING_HTTP_POST)
         return respond(query["sp"], None, services[0]["location"], query.get("relay"))

@@ -196,7 +196,6 @@ fn key_of(name: &str) -> &'static str {
         "slo_url" => "sso.idp_slo_url",
         "signing_key" | "decryption_keys" => "sso.sp_key_path",
         "authn_contexts, name_id_format" => "sso.required_acr",
-        "idp" => "sso.idp_sso_url",
         _ => "sso.type",
     }
 }
@@ -257,29 +256,51 @@ fn saml(settings: &SsoSettings, saml: &SamlSettings, origin: &Origin, faults: &m
         trust_email: true,
         ..SamlConfig::new(&saml.entity_id, acs, idp)
     };
-    let provider = Arc::new(made(config.clone(), faults)?);
     let named = saml.idp_entity_id.is_some();
+    let (config, provider) = made(config, named, faults)?;
     let speaks: Arc<dyn FederationProvider> =
         if named { provider.clone() } else { Arc::new(Unnamed::new(config, Arc::clone(&provider))) };
     Some(Made { provider: speaks, saml: Some(provider) })
 }
 
-/// Makes the provider; a key that cannot decrypt only signs.
-fn made(config: SamlConfig, faults: &mut Faults) -> Option<SamlProvider> {
+/// Makes the provider, and returns what it is made of: a key that cannot decrypt only signs.
+///
+/// `named` says whether the settings tell what the provider is called.
+fn made(config: SamlConfig, named: bool, faults: &mut Faults) -> Option<(SamlConfig, Arc<SamlProvider>)> {
     let signs_only = SamlConfig { decryption_keys: Vec::new(), ..config.clone() };
-    let error = match SamlProvider::new(config) {
-        Ok(provider) => return Some(provider),
+    let error = match SamlProvider::new(config.clone()) {
+        Ok(provider) => return Some((config, Arc::new(provider))),
         Err(error) => error,
     };
-    if let Ok(provider) = SamlProvider::new(signs_only) {
-        return Some(provider);
+    if let Ok(provider) = SamlProvider::new(signs_only.clone()) {
+        return Some((signs_only, Arc::new(provider)));
     }
     for fault in error.faults() {
         let (name, why) = fault.split_once(": ").unwrap_or(("", fault));
-        let key = if why.contains("certificates") { "sso.idp_cert_path" } else { key_of(name) };
-        faults.add(key, why);
+        match name {
+            "idp" => fault_of_idp(named, why, faults),
+            name => faults.add(key_of(name), why),
+        }
     }
     None
+}
+
+/// Names a fault of what is said about the provider by the setting that it comes from.
+///
+/// `named` says whether the settings tell what the provider is called.
+fn fault_of_idp(named: bool, why: &str, faults: &mut Faults) {
+    let why = why.strip_prefix("its ").unwrap_or(why);
+    let (name, rest) = why.split_once(' ').unwrap_or((why, ""));
+    match name {
+        "certificates" => faults.add("sso.idp_cert_path", format!("certificates {rest}")),
+        "entity_id" if named => faults.add("sso.idp_entity_id", rest),
+        // Then the address stands for the name.
+        "entity_id" => {
+            faults.add("sso.idp_sso_url", "without idp_entity_id this must be a URL of at most 1024 bytes")
+        }
+        "slo_url" => faults.add("sso.idp_slo_url", rest),
+        _ => faults.add("sso.idp_sso_url", rest),
+    }
 }
 
 /// Checks an address of this server that browsers come back to.

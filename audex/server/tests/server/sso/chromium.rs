@@ -16,7 +16,7 @@ fn somebody_signs_in_at_simplesamlphp_and_out_again() {
     let Some(browser) = Browser::start(test).unwrap() else { return };
     let site = runtime.block_on(Site::with(|settings| {
         let url = settings.public_url.clone();
-        let (sp_key_path, sp_cert_path) = key_pair(&settings.data);
+        let (sp_key_path, sp_cert_path) = key_pair(&settings.data, "rsa:2048");
         settings.sso = Some(SsoSettings::new(SsoProtocol::Saml(SamlSettings {
             entity_id: url.clone(),
             idp_sso_url: format!("{}/saml2/idp/SSOService.php", idp.url),

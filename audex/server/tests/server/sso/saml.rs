@@ -1,7 +1,7 @@
 //! SAML, against pysaml2.
 
 use super::{
-    company::{self, Visitor},
+    company::{self, TOO_LONG, Visitor},
     saml_peer::{Idp, certificate, form, key_pair},
 };
 use crate::access::door::{Answer, Door};
@@ -28,7 +28,7 @@ impl Company {
         };
         let door = Door::with(|settings| {
             let url = settings.public_url.clone();
-            let (sp_key_path, sp_cert_path) = key_pair(&settings.data);
+            let (sp_key_path, sp_cert_path) = key_pair(&settings.data, "rsa:2048");
             let mut saml = SamlSettings {
                 entity_id: url.clone(),
                 idp_sso_url: format!("{}/sso", idp.url),
@@ -61,6 +61,11 @@ impl Company {
     /// Goes to the provider, and returns what it has the browser post.
     async fn at_provider(&self, visitor: &Visitor, next: &str) -> Vec<(String, String)> {
         self.door.clock.set(SystemClock.now());
+        self.at_provider_by(visitor, next).await
+    }
+
+    /// Goes there by whatever the server's clock shows.
+    async fn at_provider_by(&self, visitor: &Visitor, next: &str) -> Vec<(String, String)> {
         let begun = visitor.page(&format!("/login/sso?next={next}")).await;
         let there = begun.header("location").unwrap_or_else(|| panic!("{begun:?}"));
         let page = visitor.client.get(there).send().await.unwrap().text().await.unwrap();
@@ -113,6 +118,66 @@ async fn a_provider_without_a_name_is_known_by_its_certificate() {
     // Another key than the certificate's is another provider, whatever it calls itself.
     let Some(company) = Company::with(test, "key=next", unnamed).await else { return };
     assert_eq!(company.sign_in(&company.visitor()).await.status, 403);
+}
+
+#[tokio::test]
+async fn the_six_settings_of_the_manual_are_enough() {
+    let test = "the_six_settings_of_the_manual_are_enough";
+    let six = |saml: &mut SamlSettings| {
+        *saml = SamlSettings {
+            idp_sso_url: saml.idp_sso_url.replace("/sso", "/open"),
+            idp_entity_id: None,
+            idp_slo_url: None,
+            sp_key_path: None,
+            sp_cert_path: None,
+            name_id_format: None,
+            ..saml.clone()
+        };
+    };
+    let Some(company) = Company::with(test, "", six).await else { return };
+    let alice = company.visitor();
+    let answer = company.sign_in(&alice).await;
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/console")), "{answer:?}");
+    assert_eq!(alice.identity().await.as_deref(), Some("alice@example.test"));
+    // There is no logout at the provider, and the one here works all the same.
+    let out = alice.form("/logout", &[]).await;
+    assert_eq!((out.status, out.header("location")), (303, Some("/login")), "{out:?}");
+    assert_eq!(alice.identity().await, None);
+}
+
+#[tokio::test]
+async fn a_key_that_only_signs_will_do() {
+    let test = "a_key_that_only_signs_will_do";
+    for is_named in [true, false] {
+        let elliptic = |saml: &mut SamlSettings| {
+            key_pair(saml.sp_key_path.as_deref().unwrap().parent().unwrap(), "ec");
+            // pysaml2 does not verify what such a key signs in a query.
+            saml.idp_sso_url = saml.idp_sso_url.replace("/sso", "/open");
+            if !is_named {
+                (saml.idp_entity_id, saml.idp_slo_url) = (None, None);
+            }
+        };
+        let Some(company) = Company::with(test, "", elliptic).await else { return };
+        let answer = company.sign_in(&company.visitor()).await;
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/console")), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_old_login_by_saml_proves_nothing_again() {
+    let test = "an_old_login_by_saml_proves_nothing_again";
+    let Some(company) = Company::with(test, "", |_| {}).await else { return };
+    let alice = company.visitor();
+    assert_eq!(company.sign_in(&alice).await.status, 303);
+    let made = async || alice.send(Method::POST, "/tokens", json!({ "name": "late" })).await;
+    company.door.clock.jump(TOO_LONG);
+    assert_eq!(made().await.code(), (401, "step_up_required"));
+    // An answer from before the question proves nothing.
+    let early = company.at_provider_by(&alice, "/device").await;
+    company.door.clock.set(SystemClock.now());
+    assert_eq!(alice.cross_post("/acs", &early).await.status, 403);
+    company.door.clock.jump(TOO_LONG);
+    assert_eq!(made().await.code(), (401, "step_up_required"));
 }
 
 #[tokio::test]

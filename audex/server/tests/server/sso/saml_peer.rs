@@ -55,23 +55,15 @@ pub(super) fn certificate(folder: &Path, metadata: &str) -> PathBuf {
     path
 }
 
-/// Makes a key of our own, and its certificate.
-pub(super) fn key_pair(folder: &Path) -> (PathBuf, PathBuf) {
+/// Makes a key of our own, of a kind that openssl knows as `rsa:2048` or `ec`, and its certificate.
+pub(super) fn key_pair(folder: &Path, kind: &str) -> (PathBuf, PathBuf) {
     let (key, certificate) = (folder.join("sp.key"), folder.join("sp.pem"));
     let mut openssl = Command::new("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=audex",
-        "-keyout",
-    ]);
-    let made = openssl.arg(&key).arg("-out").arg(&certificate).output().unwrap();
+    openssl.args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=audex", "-newkey", kind]);
+    if kind == "ec" {
+        openssl.args(["-pkeyopt", "ec_paramgen_curve:P-256"]);
+    }
+    let made = openssl.arg("-keyout").arg(&key).arg("-out").arg(&certificate).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     (key, certificate)
 }

@@ -45,8 +45,9 @@ pub(crate) async fn callback(
         FederatedOutcome::Authenticated => {
             Redirect::to(done.return_to.as_deref().unwrap_or("/")).into_response()
         }
-        // What exactly was wrong is in the log and in the trail, not on the page.
-        _ => {
+        // What exactly was wrong is for the log, not for the page.
+        refused => {
+            tracing::info!(?refused, "a login did not work");
             let page = "<p>The login did not work. <a href=\"/login\">Try again</a></p>";
             (StatusCode::UNAUTHORIZED, Html(page)).into_response()
         }
@@ -89,6 +90,9 @@ pub(crate) async fn backchannel(
     let done = site.service.complete_backchannel_logout(&session, TENANT, PROVIDER, message).await?;
     Ok(match done {
         ProviderLogoutOutcome::Ended { .. } => StatusCode::OK,
-        ProviderLogoutOutcome::Refused(_) => StatusCode::BAD_REQUEST,
+        ProviderLogoutOutcome::Refused(error) => {
+            tracing::info!(%error, "a logout was refused");
+            StatusCode::BAD_REQUEST
+        }
     })
 }

@@ -13,12 +13,13 @@ use std::{error::Error, net::SocketAddr};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3005").await?;
     let base = format!("http://{}", listener.local_addr()?);
     let at = base.clone();
     let provider = tokio::task::spawn_blocking(move || Provider::from_environment(&at)).await??;
     let app = routes::app(&base, &provider)?;
+    tracing::info!(address = base, "listening");
     // The provider of this machine ends with this program.
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })

@@ -48,8 +48,9 @@ pub(crate) async fn consume(
         FederatedOutcome::Authenticated => {
             Redirect::to(done.return_to.as_deref().unwrap_or("/")).into_response()
         }
-        // What exactly was wrong is in the log and in the trail, not on the page.
-        _ => {
+        // What exactly was wrong is for the log, not for the page.
+        refused => {
+            tracing::info!(?refused, "a login did not work");
             let page = "<p>The login did not work. <a href=\"/login\">Try again</a></p>";
             (StatusCode::UNAUTHORIZED, Html(page)).into_response()
         }
@@ -99,6 +100,9 @@ pub(crate) async fn single_logout(
             FederationRedirect(answer).into_response()
         }
         ProviderLogoutOutcome::Ended { answer: None, .. } => Redirect::to("/").into_response(),
-        ProviderLogoutOutcome::Refused(_) => StatusCode::BAD_REQUEST.into_response(),
+        ProviderLogoutOutcome::Refused(error) => {
+            tracing::info!(%error, "a logout was refused");
+            StatusCode::BAD_REQUEST.into_response()
+        }
     })
 }

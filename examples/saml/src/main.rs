@@ -13,11 +13,12 @@ use std::{error::Error, net::SocketAddr};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3006").await?;
     let base = format!("http://{}", listener.local_addr()?);
     let provider = Provider::from_environment(&base).await?;
     let app = routes::app(&provider)?;
+    tracing::info!(address = base, "listening");
     // The identity provider of this machine ends with this program.
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })

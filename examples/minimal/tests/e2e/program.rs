@@ -28,13 +28,19 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(path: &'static str, port: u16) -> Self {
+        Self::start_logging(path, port, Stdio::inherit())
+    }
+
+    /// Starts it with its log somewhere else.
+    pub(crate) fn start_logging(path: &'static str, port: u16, log: Stdio) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = TcpListener::bind(("127.0.0.1", port)) {
             panic!(
                 "port {port} is taken ({error}); end what listens there (`ss -ltnp` shows it) and try again"
             );
         }
-        let child = Command::new(path).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let child =
+            Command::new(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut program = Self { path, port, child, _turn: turn };
         program.wait_until_it_listens();
         program

@@ -2,6 +2,7 @@
 
 use super::{PROGRAM, Program};
 use axess_peers::{Kind, skip};
+use std::fs::File;
 
 const README: &str = include_str!("../../README.md");
 
@@ -25,11 +26,18 @@ fn the_readme_is_right() {
     }
     let (_, rest) = README.split_once("```sh\n").unwrap();
     let (script, _) = rest.split_once("```").unwrap();
-    let (_program, folder) = (Program::start(PROGRAM, 3006), tempfile::tempdir().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let _program = Program::start_logging(PROGRAM, 3006, File::create(&log).unwrap().into());
     let answers = crate::program::sh(folder.path(), &format!("set -e\n{script}"));
     let mut rest = answers.as_str();
     for answer in ANSWERS {
         let found = rest.split_once(answer);
         rest = found.unwrap_or_else(|| panic!("{answer} is not in {rest}\nof {answers}")).1;
+    }
+    // What was refused is explained where the README says.
+    let log = std::fs::read_to_string(log).unwrap();
+    for said in ["listening", "a logout was refused"] {
+        assert!(log.contains(said), "{said} is not in {log}");
     }
 }

@@ -24,7 +24,7 @@ pub use device::{BegunDevice, DevicePoll};
 pub use error::{FederationCause, FederationError, FederationFault};
 pub use identity::{
     Assurance, FederatedIdentity, FederatedTokens, MAX_FEDERATED_ISSUER_BYTES, MAX_FEDERATED_SID_BYTES,
-    MAX_FEDERATED_SUBJECT_BYTES,
+    MAX_FEDERATED_SUBJECT_BYTES, issuer_of_link,
 };
 pub use logout::{LogoutHint, LogoutNotice};
 pub use network::ProviderNetwork;

@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 pub struct FederatedLink {
     /// The account.
     pub owner: Owner,
-    /// The provider's issuer identifier; at most 512 bytes.
+    /// The provider's issuer identifier, after `saml:` or `oauth2:` where it is one of those; at most 512 bytes.
     pub issuer: String,
     /// The user, as the provider names them; at most 255 bytes.
     pub subject: String,

@@ -12,6 +12,16 @@ pub const MAX_FEDERATED_SUBJECT_BYTES: usize = 255;
 /// The longest name of a provider's session, in bytes.
 pub const MAX_FEDERATED_SID_BYTES: usize = 255;
 
+/// What links put before the issuer of an identity that no ID token names; no issuer of OpenID Connect begins so.
+const SAML: &str = "saml:";
+const OAUTH2: &str = "oauth2:";
+
+/// Returns the issuer of a link without the protocol before it; see [`FederatedIdentity::link_issuer`].
+#[must_use]
+pub fn issuer_of_link(link: &str) -> &str {
+    [SAML, OAUTH2].iter().find_map(|protocol| link.strip_prefix(protocol)).unwrap_or(link)
+}
+
 /// What the identity rests on.
 ///
 /// ```
@@ -40,7 +50,7 @@ pub enum Assurance {
 /// ```
 #[derive(Clone)]
 pub struct FederatedIdentity {
-    /// The provider; at most [`MAX_FEDERATED_ISSUER_BYTES`].
+    /// The provider; at most [`MAX_FEDERATED_ISSUER_BYTES`], with the protocol that links put before it.
     pub issuer: String,
     /// The user, as the provider names them for ever; at most [`MAX_FEDERATED_SUBJECT_BYTES`].
     pub subject: String,
@@ -137,6 +147,28 @@ impl FederatedIdentity {
         }
     }
 
+    /// Returns the issuer as links name it: after its protocol, unless that is OpenID Connect.
+    ///
+    /// One address may be an issuer and a SAML entity, and subjects of the one mean nothing to the other: somebody may choose there
+    /// what here is a key.
+    ///
+    /// ```
+    /// use axess_factors::federated::{Assurance, FederatedIdentity, issuer_of_link};
+    /// let at_realm = |assurance| FederatedIdentity::new("https://realm.example", "alice", assurance).link_issuer();
+    /// assert_eq!(at_realm(Assurance::IdToken), "https://realm.example");
+    /// assert_eq!(at_realm(Assurance::SamlAssertion), "saml:https://realm.example");
+    /// assert_eq!(issuer_of_link("saml:https://realm.example"), "https://realm.example");
+    /// ```
+    #[must_use]
+    pub fn link_issuer(&self) -> String {
+        let protocol = match self.assurance {
+            Assurance::IdToken => "",
+            Assurance::SamlAssertion => SAML,
+            Assurance::OAuth2Only => OAUTH2,
+        };
+        format!("{protocol}{}", self.issuer)
+    }
+
     /// Checks that issuer, subject and session have a name of a length that can be stored, and no control character.
     ///
     /// # Errors
@@ -144,7 +176,7 @@ impl FederatedIdentity {
     /// [`FederationError::Malformed`] names what is wrong.
     pub fn check(&self) -> Result<(), FederationError> {
         let fits = |text: &str, max| (1..=max).contains(&text.len()) && !text.chars().any(char::is_control);
-        if !fits(&self.issuer, MAX_FEDERATED_ISSUER_BYTES) {
+        if self.issuer.is_empty() || !fits(&self.link_issuer(), MAX_FEDERATED_ISSUER_BYTES) {
             return Err(FederationError::Malformed { what: "the issuer is empty or too long" });
         }
         if !fits(&self.subject, MAX_FEDERATED_SUBJECT_BYTES) {

@@ -17,6 +17,7 @@ use axess::{
     clock::Clock,
     federation::{
         Admission, FederatedIdentity, NewAccount, Provision, ProvisionFuture, ProvisionRequest, Provisioner,
+        issuer_of_link,
     },
     identity::Identifier,
     store::{DynFederatedLinkStore, Expected, FederatedLink, Owner, SaveOutcome, StoreError},
@@ -82,7 +83,7 @@ impl Joining {
     ///
     /// Not to one that has another identity of this provider: the address may have been given to somebody new.
     pub(super) async fn link(&self, identity: &FederatedIdentity) -> Result<(), JoinError> {
-        let (issuer, subject) = (identity.issuer.clone(), identity.subject.clone());
+        let (issuer, subject) = (identity.link_issuer(), identity.subject.clone());
         if self.links.find_link(self.tenant_id, issuer.clone(), subject.clone()).await?.is_some() {
             return Ok(());
         }
@@ -94,7 +95,7 @@ impl Joining {
         if person.is_disabled || person.kind != PersonKind::Human {
             return Ok(());
         }
-        if self.links.find_links(owner).await?.iter().any(|link| link.issuer == issuer) {
+        if self.links.find_links(owner).await?.iter().any(|link| issuer_of_link(&link.issuer) == identity.issuer) {
             tracing::warn!(account = %person.user_id, "the address of an account came with another identity");
             return Ok(());
         }
@@ -110,7 +111,7 @@ impl Joining {
             // Another callback was faster.
             return Ok(());
         }
-        let event = administered("person.linked", &person.email, format!("to {subject} at {issuer}"));
+        let event = administered("person.linked", &person.email, format!("to {subject} at {}", identity.issuer));
         if let Err(fault) = self.store.save_person(&who(identity), &person, event).await {
             // What is not on record does not stand.
             self.links.delete_link(owner, issuer, subject).await?;

@@ -15,7 +15,7 @@ use axess_events::{
     account::SignupCompleted,
     federation::{FederatedIdentityLinked, FederationRefusalReason, LinkCause},
 };
-use axess_factors::federated::FederatedIdentity;
+use axess_factors::federated::{FederatedIdentity, issuer_of_link};
 use axess_identity::{UserId, UserStatus};
 
 /// Whose account an identity is, and how it logs in.
@@ -35,7 +35,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         identity: &FederatedIdentity,
     ) -> Result<Account, AuthnError> {
         let links = self.federation()?.links();
-        let (issuer, subject) = (identity.issuer.clone(), identity.subject.clone());
+        let (issuer, subject) = (identity.link_issuer(), identity.subject.clone());
         let linked = links.find_link(call.tenant_id, issuer, subject).await?;
         let linked = linked.map(|link| link.value.owner.user_id);
         if let Some(user_id) = linked {
@@ -62,7 +62,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         owner: Owner,
         identity: &FederatedIdentity,
     ) -> Result<bool, AuthnError> {
-        let (issuer, subject) = (identity.issuer.clone(), identity.subject.clone());
+        let (issuer, subject) = (identity.link_issuer(), identity.subject.clone());
         let link = self.federation()?.links().find_link(owner.tenant_id, issuer, subject).await?;
         Ok(link.is_some_and(|link| link.value.owner == owner))
     }
@@ -108,7 +108,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         let Some(user) = user else { return Ok(None) };
         let owner = Owner { tenant_id: call.tenant_id, user_id: user.user_id };
         let known = self.federation()?.links().find_links(owner).await?;
-        Ok((!known.iter().any(|link| link.issuer == identity.issuer)).then_some(owner))
+        Ok((!known.iter().any(|link| issuer_of_link(&link.issuer) == identity.issuer)).then_some(owner))
     }
 
     /// Links an account that was found by its address; true also when another callback was faster with the same result.
@@ -135,7 +135,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
             .together(async {
                 let link = FederatedLink {
                     owner,
-                    issuer: identity.issuer.clone(),
+                    issuer: identity.link_issuer(),
                     subject: identity.subject.clone(),
                     provider: call.name.clone(),
                     linked_at: self.now(),
@@ -153,7 +153,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
                 let event = AuthEvent::FederatedIdentityLinked(event);
                 if let Err(error) = self.emit(call.session, Some(owner.tenant_id), event).await {
                     // What is not on record does not stand.
-                    links.delete_link(owner, identity.issuer.clone(), identity.subject.clone()).await?;
+                    links.delete_link(owner, identity.link_issuer(), identity.subject.clone()).await?;
                     return Err(error);
                 }
                 Ok(true)
@@ -189,7 +189,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         };
         let mut owner = Owner { tenant_id: call.tenant_id, user_id: drawn };
         if linked.is_none() && !self.link(call, owner, identity, LinkCause::Provisioned).await? {
-            let (issuer, subject) = (identity.issuer.clone(), identity.subject.clone());
+            let (issuer, subject) = (identity.link_issuer(), identity.subject.clone());
             let won = self.federation()?.links().find_link(call.tenant_id, issuer, subject).await?;
             let Some(won) = won else { return nobody(FederationRefusalReason::NameTaken) };
             owner = won.value.owner;
@@ -242,7 +242,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         if created || self.identity.get_user(owner.tenant_id, owner.user_id).await?.is_some() {
             return Ok(true);
         }
-        let (issuer, subject) = (identity.issuer.clone(), identity.subject.clone());
+        let (issuer, subject) = (identity.link_issuer(), identity.subject.clone());
         self.federation()?.links().delete_link(owner, issuer, subject).await?;
         Ok(false)
     }

@@ -189,7 +189,7 @@ impl<I, F> AuthnService<I, F> {
 
     /// Notes that an identity was used, and tells whether it still is this account's.
     async fn used(&self, owner: Owner, identity: &FederatedIdentity) -> Result<bool, AuthnError> {
-        let (issuer, subject) = (identity.issuer.clone(), identity.subject.clone());
+        let (issuer, subject) = (identity.link_issuer(), identity.subject.clone());
         Ok(self.federation()?.links().touch_link(owner, issuer, subject, self.now()).await?)
     }
 

@@ -12,7 +12,9 @@ use axess_events::{
     federation::{FederatedIdentityUnlinked, FederationRefusalReason, LinkCause},
     refresh::RefreshRevocationReason,
 };
-use axess_factors::federated::{FederatedIdentity, FederationError, FederationOptions, Redirection};
+use axess_factors::federated::{
+    FederatedIdentity, FederationError, FederationOptions, Redirection, issuer_of_link,
+};
 use axess_identity::UserId;
 
 /// The most identities one account may link.
@@ -49,7 +51,7 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
         Ok(self.federation()?.links().find_links(owner).await?)
     }
 
-    /// Unlinks an identity from the logged-in user; tells whether there was such a link.
+    /// Unlinks an identity from the logged-in user, as [`AuthnService::federated_links`] names it; tells whether there was such a link.
     ///
     /// It also ends the user's other sessions, revokes their refresh tokens and gives this session a new id.
     ///
@@ -75,6 +77,7 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
                 }
                 let (keep, why) = (Some(session.session_id()), RefreshRevocationReason::CredentialChanged);
                 self.cut_off(session.sessions(), owner, keep, By::Session(session), why).await?;
+                let issuer = issuer_of_link(issuer);
                 self.forget_provider_sessions(owner, (issuer, subject), session.lineage()).await?;
                 let event = FederatedIdentityUnlinked { user_id: owner.user_id, issuer: issuer.into() };
                 let event = AuthEvent::FederatedIdentityUnlinked(event);

@@ -203,3 +203,42 @@ async fn identities_go_with_their_account_and_their_tenant() {
     }
     assert_eq!(world.links.delete_for_tenant(owner.tenant_id).await.unwrap(), 0);
 }
+
+/// One address may be the issuer of ID tokens and of assertions; who may choose a name there must not choose an account here.
+#[tokio::test]
+async fn a_subject_of_one_protocol_is_nobody_in_another() {
+    let world = Wired::new();
+    world.link("1").await;
+    for assurance in [Assurance::SamlAssertion, Assurance::OAuth2Only] {
+        let word = FederatedIdentity { assurance, ..world.word("1") };
+        assert_eq!(called(&world.log_in(word.clone()).await.1.outcome), "not linked", "{assurance:?}");
+
+        // Linked by its owner, it is theirs, beside the other one, and unlinked by the name it has in the list.
+        let session = logged_in(&world.suite).await;
+        let (session, state) = begin_link(&world, &session).await;
+        assert_eq!(called(&world.come_back(&session, &state, word.clone()).await.outcome), "linked");
+        assert!(world.log_in(word.clone()).await.1.outcome.is_authenticated(), "{assurance:?}");
+        let session = world.suite.reopen(&session).await;
+        let links = world.service.federated_links(&session).await.unwrap();
+        let link = links.iter().find(|link| link.issuer != world.idp.issuer_name()).unwrap();
+        assert_eq!(link.issuer, word.link_issuer());
+        assert!(world.service.unlink_federated(&session, &link.issuer, "1").await.unwrap());
+        assert_eq!(called(&world.log_in(word).await.1.outcome), "not linked", "{assurance:?}");
+    }
+    assert!(world.log_in(world.word("1")).await.1.outcome.is_authenticated());
+}
+
+/// An address that was given to somebody new opens no account with another identity there, whatever the protocol.
+#[tokio::test]
+async fn an_address_counts_once_at_a_provider_of_two_protocols() {
+    let suite = TestSuite::builder().methods(vec![Method::password(), federated()]).build();
+    let policy = ProviderPolicy {
+        link: LinkPolicy::VerifiedEmail { domains: vec!["example.com".into()] },
+        ..ProviderPolicy::default()
+    };
+    let world = Wired::over(suite, policy, None);
+    world.link("1").await;
+    let newcomer =
+        FederatedIdentity { assurance: Assurance::SamlAssertion, ..with_email(&world, "2", EMAIL) };
+    assert_eq!(called(&world.log_in(newcomer).await.1.outcome), "not linked");
+}

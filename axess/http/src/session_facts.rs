@@ -24,7 +24,10 @@ pub(crate) struct SessionFacts {
 
 /// Left in a request by a layer that finds callers who have no session: who is not found is nobody, and no layer is missing.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(feature = "jwt-svid"), expect(dead_code, reason = "no such layer is compiled"))]
+#[cfg_attr(
+    not(any(feature = "jwt-svid", feature = "authz")),
+    expect(dead_code, reason = "nothing that leaves or reads it is compiled")
+)]
 pub(crate) struct CallersAreSought;
 
 /// Reads the facts from a request's extensions: the session first, then the principal.

@@ -95,7 +95,8 @@ impl Joining {
         if person.is_disabled || person.kind != PersonKind::Human {
             return Ok(());
         }
-        if self.links.find_links(owner).await?.iter().any(|link| issuer_of_link(&link.issuer) == identity.issuer) {
+        let known = self.links.find_links(owner).await?;
+        if known.iter().any(|link| issuer_of_link(&link.issuer) == identity.issuer) {
             tracing::warn!(account = %person.user_id, "the address of an account came with another identity");
             return Ok(());
         }
@@ -111,7 +112,8 @@ impl Joining {
             // Another callback was faster.
             return Ok(());
         }
-        let event = administered("person.linked", &person.email, format!("to {subject} at {}", identity.issuer));
+        let event =
+            administered("person.linked", &person.email, format!("to {subject} at {}", identity.issuer));
         if let Err(fault) = self.store.save_person(&who(identity), &person, event).await {
             // What is not on record does not stand.
             self.links.delete_link(owner, issuer, subject).await?;

@@ -13,6 +13,7 @@ use audex_server::{
     model::ApprovalKey,
     store::{AnswerKey, AnswerState, Store, StoreFault},
 };
+use axess::UserId;
 use futures_util::future::join_all;
 
 on_both!(one_vote_decides, |place: Place| async move {
@@ -69,24 +70,26 @@ on_both!(the_last_free_token_is_made_once, |place: Place| async move {
 
 on_both!(the_last_place_for_a_key_is_taken_once, |place: Place| async move {
     let (store, other) = (&place.store, place.other().await);
-    let alice = add(store, "alice@example.com").await;
-    let make = async |store: &Store, n: u8| {
+    let make = async |store: &Store, owner: UserId, n: usize| {
         let key = ApprovalKey {
-            id: format!("thumbprint {n}"),
-            owner: alice.user_id,
+            id: format!("{owner} {n}"),
+            owner,
             name: "laptop".to_owned(),
             jwk: serde_json::json!({ "kty": "OKP" }),
             created_at: now(),
         };
-        store.insert_key(&operator(), &key, 8, administered("key.added")).await.unwrap()
+        store.insert_key(&operator(), &key, 1, administered("key.added")).await.unwrap()
     };
-    for n in 0..7 {
-        assert!(make(store, n).await);
+    let mut owners = Vec::new();
+    for n in 0..40 {
+        owners.push(add(store, &format!("p{n}@example.com")).await.user_id);
     }
-    let made = join_all((7..27).map(|n| make(if n % 2 == 0 { store } else { &other }, n))).await;
-    assert_eq!(made.into_iter().filter(|made| *made).count(), 1);
-    assert_eq!(store.keys_of(alice.user_id).await.unwrap().len(), 8);
-    assert_eq!(place.types().await.len(), 9, "what was not added is no event");
+    for owner in &owners {
+        let made = join_all((0..4).map(|n| make(if n % 2 == 0 { store } else { &other }, *owner, n))).await;
+        assert_eq!(made.into_iter().filter(|made| *made).count(), 1);
+        assert_eq!(store.keys_of(*owner).await.unwrap().len(), 1);
+    }
+    assert_eq!(place.types().await.len(), 2 * owners.len(), "what was not added is no event");
 });
 
 on_both!(a_key_begins_one_answer, |place: Place| async move {

@@ -39,7 +39,13 @@ fn each_code_says_what_to_do() {
         ),
         (400, "PackedPolicyTooLarge", "", Rejected, "ask for less"),
         (400, "MalformedPolicyDocument", "", Rejected, "--dry-run"),
-        (400, "ValidationError", "exceeds the MaxSessionDuration set for this role", Rejected, "a shorter lifetime"),
+        (
+            400,
+            "ValidationError",
+            "exceeds the MaxSessionDuration set for this role",
+            Rejected,
+            "a shorter lifetime",
+        ),
         (
             400,
             "ValidationError",

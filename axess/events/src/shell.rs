@@ -178,6 +178,4 @@ pub enum AccessTokenFailureReason {
     NotTheHolder,
     /// Its signature, issuer, audience or form is wrong.
     TokenInvalid,
-    /// It is good for one use, and was presented before.
-    TokenReplayed,
 }

@@ -10,6 +10,7 @@
 //! 5. It is good: the request goes on with its `Principal::Workload`.
 
 mod bearer;
+mod claimed;
 mod layer;
 mod refusal;
 #[cfg(test)]

@@ -1,15 +1,24 @@
 use crate::{CsrfReason, session_facts::event_context};
 use axess_clock::Clock;
+#[cfg(feature = "jwt-svid")]
+use axess_core::audit::AuditError;
 use axess_core::{
     audit::{AuditSink, Emitter, EventContext},
     metrics::{AuthnMetrics, NoMetrics},
 };
-#[cfg(any(feature = "oauth", feature = "jwt-svid"))]
+#[cfg(feature = "oauth")]
 use axess_events::shell::{AccessTokenFailureReason, AccessTokenRefused};
+#[cfg(feature = "jwt-svid")]
+use axess_events::{
+    Actor,
+    workload::{WorkloadAuthenticated, WorkloadRejected},
+};
 use axess_events::{
     AuditText, AuthEvent,
     shell::{CsrfFailureReason, CsrfRejected, RateLimitRejected},
 };
+#[cfg(feature = "jwt-svid")]
+use axess_identity::WorkloadPrincipal;
 use axess_rng::SecureRng;
 use axum::extract::MatchedPath;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -92,12 +101,39 @@ impl ShellAudit {
         }
     }
 
-    #[cfg(any(feature = "oauth", feature = "jwt-svid"))]
+    #[cfg(feature = "oauth")]
     pub(crate) async fn token_refused(&self, parts: &Parts, failure_reason: AccessTokenFailureReason) {
         let event = AccessTokenRefused { route: route(&parts.extensions), failure_reason };
         if self.gate.opens(self.emitter.now()) {
             record(&self.emitter, &event_context(&parts.extensions, &parts.headers), event.into()).await;
         }
+    }
+
+    #[cfg(feature = "jwt-svid")]
+    pub(crate) async fn workload_rejected(&self, parts: &Parts, event: WorkloadRejected) {
+        if self.gate.opens(self.emitter.now()) {
+            record(&self.emitter, &event_context(&parts.extensions, &parts.headers), event.into()).await;
+        }
+    }
+
+    /// Records who proved what; nobody is let in who is not on record.
+    #[cfg(feature = "jwt-svid")]
+    pub(crate) async fn workload_authenticated(
+        &self,
+        parts: &Parts,
+        workload: &WorkloadPrincipal,
+    ) -> Result<(), AuditError> {
+        let context = EventContext {
+            tenant_id: Some(workload.tenant_id),
+            actor: Some(Actor::Workload(workload.workload_id.clone())),
+            ..event_context(&parts.extensions, &parts.headers)
+        };
+        let event = WorkloadAuthenticated {
+            workload_id: workload.workload_id.clone(),
+            trust_domain: workload.trust_domain.clone(),
+            issuer: workload.issuer.as_str().into(),
+        };
+        self.emitter.emit(&context, event).await.map(drop)
     }
 
     /// Returns what records; it needs the request no more.

@@ -56,13 +56,13 @@ impl SamlProvider {
 
     /// Describes this service provider for the identity provider.
     ///
-    /// It is an `EntityDescriptor`, signed if there is a signing key, and good for a week.
+    /// It is an `EntityDescriptor`, signed if there is a signing key. It does not run out; who fetches it is told to do so weekly.
     ///
     /// # Errors
     ///
     /// [`FederationError::Configuration`] when the key does not sign.
-    pub fn metadata(&self, now: DateTime<Utc>, rng: &dyn SecureRng) -> Result<Vec<u8>, FederationError> {
-        metadata::describe(&self.own, now, rng)
+    pub fn metadata(&self, rng: &dyn SecureRng) -> Result<Vec<u8>, FederationError> {
+        metadata::describe(&self.own, rng)
     }
 
     /// Takes new metadata of the identity provider, with the certificates it signs with from now on.

@@ -108,6 +108,29 @@ impl JwtSvidError {
         }
     }
 
+    /// Returns a stable name of the check that failed, for the trail.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::AlgorithmRefused => "algorithm-refused",
+            Self::KeyNotFound => "key-not-found",
+            Self::KeysUnavailable(_) => "keys-unavailable",
+            Self::SignatureInvalid => "signature-invalid",
+            Self::TypeRefused => "type-refused",
+            Self::MissingClaim(_) => "missing-claim",
+            Self::AudienceMismatch => "audience-mismatch",
+            Self::NotASpiffeId(_) => "not-a-spiffe-id",
+            Self::TrustDomainMismatch => "trust-domain-mismatch",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::TooOld => "too-old",
+            Self::Replayed => "replayed",
+            Self::UnknownWorkload => "unknown-workload",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+
     pub(crate) fn replay(error: FederationError) -> Self {
         Self::Unavailable { what: "the replay store", source: error.into() }
     }

@@ -3,7 +3,6 @@
 use crate::routes::{PROVIDER, Site, TENANT};
 use axess::{
     AuthSession, AuthnRejection, FederatedLogoutOptions, FederatedOutcome, ProviderLogoutOutcome,
-    clock::{Clock, SystemClock},
     federation::{FederationCallback, FederationOptions, FederationRedirect},
     rng::SystemRng,
 };
@@ -59,7 +58,7 @@ pub(crate) async fn consume(
 
 /// What an identity provider has to know of this application.
 pub(crate) async fn metadata(State(site): State<Arc<Site>>) -> Response {
-    match site.saml.metadata(SystemClock.now(), &SystemRng) {
+    match site.saml.metadata(&SystemRng) {
         Ok(xml) => ([(header::CONTENT_TYPE, "application/samlmetadata+xml")], xml).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

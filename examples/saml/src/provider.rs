@@ -1,7 +1,6 @@
 //! Which identity provider there is, and who we are there.
 
 use axess::{
-    clock::{Clock, SystemClock},
     factors::saml::{IdpSource, SamlConfig, SamlKey, SamlProvider},
     rng::SystemRng,
 };
@@ -42,7 +41,7 @@ impl Provider {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let metadata = client.get(format!("{url}{path}")).send().await?.error_for_status()?.bytes().await?;
         let saml = Arc::new(SamlProvider::new(config(base, metadata.to_vec())?)?);
-        let own = saml.metadata(SystemClock.now(), &SystemRng)?;
+        let own = saml.metadata(&SystemRng)?;
         client.post(format!("{url}/sp")).body(own).send().await?.error_for_status()?;
         Ok(Self { saml, _server: Some(server) })
     }

@@ -273,7 +273,6 @@ fn the_closed_set_of_refused_access_tokens_is_as_ever() {
             (Reason::ProofInvalid, "proof-invalid"),
             (Reason::NotTheHolder, "not-the-holder"),
             (Reason::TokenInvalid, "token-invalid"),
-            (Reason::TokenReplayed, "token-replayed"),
         ],
     );
 }

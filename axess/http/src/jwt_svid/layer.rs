@@ -1,8 +1,8 @@
-use super::{bearer::bearer, refusal::Refusal};
+use super::{bearer::bearer, claimed::claimed, refusal::Refusal};
 use crate::{Authenticator, ShellAudit, session_facts::CallersAreSought};
 use axess_core::session::SessionHandle;
 use axess_identity::{Principal, WorkloadId, WorkloadPrincipal};
-use axess_workload::JwtSvidResolver;
+use axess_workload::{JwtSvidError, JwtSvidResolver};
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -85,9 +85,10 @@ impl JwtSvidLayer {
         Self { resolver: resolver.into(), audit: None }
     }
 
-    /// Records tokens that are refused as somebody else's, forged or used before (`AccessTokenRefused`).
+    /// Records `WorkloadAuthenticated`, once for each request, and `WorkloadRejected`.
     ///
-    /// Tokens that ran out, or of workloads that have no place here, are no such thing.
+    /// Nobody gets in who cannot be recorded: the answer is 503. Of the refused ones at most sixty a minute are recorded, with what
+    /// the token claims to be, as it came.
     #[must_use]
     pub fn with_audit(self, audit: ShellAudit) -> Self {
         Self { audit: Some(audit), ..self }
@@ -96,12 +97,19 @@ impl JwtSvidLayer {
     /// Finds out which workload calls; `None` when no token is presented.
     async fn find(&self, parts: &Parts) -> Result<Option<WorkloadPrincipal>, Refusal> {
         let Some(token) = bearer(&parts.headers)? else { return Ok(None) };
-        self.resolver.resolve(token).await.map(Some).map_err(Refusal::Token)
+        let workload = self.resolver.resolve(token).await.map_err(Refusal::Token)?;
+        if let Some(audit) = &self.audit {
+            audit.workload_authenticated(parts, &workload).await.map_err(|error| {
+                Refusal::Token(JwtSvidError::Unavailable { what: "the trail", source: Box::new(error) })
+            })?;
+        }
+        Ok(Some(workload))
     }
 
     async fn answer(&self, parts: &Parts, refusal: Refusal) -> Response {
-        if let (Some(audit), Some(reason)) = (&self.audit, refusal.suspicious()) {
-            audit.token_refused(parts, reason).await;
+        if let (Some(audit), Some(reason)) = (&self.audit, refusal.failure()) {
+            let token = bearer(&parts.headers).ok().flatten().unwrap_or_default();
+            audit.workload_rejected(parts, claimed(token, reason)).await;
         }
         refusal.into_response()
     }

@@ -1,5 +1,4 @@
 use crate::problem;
-use axess_events::shell::AccessTokenFailureReason;
 use axess_workload::{JwtSvidError, JwtSvidFault};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -24,28 +23,10 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// Says what of it is for the trail: what an honest workload with its own token does not bring about.
-    pub(super) fn suspicious(&self) -> Option<AccessTokenFailureReason> {
+    /// Returns why a token did not do, where that is its bearer's fault: what the trail says.
+    pub(super) fn failure(&self) -> Option<&'static str> {
         let Self::Token(error) = self else { return None };
-        match error {
-            JwtSvidError::Replayed => Some(AccessTokenFailureReason::TokenReplayed),
-            JwtSvidError::Malformed(_)
-            | JwtSvidError::AlgorithmRefused
-            | JwtSvidError::KeyNotFound
-            | JwtSvidError::SignatureInvalid
-            | JwtSvidError::TypeRefused
-            | JwtSvidError::MissingClaim(_)
-            | JwtSvidError::AudienceMismatch
-            | JwtSvidError::NotASpiffeId(_)
-            | JwtSvidError::TrustDomainMismatch => Some(AccessTokenFailureReason::TokenInvalid),
-            // It ran out, the clocks differ, nobody has said where the workload belongs, or something is down.
-            JwtSvidError::Expired
-            | JwtSvidError::NotYetValid
-            | JwtSvidError::TooOld
-            | JwtSvidError::UnknownWorkload
-            | JwtSvidError::KeysUnavailable(_)
-            | JwtSvidError::Unavailable { .. } => None,
-        }
+        (error.fault() == JwtSvidFault::Caller).then(|| error.reason())
     }
 
     /// Callers can bring most of them about at will, and those must not fill the error log.

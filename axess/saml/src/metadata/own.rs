@@ -3,22 +3,19 @@ use crate::{
     c14n::canonical,
     config::Compiled,
     request::new_id,
-    signature, time,
+    signature,
     xml::{Element, ns},
 };
 use axess_factors::federated::FederationError;
 use axess_rng::SecureRng;
-use chrono::{DateTime, TimeDelta, Utc};
 
-/// How long our metadata may be kept.
-const VALID_FOR: TimeDelta = TimeDelta::days(7);
+/// How long our metadata may be kept before they are fetched again, for those who fetch.
+///
+/// They have no `validUntil`: an administrator pastes them once, and the logins must not stop a week later.
+const CACHE_DURATION: &str = "P7D";
 
 /// Describes this service provider, signed if there is a key to sign with.
-pub(crate) fn describe(
-    own: &Compiled,
-    now: DateTime<Utc>,
-    rng: &dyn SecureRng,
-) -> Result<Vec<u8>, FederationError> {
+pub(crate) fn describe(own: &Compiled, rng: &dyn SecureRng) -> Result<Vec<u8>, FederationError> {
     let config = &own.config;
     let part = |name| Element::new(ns::METADATA, name);
     let mut role = part("SPSSODescriptor")
@@ -50,7 +47,7 @@ pub(crate) fn describe(
     let mut entity = part("EntityDescriptor")
         .with("ID", &new_id(rng))
         .with("entityID", &config.entity_id)
-        .with("validUntil", &time::write(now + VALID_FOR))
+        .with("cacheDuration", CACHE_DURATION)
         .holding([role]);
     if let Some(key) = &own.signing {
         signature::sign(&mut entity, key)?;

@@ -66,7 +66,7 @@ impl Site {
             ..SamlConfig::new(format!("{name}/metadata"), format!("{name}/acs"), IdpSource::metadata(xml))
         };
         let provider = Arc::new(SamlProvider::new(change(config)).unwrap());
-        let own = provider.metadata(now(), &SystemRng).unwrap();
+        let own = provider.metadata(&SystemRng).unwrap();
         browser.post(&format!("{idp}/sp?{options}"), own).await;
         Self { provider, browser, entity_id: format!("{name}/metadata") }
     }

@@ -78,7 +78,7 @@ fn ours_say_what_is_needed() {
         return;
     }
     let rng = MockRng::new(3);
-    let ours = |provider: &SamlProvider| String::from_utf8(provider.metadata(*NOW, &rng).unwrap()).unwrap();
+    let ours = |provider: &SamlProvider| String::from_utf8(provider.metadata(&rng).unwrap()).unwrap();
     let text = ours(&SamlProvider::new(config_with_keys()).unwrap());
     for part in [
         "entityID=\"https://sp.example.test/metadata\"",
@@ -89,11 +89,13 @@ fn ours_say_what_is_needed() {
         "use=\"signing\"",
         "use=\"encryption\"",
         "aes256-gcm",
+        "cacheDuration=\"P7D\"",
         "<ds:Signature ",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("PRIVATE"));
+    assert!(!text.contains("validUntil"), "what is pasted once does not run out");
     let two = SamlConfig { decryption_keys: vec![pair("sp").key(), pair("sp-next").key()], ..config() };
     assert_eq!(ours(&SamlProvider::new(two).unwrap()).matches("use=\"encryption\"").count(), 2);
     let none = config();

@@ -66,7 +66,7 @@ fn xmlsec1_verifies_what_we_sign() {
         let logout = run(SamlProvider::new(by_form).unwrap().begin_logout(&hint, context)).unwrap().unwrap();
         let Redirection::Post { fields, .. } = logout else { panic!("no form") };
         let logout = STANDARD.decode(&fields[0].1).unwrap();
-        let metadata = provider.metadata(*NOW, &rng).unwrap();
+        let metadata = provider.metadata(&rng).unwrap();
         for (element, bytes) in [
             ("urn:oasis:names:tc:SAML:2.0:protocol:AuthnRequest", request),
             ("urn:oasis:names:tc:SAML:2.0:protocol:LogoutRequest", logout),

@@ -5,7 +5,6 @@ use axess::{
     FederationProviders, Guard, GuardedRouter, InMemoryBackend, InMemorySessionStore, Method,
     ProviderLogoutOutcome, ProviderPolicy, SessionLayer,
     backends::memory::{FederatedLinkStore, JtiReplayStore, SidStore},
-    clock::{Clock, SystemClock},
     factors::saml::{IdpSource, SamlConfig, SamlKey, SamlProvider},
     federation::{
         FederationCallback, FederationOptions, FederationRedirect, NewAccount, Provision, ProvisionFuture,
@@ -64,7 +63,7 @@ impl Site {
             ..SamlConfig::new(format!("{base}/saml/metadata"), format!("{base}/saml/acs"), source)
         };
         let saml = Arc::new(SamlProvider::new(config).unwrap());
-        let own = saml.metadata(SystemClock.now(), &SystemRng).unwrap();
+        let own = saml.metadata(&SystemRng).unwrap();
         let known = client.post(format!("{idp}/sp?{options}")).body(own).send().await.unwrap();
         known.error_for_status().unwrap();
 

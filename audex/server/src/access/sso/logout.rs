@@ -79,8 +79,7 @@ pub(in crate::access) async fn single_logout(
 /// 404 `sso_off`; 500.
 pub(in crate::access) fn metadata(access: &Access) -> Result<Vec<u8>, Problem> {
     let saml = access.sso.as_ref().and_then(|sso| sso.saml.as_ref()).ok_or_else(off)?;
-    saml.metadata(access.clock.now(), &*access.rng)
-        .map_err(|error| problem(axess::AuthnError::Federation(error)))
+    saml.metadata(&*access.rng).map_err(|error| problem(axess::AuthnError::Federation(error)))
 }
 
 async fn tell(access: &Access, session: &AuthSession, message: CallbackResponse) -> Result<Told, Problem> {

@@ -8,28 +8,37 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Outcome, demo, no_arguments, process, tidy, workspace::Workspace};
+use crate::{Outcome, demo, process, tidy, workspace::Workspace};
 
 type Step = (&'static str, fn(&Workspace) -> Outcome);
 
-/// Cheap steps first, but each step builds on what the one before left in the build folder.
+/// Cheap steps first: the tests take most of the time, and only what needs what they build comes after them.
 const STEPS: [Step; 8] = [
     ("format", |workspace| cargo(workspace, &["fmt", "--all", "--check"])),
     ("tidy", |_| tidy::run(&[])),
     ("clippy", clippy),
-    ("test", |workspace| cargo(workspace, &["xtask", "test"])),
     ("docs", docs),
     ("features", features::run),
+    ("test", |workspace| cargo(workspace, &["xtask", "test"])),
     ("demo", |_| demo::run(&["--check".to_owned()])),
     ("deny", deny::run),
 ];
 
 pub(crate) fn run(args: &[String]) -> Outcome {
-    no_arguments("ci", args)?;
+    let steps = named(args)?;
     let workspace = Workspace::load()?;
-    let (times, outcome) = run_steps(&STEPS, &workspace);
+    let (times, outcome) = run_steps(&steps, &workspace);
     print!("\n{}", table(&times, outcome.is_ok()));
     outcome
+}
+
+/// The steps of these names, in the order in which all are run; without names, all.
+fn named(names: &[String]) -> Result<Vec<Step>, String> {
+    let known = STEPS.map(|(name, _)| name);
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(format!("there is no step `{unknown}`; the steps are {}", known.join(", ")));
+    }
+    Ok(STEPS.into_iter().filter(|(name, _)| names.is_empty() || names.iter().any(|n| n == name)).collect())
 }
 
 /// Runs steps up to the first that fails; returns how long each took.
@@ -79,6 +88,18 @@ fn cargo(workspace: &Workspace, args: &[&str]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_named_and_keep_their_order() {
+        let names = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            named(&words).map(|steps| steps.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&["deny", "format"]).unwrap(), ["format", "deny"]);
+        assert_eq!(names(&[]).unwrap().len(), STEPS.len());
+        let refused = names(&["docs", "test1"]).unwrap_err();
+        assert!(refused.contains("`test1`") && refused.contains("tidy, clippy, docs"), "{refused}");
+    }
 
     #[test]
     fn the_first_failure_ends_the_run_and_is_named() {

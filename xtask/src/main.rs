@@ -59,7 +59,12 @@ const COMMANDS: &[Command] = &[
         about: "measure what a request, a stored session, a decision, a record, a command, the server and an ID token cost",
         run: bench::run,
     },
-    Command { name: "ci", usage: "", about: "everything that must pass before a change lands", run: ci::run },
+    Command {
+        name: "ci",
+        usage: "[STEP ...]",
+        about: "everything that must pass before a change lands, or only some steps of it",
+        run: ci::run,
+    },
 ];
 
 fn main() -> ExitCode {

@@ -5,7 +5,7 @@
 //! 3. [`observe`] wraps every route: it counts, times, and begins the request's span.
 //! 4. [`traced`] begins one around each credential that is minted.
 //! 5. [`span`] names the spans below that; [`Traces`] sends them, and is never waited for by a request.
-//! 6. [`Readiness`] says in the log why the server is not ready.
+//! 6. `Readiness` says in the log why the server is not ready.
 //!
 //! No secret, address or text of a person is a label or an attribute.
 

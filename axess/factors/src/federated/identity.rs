@@ -54,6 +54,8 @@ pub struct FederatedIdentity {
     pub issuer: String,
     /// The user, as the provider names them for ever; at most [`MAX_FEDERATED_SUBJECT_BYTES`].
     pub subject: String,
+    /// What kind of name the subject is, where the provider says it: the `Format` of a SAML `NameID`, such as `...:emailAddress`.
+    pub subject_format: Option<String>,
     /// The session at the provider, if it named one; at most [`MAX_FEDERATED_SID_BYTES`].
     pub session_id: Option<String>,
     /// The user's address.
@@ -131,6 +133,7 @@ impl FederatedIdentity {
         Self {
             issuer: issuer.into(),
             subject: subject.into(),
+            subject_format: None,
             session_id: None,
             email: None,
             email_verified: false,

@@ -1,6 +1,6 @@
 /// Which attributes of an assertion mean what.
 ///
-/// Each is found by the `Name` or the `FriendlyName` it may have; the first that is there counts.
+/// Each is found by the `Name` it may have; the first that is there counts.
 ///
 /// ```
 /// use axess_saml::AttributeMapping;
@@ -20,6 +20,9 @@ pub struct AttributeMapping {
     /// What identifies the user for ever, instead of the `NameID`. With one set, single logout ends sessions by their
     /// name alone.
     pub subject: Option<String>,
+    /// Whether attributes are found by their `FriendlyName` as well, after their `Name`. Default: no. It is for people to read and
+    /// decides nothing (SAML Core §2.7.3.1), and at some providers it is chosen by others than those who choose the `Name`.
+    pub friendly_names: bool,
 }
 
 impl Default for AttributeMapping {
@@ -31,6 +34,7 @@ impl Default for AttributeMapping {
                 "mail",
                 "email",
                 "urn:oid:0.9.2342.19200300.100.1.3",
+                "urn:oid:1.2.840.113549.1.9.1",
                 "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
             ]),
             display_name: names(&[
@@ -50,10 +54,13 @@ impl Default for AttributeMapping {
                 "groups",
                 "memberOf",
                 "eduPersonAffiliation",
+                "urn:oid:1.3.6.1.4.1.5923.1.5.1.1",
+                "urn:oid:1.3.6.1.4.1.5923.1.1.1.1",
                 "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups",
                 "http://schemas.xmlsoap.org/claims/Group",
             ]),
             subject: None,
+            friendly_names: false,
         }
     }
 }

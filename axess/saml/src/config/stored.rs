@@ -1,7 +1,7 @@
 //! The configuration as it is stored for a tenant: JSON without secrets, and a private key beside it.
 
 use super::{AttributeMapping, IdpSource, SamlConfig, SamlConfigError};
-use crate::{SamlBinding, SamlKey};
+use crate::{SamlBinding, SamlKey, metadata::Idp};
 use axess_factors::federated::ProviderNetwork;
 use serde::Deserialize;
 use serde_json::Value;
@@ -60,17 +60,18 @@ struct Attributes {
     username: Option<Vec<String>>,
     groups: Option<Vec<String>>,
     subject: Option<String>,
+    friendly_names: bool,
 }
 
 impl SamlConfig {
     /// Reads what is stored for a provider of a tenant's own: its entity id, the settings in JSON, and our private key in PEM.
     ///
-    /// The settings are `entity_id` (ours), `assertion_consumer_service_url`, and of the provider either `idp_metadata` (the XML)
-    /// or `idp_sso_url` and `idp_certificates` (PEM); where they differ from the defaults `single_logout_service_url`,
+    /// The settings are `entity_id` (ours), `assertion_consumer_service_url`, and of the provider either `idp_metadata` (the XML, of
+    /// that entity) or `idp_sso_url` and `idp_certificates` (PEM); where they differ from the defaults `single_logout_service_url`,
     /// `idp_slo_url`, `certificate` (ours, for the key), `want_signed_response`, `want_signed_assertions`, `post_binding`,
-    /// `name_id_format`, `authn_contexts`, `attributes` (`email`, `display_name`, `username`, `groups`, `subject`), `trust_email`,
-    /// `force_authn`, `clock_skew_secs`, `ceremony_timeout_secs`, `allow_unsolicited`, `relay_states` and `allow_cbc`. Each means,
-    /// and is bounded, like the field of its name. Any other is refused by name.
+    /// `name_id_format`, `authn_contexts`, `attributes` (`email`, `display_name`, `username`, `groups`, `subject`,
+    /// `friendly_names`), `trust_email`, `force_authn`, `clock_skew_secs`, `ceremony_timeout_secs`, `allow_unsolicited`,
+    /// `relay_states` and `allow_cbc`. Each means, and is bounded, like the field of its name. Any other is refused by name.
     ///
     /// `allow_unsolicited` and `allow_cbc` are off unless a tenant needs them: logins begun at its provider, and providers that
     /// encrypt with CBC alone. The first needs a store of used assertions, which the application sets on what this returns
@@ -111,6 +112,10 @@ impl SamlConfig {
             (None, Some(_)) => return Err(one("certificate: there is no private key for it".to_owned())),
         };
         let idp = match (settings.idp_metadata, settings.idp_sso_url) {
+            // What cannot be read is said when the provider is made.
+            (Some(xml), None) if Idp::read(xml.as_bytes(), &[]).is_ok_and(|idp| idp.entity_id != issuer) => {
+                return Err(one("idp_metadata: they are of another entity than the issuer".to_owned()));
+            }
             (Some(xml), None) => IdpSource::metadata(xml),
             (None, Some(sso_url)) => IdpSource::Explicit {
                 entity_id: issuer.to_owned(),
@@ -122,13 +127,15 @@ impl SamlConfig {
         };
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         let default = AttributeMapping::default();
-        let Attributes { email, display_name, username, groups, subject } = settings.attributes;
+        let Attributes { email, display_name, username, groups, subject, friendly_names } =
+            settings.attributes;
         let attributes = AttributeMapping {
             email: email.unwrap_or(default.email),
             display_name: display_name.unwrap_or(default.display_name),
             username: username.unwrap_or(default.username),
             groups: groups.unwrap_or(default.groups),
             subject,
+            friendly_names,
         };
         let bare = Self::new(settings.entity_id, settings.assertion_consumer_service_url, idp);
         Ok(Self {
@@ -169,9 +176,12 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_what_is_used() {
-        let config =
-            read(json!({ "attributes": { "groups": ["roles"] }, "post_binding": true }), None).unwrap();
-        assert_eq!(config.attributes.groups, ["roles"]);
+        let config = read(
+            json!({ "attributes": { "groups": ["roles"], "friendly_names": true }, "post_binding": true }),
+            None,
+        )
+        .unwrap();
+        assert!(config.attributes.groups == ["roles"] && config.attributes.friendly_names);
         assert_eq!(config.attributes.email, AttributeMapping::default().email);
         assert_eq!(config.request_binding, SamlBinding::Post);
         assert!(config.signing_key.is_none() && config.want_signed_assertions && !config.force_authn);
@@ -226,6 +236,27 @@ mod tests {
             let fault = read(more.clone(), key).unwrap_err();
             assert!(fault.contains(said), "{more}: {fault}");
         }
+    }
+
+    #[test]
+    fn metadata_are_of_the_issuer() {
+        let pem = include_str!("../../../../vectors/saml/certificates/idp.pem");
+        let certificate: String = pem.lines().filter(|line| !line.starts_with("--")).collect();
+        let of = |entity: &str| {
+            let xml = format!(
+                "<EntityDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{entity}\"><IDPSSODescriptor \
+                 protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\"><KeyDescriptor><KeyInfo \
+                 xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><X509Data><X509Certificate>{certificate}</X509Certificate>\
+                 </X509Data></KeyInfo></KeyDescriptor><SingleSignOnService Location=\"https://idp.example/sso\" \
+                 Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect\"/></IDPSSODescriptor></EntityDescriptor>"
+            );
+            let settings = json!({ "entity_id": "https://sp.example/saml", "idp_metadata": xml,
+                "assertion_consumer_service_url": "https://sp.example/acs" });
+            SamlConfig::from_settings("https://idp.example", &settings, None, ProviderNetwork::Public)
+        };
+        crate::SamlProvider::new(of("https://idp.example").unwrap()).unwrap();
+        let fault = of("https://other.example").unwrap_err().to_string();
+        assert!(fault.contains("idp_metadata"), "{fault}");
     }
 
     #[test]

@@ -36,9 +36,10 @@ pub(super) fn read(assertion: &Element, expected: &Expected<'_>) -> Result<Login
     let until = conditions::check_bearer(subject, expected)?;
     conditions::check(assertion, expected)?;
 
-    let attributes = Attributes::read(assertion)?;
-    let name = named(subject, &attributes, expected)?;
+    let attributes = Attributes::read(assertion, &expected.own.config)?;
+    let (name, format) = named(subject, &attributes, expected)?;
     let mut identity = FederatedIdentity::new(&expected.idp.entity_id, name, Assurance::SamlAssertion);
+    identity.subject_format = format;
     authentication(assertion, &mut identity, expected)?;
     attributes.tell(&mut identity, &expected.own.config);
     Ok(Login { identity, id: id.to_owned(), until })
@@ -59,12 +60,12 @@ fn check_shape(assertion: &Element) -> Result<(), FederationError> {
     Ok(())
 }
 
-/// Returns what identifies the user for ever.
+/// Returns what identifies the user for ever, and the format of that, where it is the `NameID` and has one.
 fn named(
     subject: &Element,
     attributes: &Attributes,
     expected: &Expected<'_>,
-) -> Result<String, FederationError> {
+) -> Result<(String, Option<String>), FederationError> {
     let name_id = encryption::name_id(subject, expected.own)?;
     let format = name_id.as_ref().and_then(|name| name.attribute("Format"));
     if format == Some(TRANSIENT) && expected.own.config.attributes.subject.is_none() {
@@ -81,11 +82,12 @@ fn named(
     }
     if let Some(attribute) = &expected.own.config.attributes.subject {
         let value = attributes.first(std::slice::from_ref(attribute));
-        return value
-            .ok_or(FederationError::Malformed { what: "the attribute that names the user is missing" });
+        let missing = FederationError::Malformed { what: "the attribute that names the user is missing" };
+        return Ok((value.ok_or(missing)?, None));
     }
+    let format = format.map(str::to_owned);
     let name_id = name_id.ok_or(FederationError::Malformed { what: "the subject has no name" })?;
-    Ok(name_id.text()?.to_owned())
+    Ok((name_id.text()?.to_owned(), format))
 }
 
 /// Reads how and when the user authenticated, and holds it against what was asked for.

@@ -6,7 +6,11 @@ use axess_factors::federated::{FederatedIdentity, FederationError};
 use serde_json::Value;
 
 /// What an assertion says about its subject, in order.
-pub(super) struct Attributes(Vec<Attribute>);
+pub(super) struct Attributes {
+    all: Vec<Attribute>,
+    /// Whether they are found by their friendly names as well.
+    friendly_names: bool,
+}
 
 struct Attribute {
     name: String,
@@ -15,10 +19,10 @@ struct Attribute {
 }
 
 impl Attributes {
-    pub(super) fn read(assertion: &Element) -> Result<Self, FederationError> {
+    pub(super) fn read(assertion: &Element, config: &SamlConfig) -> Result<Self, FederationError> {
         let statements = assertion.named(ns::ASSERTION, "AttributeStatement");
         let all = statements.flat_map(|statement| statement.elements()).map(Attribute::read);
-        Ok(Self(all.collect::<Result<_, _>>()?))
+        Ok(Self { all: all.collect::<Result<_, _>>()?, friendly_names: config.attributes.friendly_names })
     }
 
     /// Returns the first value of the first of these names that has one.
@@ -28,11 +32,16 @@ impl Attributes {
 
     /// Returns the values of the first of these names that has any.
     fn values(&self, names: &[String]) -> Vec<&str> {
-        let of = |name: &String| {
-            let called = self.0.iter().filter(move |one| one.is_called(name));
-            called.flat_map(|one| &one.values).map(String::as_str).collect::<Vec<_>>()
+        let found = |is_called: fn(&Attribute, &str) -> bool| {
+            let of = |name: &String| {
+                let called = self.all.iter().filter(move |one| is_called(one, name));
+                called.flat_map(|one| &one.values).map(String::as_str).collect::<Vec<_>>()
+            };
+            names.iter().map(of).find(|values| !values.is_empty())
         };
-        names.iter().map(of).find(|values| !values.is_empty()).unwrap_or_default()
+        let by_name = found(|one, name| one.name == name);
+        let by_friendly_name = || found(|one, name| one.friendly_name.as_deref() == Some(name));
+        by_name.or_else(|| self.friendly_names.then(by_friendly_name).flatten()).unwrap_or_default()
     }
 
     /// Puts them into the identity: by their meaning, and all of them by their `Name`, as lists.
@@ -43,7 +52,7 @@ impl Attributes {
         identity.display_name = self.first(&mapping.display_name);
         identity.username = self.first(&mapping.username);
         identity.groups = self.values(&mapping.groups).into_iter().map(str::to_owned).collect();
-        for Attribute { name, values, .. } in &self.0 {
+        for Attribute { name, values, .. } in &self.all {
             let entry = identity.attributes.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new()));
             if let Value::Array(all) = entry {
                 all.extend(values.iter().cloned().map(Value::String));
@@ -61,10 +70,6 @@ impl Attribute {
         let values = element.named(ns::ASSERTION, "AttributeValue").filter_map(value);
         let friendly_name = element.attribute("FriendlyName").map(str::to_owned);
         Ok(Self { name: name.to_owned(), friendly_name, values: values.collect() })
-    }
-
-    fn is_called(&self, name: &str) -> bool {
-        self.name == name || self.friendly_name.as_deref() == Some(name)
     }
 }
 

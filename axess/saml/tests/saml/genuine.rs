@@ -14,11 +14,16 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+/// What directories call the address (RFC 4524).
+const MAIL: &str = "urn:oid:0.9.2342.19200300.100.1.3";
+
 #[test]
 fn a_signed_response_says_who_it_is() {
     let identity = judge(&provider(), vector("genuine/both.xml")).unwrap();
     assert_eq!(identity.issuer, "https://idp.example.test/metadata");
     assert_eq!(identity.subject, "alice-id");
+    let persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+    assert_eq!(identity.subject_format.as_deref(), Some(persistent));
     assert_eq!(identity.email.unwrap().as_str(), "alice@example.test");
     assert!(!identity.email_verified, "nobody said that the provider proves addresses");
     assert_eq!(identity.display_name.as_deref(), Some("Alice A."));
@@ -176,8 +181,32 @@ fn a_subject_can_be_an_attribute() {
         let attributes = AttributeMapping { subject: Some(name.into()), ..AttributeMapping::default() };
         judge(&SamlProvider::new(SamlConfig { attributes, ..config() }).unwrap(), vector("genuine/both.xml"))
     };
-    assert_eq!(named("mail").unwrap().subject, "alice@example.test");
-    assert!(matches!(named("pairwise-id"), Err(FederationError::Malformed { .. })));
+    let identity = named(MAIL).unwrap();
+    assert_eq!(identity.subject, "alice@example.test");
+    assert_eq!(identity.subject_format, None, "that is said of the name");
+    for other in ["pairwise-id", "mail"] {
+        assert!(matches!(named(other), Err(FederationError::Malformed { .. })), "{other}");
+    }
+}
+
+#[test]
+fn an_attribute_is_found_by_its_friendly_name_where_that_is_asked_for() {
+    let display_name = |names: &[&str], friendly_names| {
+        let display_name = names.iter().map(|&name| name.to_owned()).collect();
+        let attributes = AttributeMapping { display_name, friendly_names, ..AttributeMapping::default() };
+        let provider = SamlProvider::new(SamlConfig { attributes, ..config() }).unwrap();
+        judge(&provider, vector("genuine/both.xml")).unwrap().display_name
+    };
+    for (names, by_name, by_both) in [
+        (&["displayName"][..], None, Some("Alice A.")),
+        (&["urn:oid:2.16.840.1.113730.3.1.241"], Some("Alice A."), Some("Alice A.")),
+        // A name comes before every friendly one.
+        (&["displayName", MAIL], Some("alice@example.test"), Some("alice@example.test")),
+        (&["DisplayName"], None, None),
+    ] {
+        assert_eq!(display_name(names, false).as_deref(), by_name, "{names:?}");
+        assert_eq!(display_name(names, true).as_deref(), by_both, "{names:?}");
+    }
 }
 
 #[derive(Default)]

@@ -44,8 +44,9 @@ impl Default for JwksPolicy {
 /// - **One flight.** However many callers need keys, one fetch runs; they share it. A caller that is dropped hands it on.
 /// - **Unknown names.** A `kid` that is not known fetches again, for keys rotate, but no more often than `debounce` allows:
 ///   made-up names cost the issuer one request each 5 seconds.
-/// - **Names used again.** Where a signature does not fit, [`verify_with`](crate::verify_with) asks once whether the issuer has
-///   put another key under the name, as seldom.
+/// - **Names used again.** Where the key of a name is for another algorithm, or a signature does not fit it
+///   ([`verify_with`](crate::verify_with)), the issuer is asked once whether it has put another key under the name, as seldom:
+///   then the answer counts.
 /// - **Failures.** When a fetch fails, what was known is used until it is `keep_stale` old; the next attempt comes after
 ///   `debounce`. While one caller asks anew, the others go on with the keys they have.
 /// - **Clock.** Ages are distances to the injected clock in either direction: a clock that was set back by more than a life ends it.
@@ -147,12 +148,11 @@ impl JwksCache {
             let mut state = self.lock();
             match state.look(kid, algorithm, now, self.policy.keep_stale) {
                 Seen::Fresh(key) => return Ok(key),
-                Seen::Refused => return Err(JoseError::AlgorithmRefused),
                 Seen::Stale(key) => match self.board(&mut state, now, true) {
                     Some(flight) => Some(flight),
                     None => return Ok(key),
                 },
-                Seen::Unknown | Seen::Nothing => self.board(&mut state, now, false),
+                Seen::Unknown | Seen::Refused | Seen::Nothing => self.board(&mut state, now, false),
             }
         };
         if let Some(flight) = flight {
@@ -178,7 +178,12 @@ impl JwksCache {
     ) -> Option<Arc<VerificationKey>> {
         let flight = {
             let now = self.clock.now();
-            self.board(&mut self.lock(), now, true)?
+            let mut state = self.lock();
+            match state.look(kid, algorithm, now, self.policy.keep_stale) {
+                // Somebody else has asked since.
+                Seen::Fresh(key) if !key.is_same_key(of) => return Some(key),
+                _ => self.board(&mut state, now, false)?,
+            }
         };
         let landing = flight.load.clone().await;
         self.land(&flight, landing);

@@ -1,3 +1,5 @@
+mod replaced;
+
 use super::*;
 use crate::{
     Expectations, FetchedDocument, SigningKey,
@@ -297,16 +299,6 @@ async fn a_clock_that_goes_back_prolongs_nothing_for_long() {
 }
 
 #[tokio::test]
-async fn a_name_with_another_algorithm_asks_for_nothing() {
-    let ground = ground();
-    assert!(ground.ask(EC.kid()).await.is_ok());
-    ground.later(10);
-    let refused = ground.cache.key(Some(EC.kid()), Algorithm::Rs256).await;
-    assert!(matches!(refused, Err(JoseError::AlgorithmRefused)));
-    assert_eq!(ground.issuer.asked(), 1);
-}
-
-#[tokio::test]
 async fn tokens_are_verified_with_published_keys() {
     let ground = ground();
     ground.issuer.publishes(&[EC.public_jwk(), RSA.public_jwk()]);
@@ -333,32 +325,4 @@ async fn tokens_are_verified_with_published_keys() {
     assert!(verify_with(&forged, &ground.cache, &only_ps, now).await.is_err());
     assert_eq!(ground.issuer.asked(), 2);
     assert_eq!(ground.cache.url(), URL);
-}
-
-#[tokio::test]
-async fn a_name_that_is_used_again_is_asked_for_once() {
-    let ground = ground();
-    let (old, new) = (
-        SigningKey::generate(Algorithm::Es256).unwrap().with_kid("1"),
-        SigningKey::generate(Algorithm::Es256).unwrap().with_kid("1"),
-    );
-    let now = crate::forge::now();
-    let expected = Expectations::new(ISSUER, AUDIENCE, &[Algorithm::Es256]);
-    let token = honest(&new, &claims());
-    ground.issuer.publishes(&[old.public_jwk()]);
-    assert!(matches!(
-        verify_with(&token, &ground.cache, &expected, now).await,
-        Err(JoseError::SignatureInvalid)
-    ));
-    ground.issuer.publishes(&[new.public_jwk()]);
-    for _ in 0..20 {
-        assert!(
-            verify_with(&token, &ground.cache, &expected, now).await.is_err(),
-            "it is too early to ask again"
-        );
-    }
-    assert_eq!(ground.issuer.asked(), 1);
-    ground.later(5);
-    assert!(verify_with(&token, &ground.cache, &expected, now).await.is_ok());
-    assert_eq!(ground.issuer.asked(), 2);
 }

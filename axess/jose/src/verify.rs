@@ -1,4 +1,5 @@
 use crate::{Claims, Expectations, JoseError, JwksCache, Jws, VerificationKey, json};
+use axess_clock::Clock;
 use chrono::{DateTime, Utc};
 
 /// Verifies a token with one key.
@@ -33,30 +34,31 @@ pub fn verify(
 
 /// Verifies a token with the key of its `kid` among those that its issuer publishes.
 ///
-/// A token whose form or algorithm is refused asks for no key.
+/// A token whose form or algorithm is refused asks for no key. Its times are compared with what the clock says once the key is
+/// there: a token that ends while keys are waited for is over.
 ///
 /// # Errors
 ///
 /// Each variant of [`JoseError`] but those about decrypting and replay.
 ///
 /// ```
+/// use axess_clock::Clock;
 /// use axess_jose::{Claims, Expectations, JoseError, JwksCache, verify_with};
-/// # use chrono::{DateTime, Utc};
-/// async fn who(token: &str, keys: &JwksCache, expected: &Expectations, now: DateTime<Utc>) -> Result<Claims, JoseError> {
-///     verify_with(token, keys, expected, now).await
+/// async fn who(token: &str, keys: &JwksCache, expected: &Expectations, clock: &dyn Clock) -> Result<Claims, JoseError> {
+///     verify_with(token, keys, expected, clock).await
 /// }
 /// ```
 pub async fn verify_with(
     token: &str,
     keys: &JwksCache,
     expected: &Expectations,
-    now: DateTime<Utc>,
+    clock: &dyn Clock,
 ) -> Result<Claims, JoseError> {
     let jws = parse(token, expected)?;
     let key = keys.key(jws.kid(), jws.algorithm()).await?;
-    match check(&jws, &key, expected, now) {
+    match check(&jws, &key, expected, clock.now()) {
         Err(JoseError::SignatureInvalid) => match keys.successor(jws.kid(), jws.algorithm(), &key).await {
-            Some(key) => check(&jws, &key, expected, now),
+            Some(key) => check(&jws, &key, expected, clock.now()),
             None => Err(JoseError::SignatureInvalid),
         },
         verdict => verdict,

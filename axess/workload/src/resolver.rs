@@ -161,13 +161,12 @@ impl JwtSvidResolver {
         if Jws::parse(token, self.expected.limits)?.kid().is_none_or(str::is_empty) {
             return Err(JwtSvidError::Malformed("the header names no key"));
         }
-        let now = self.clock.now();
-        let claims = verify_with(token, &self.keys, &self.expected, now).await?;
+        let claims = verify_with(token, &self.keys, &self.expected, &self.clock).await?;
         let workload_id = self.workload(&claims)?;
         let place = self.mapping.place(&workload_id, &claims).await;
         let place = place.map_err(|source| JwtSvidError::Unavailable { what: "the mapping", source })?;
         let place = place.ok_or(JwtSvidError::UnknownWorkload)?;
-        self.take_once(&claims, now).await?;
+        self.take_once(&claims).await?;
         Ok(WorkloadPrincipal {
             trust_domain: workload_id.trust_domain().clone(),
             workload_id,
@@ -190,11 +189,11 @@ impl JwtSvidResolver {
     }
 
     /// Uses the token up, where that is asked for.
-    async fn take_once(&self, claims: &Claims, now: DateTime<Utc>) -> Result<(), JwtSvidError> {
+    async fn take_once(&self, claims: &Claims) -> Result<(), JwtSvidError> {
         let Some(replay) = &self.replay else { return Ok(()) };
         let id = claims.id().filter(|id| !id.is_empty()).ok_or(JwtSvidError::MissingClaim("jti"))?;
         let until = self.good_until(claims).ok_or(JwtSvidError::MissingClaim("exp"))?;
-        match replay.claim(&self.remembered_as, id, until, now).await {
+        match replay.claim(&self.remembered_as, id, until, self.clock.now()).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(JwtSvidError::Replayed),
             Err(error) => Err(JwtSvidError::replay(error)),

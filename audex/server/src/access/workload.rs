@@ -86,7 +86,7 @@ impl Workloads {
         let mut fault = WorkloadFault::Issuer;
         // One issuer may be there for several audiences.
         for trusted in self.issuers.iter().filter(|trusted| trusted.settings.issuer == said) {
-            match verify_with(token, &trusted.keys, &trusted.expected, self.clock.now()).await {
+            match verify_with(token, &trusted.keys, &trusted.expected, &self.clock).await {
                 Ok(claims) => match trusted.requester(&claims) {
                     Some(requester) => return Ok(requester),
                     None => fault = WorkloadFault::Subject,

@@ -153,7 +153,12 @@ impl AccessTokens {
         if let Some(PeerCertificate(der)) = certificate {
             presented = presented.with_client_certificate(der);
         }
-        let token = self.0.validator.validate(&presented, now).await.map_err(|refusal| (refusal, scheme))?;
+        let token = self
+            .0
+            .validator
+            .validate(&presented, &self.0.clock)
+            .await
+            .map_err(|refusal| (refusal, scheme))?;
         let needed: Vec<&str> = scopes.split_ascii_whitespace().collect();
         token.require_scopes(&needed).map_err(|refusal| (refusal, scheme))?;
         Ok(token)

@@ -2,7 +2,7 @@ use super::OidcProvider;
 use crate::{fault, metadata::Known, pending::PendingLogin};
 use axess_factors::federated::{CallbackResponse, FederationError, FederationProvider};
 use axess_jose::{Expectations, TypRule, verify_with};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use std::collections::{BTreeMap, HashSet};
 
 /// The longest authorization code, in bytes.
@@ -19,11 +19,10 @@ impl OidcProvider {
         known: &Known,
         login: &PendingLogin,
         response: &CallbackResponse,
-        now: DateTime<Utc>,
     ) -> Result<String, FederationError> {
         let plain = parameters(response)?;
         let parameters = match (plain.get("response"), self.config.uses_jarm) {
-            (Some(signed), true) => self.signed_parameters(known, signed, now).await?,
+            (Some(signed), true) => self.signed_parameters(known, signed).await?,
             (Some(_), false) => {
                 return Err(FederationError::Malformed { what: "an answer that nobody asked for" });
             }
@@ -61,7 +60,6 @@ impl OidcProvider {
         &self,
         known: &Known,
         token: &str,
-        now: DateTime<Utc>,
     ) -> Result<BTreeMap<String, String>, FederationError> {
         let config = &self.config;
         let opened = self.opened(token)?;
@@ -72,10 +70,11 @@ impl OidcProvider {
             required: vec!["iss", "aud", "exp"],
             ..Expectations::new(&config.issuer, &config.client_id, &config.algorithms)
         };
-        let claims = verify_with(token, &known.keys, &expected, now).await.map_err(|error| match error {
-            axess_jose::JoseError::IssuerMismatch => FederationError::MixUp,
-            other => fault::jose(other),
-        })?;
+        let claims =
+            verify_with(token, &known.keys, &expected, &self.clock).await.map_err(|error| match error {
+                axess_jose::JoseError::IssuerMismatch => FederationError::MixUp,
+                other => fault::jose(other),
+            })?;
         let texts = claims.into_map().into_iter().filter_map(|(name, value)| match value {
             serde_json::Value::String(text) => Some((name, text)),
             _ => None,

@@ -27,7 +27,7 @@ impl OidcProvider {
     ) -> Result<FederatedIdentity, FederationError> {
         let login = PendingLogin::open(pending, &self.config.issuer, &context)?;
         let known = self.known().await?;
-        let code = self.code(&known, &login, response, context.now).await?;
+        let code = self.code(&known, &login, response).await?;
         let own_key = login.dpop_key()?;
         let key = match self.config.sender_constraint {
             Some(SenderConstraint::DPoP) => self.key_or_instance(own_key.as_ref())?,
@@ -52,7 +52,7 @@ impl OidcProvider {
             acr: &login.acr,
             subject: None,
         };
-        let claims = self.verified(&known, &tokens, &rules, context.now).await?;
+        let claims = self.verified(&known, &tokens, &rules).await?;
         self.identity(&known, claims, tokens, key, (context.now, context.rng)).await
     }
 
@@ -62,11 +62,10 @@ impl OidcProvider {
         known: &Known,
         tokens: &FederatedTokens,
         rules: &IdTokenRules<'_>,
-        now: DateTime<Utc>,
     ) -> Result<Claims, FederationError> {
         let token = tokens.id_token.as_ref();
         let token = token.ok_or(FederationError::Malformed { what: "there is no ID token" })?;
-        self.id_token(known, token.expose(), rules, now).await
+        self.id_token(known, token.expose(), rules).await
     }
 
     /// Adds what the userinfo endpoint says, and puts the identity together.

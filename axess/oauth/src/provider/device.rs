@@ -197,7 +197,7 @@ impl OidcProvider {
         let tokens = read(&answer, self.binding(key), now)?;
         let rules =
             IdTokenRules { access_token: Some(tokens.access_token.expose()), acr, ..IdTokenRules::default() };
-        let claims = self.verified(&known, &tokens, &rules, now).await?;
+        let claims = self.verified(&known, &tokens, &rules).await?;
         let identity = self.identity(&known, claims, tokens, key, (now, rng)).await?;
         Ok(Asked::Granted(Box::new(identity)))
     }

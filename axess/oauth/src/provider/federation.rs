@@ -45,9 +45,9 @@ impl FederationProvider for OidcProvider {
     fn verify_logout<'a>(
         &'a self,
         message: &'a CallbackResponse,
-        context: FederationContext<'a>,
+        _: FederationContext<'a>,
     ) -> BoxFuture<'a, Result<LogoutNotice, FederationError>> {
-        Box::pin(self.verify_logout_token(message, context.now))
+        Box::pin(self.verify_logout_token(message))
     }
 
     fn begin_logout<'a>(

@@ -21,13 +21,12 @@ pub(super) struct IdTokenRules<'a> {
 }
 
 impl OidcProvider {
-    /// Verifies an ID token (OpenID Connect Core 1.0 §3.1.3.7, §12.2).
+    /// Verifies an ID token (OpenID Connect Core 1.0 §3.1.3.7, §12.2), at the time when its key is there.
     pub(super) async fn id_token(
         &self,
         known: &Known,
         token: &str,
         rules: &IdTokenRules<'_>,
-        now: DateTime<Utc>,
     ) -> Result<Claims, FederationError> {
         let decrypted = self.decrypted(token)?;
         let signed = decrypted.as_deref().unwrap_or(token);
@@ -43,7 +42,7 @@ impl OidcProvider {
             required: vec!["iss", "sub", "aud", "exp", "iat"],
             ..self.expectations()
         };
-        let claims = verify_with(signed, &known.keys, &expected, now).await.map_err(fault::jose)?;
+        let claims = verify_with(signed, &known.keys, &expected, &self.clock).await.map_err(fault::jose)?;
         self.check_issuer(&claims)?;
         check_party(&claims, &config.client_id)?;
         if rules.nonce.is_some_and(|nonce| !is_same(claims.str("nonce"), nonce)) {
@@ -51,7 +50,7 @@ impl OidcProvider {
         }
         check_hash(&claims, "at_hash", rules.access_token)?;
         check_hash(&claims, "c_hash", rules.code)?;
-        check_authentication(&claims, rules, expected.ahead, now)?;
+        check_authentication(&claims, rules, expected.ahead, self.clock.now())?;
         if rules.subject.is_some_and(|subject| self.subject(&claims) != subject) {
             return Err(FederationError::Malformed { what: "the new ID token is about somebody else" });
         }

@@ -2,7 +2,7 @@ use super::{OidcProvider, callback::parameters};
 use crate::fault;
 use axess_factors::federated::{CallbackMethod, CallbackResponse, FederationError, LogoutNotice};
 use axess_jose::{Claims, Expectations, Limits, TypRule, verify_with};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 /// The most bytes of a logout token.
 pub const MAX_LOGOUT_TOKEN_BYTES: usize = 8 * 1024;
@@ -20,12 +20,11 @@ impl OidcProvider {
     pub(super) async fn verify_logout_token(
         &self,
         message: &CallbackResponse,
-        now: DateTime<Utc>,
     ) -> Result<LogoutNotice, FederationError> {
         let form = parameters(message)?;
         let token = form.get("logout_token").filter(|_| message.method == CallbackMethod::Post);
         let token = token.ok_or(FederationError::Malformed { what: "there is no logout token" })?;
-        self.verify_logout_jwt(token, now).await
+        self.verify_logout_jwt(token).await
     }
 
     /// Verifies a logout token: signature, issuer, audience, times, that it is one, and that it names somebody.
@@ -35,11 +34,7 @@ impl OidcProvider {
     /// # Errors
     ///
     /// Any [`FederationError`].
-    pub async fn verify_logout_jwt(
-        &self,
-        token: &str,
-        now: DateTime<Utc>,
-    ) -> Result<LogoutNotice, FederationError> {
+    pub async fn verify_logout_jwt(&self, token: &str) -> Result<LogoutNotice, FederationError> {
         let known = self.known().await?;
         let config = &self.config;
         if token.len() > MAX_LOGOUT_TOKEN_BYTES {
@@ -58,11 +53,11 @@ impl OidcProvider {
             limits: Limits { max_bytes: MAX_LOGOUT_TOKEN_BYTES, ..Limits::default() },
             ..self.expectations()
         };
-        let claims = verify_with(token, &known.keys, &expected, now).await.map_err(fault::jose)?;
+        let claims = verify_with(token, &known.keys, &expected, &self.clock).await.map_err(fault::jose)?;
         self.check_issuer(&claims)?;
         check(&claims, &config.client_id)?;
         let jti = claims.id().unwrap_or_default().to_owned();
-        let issued = claims.issued_at().unwrap_or(now);
+        let issued = claims.issued_at().unwrap_or_else(|| self.clock.now());
         // Its age is bounded, whatever it says itself; in its last instant it would still be taken.
         let until = issued + MAX_LOGOUT_TOKEN_AGE + SKEW + TimeDelta::seconds(1);
         let named = |name: &str| claims.str(name).filter(|text| !text.is_empty()).map(str::to_owned);

@@ -38,7 +38,7 @@ impl OidcProvider {
                 subject: Some(subject),
                 ..IdTokenRules::default()
             };
-            let claims = self.id_token(&known, token.expose(), &rules, now).await?;
+            let claims = self.id_token(&known, token.expose(), &rules).await?;
             check_continuity(&claims, said.as_ref())?;
         }
         tokens.refresh_token = tokens.refresh_token.or_else(|| Some(refresh_token.clone()));

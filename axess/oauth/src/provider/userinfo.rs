@@ -52,7 +52,8 @@ impl OidcProvider {
                     required: vec!["iss", "aud", "sub"],
                     ..self.expectations()
                 };
-                let claims = verify_with(token, &known.keys, &expected, now).await.map_err(fault::jose)?;
+                let claims =
+                    verify_with(token, &known.keys, &expected, &self.clock).await.map_err(fault::jose)?;
                 self.check_issuer(&claims)?;
                 claims.into_map()
             }

@@ -1,4 +1,5 @@
 use super::{AccessToken, PresentedToken, TokenBinding, TokenRefusal, TokenScheme, TokenSource};
+use axess_clock::Clock;
 use axess_factors::federated::ReplayGuard;
 use axess_jose::{
     Algorithm, Expectations, Limits, TypRule,
@@ -89,7 +90,7 @@ impl AccessTokenValidator {
         &self.rules
     }
 
-    /// Checks a token for the request it came with.
+    /// Checks a token for the request it came with, at the time when keys or the issuer's answer are there.
     ///
     /// # Errors
     ///
@@ -97,7 +98,7 @@ impl AccessTokenValidator {
     pub async fn validate(
         &self,
         presented: &PresentedToken<'_>,
-        now: DateTime<Utc>,
+        clock: &dyn Clock,
     ) -> Result<AccessToken, TokenRefusal> {
         if presented.token.len() > MAX_ACCESS_TOKEN_BYTES {
             return Err(TokenRefusal::Malformed { what: "the access token is too long" });
@@ -105,12 +106,12 @@ impl AccessTokenValidator {
         let claims = match self.source.key_set().await? {
             Some(keys) => {
                 let expected = self.expectations();
-                let claims = verify_with(presented.token, &keys, &expected, now).await;
+                let claims = verify_with(presented.token, &keys, &expected, clock).await;
                 claims.map_err(TokenRefusal::jose)?.into_map()
             }
-            None => self.introspected(presented.token, now).await?,
+            None => self.introspected(presented.token, clock).await?,
         };
-        let binding = self.binding(&claims, presented, now).await?;
+        let binding = self.binding(&claims, presented, clock.now()).await?;
         Ok(AccessToken::new(&self.rules.issuer, claims, binding))
     }
 
@@ -127,11 +128,7 @@ impl AccessTokenValidator {
     }
 
     /// Returns what the issuer says of an opaque token, if it is good and for us.
-    async fn introspected(
-        &self,
-        token: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Map<String, Value>, TokenRefusal> {
+    async fn introspected(&self, token: &str, clock: &dyn Clock) -> Result<Map<String, Value>, TokenRefusal> {
         let not_good = |what| Err(TokenRefusal::NotGood { what });
         let Some(answer) = self.source.introspection(token).await? else {
             return not_good("the issuer does not know it, or no longer");
@@ -154,7 +151,7 @@ impl AccessTokenValidator {
         }
         // The answer may be a while old.
         let (ends, begins) = (time(claims, "exp")?, time(claims, "nbf")?);
-        let now = now.timestamp();
+        let now = clock.now().timestamp();
         if ends.is_some_and(|at| now >= at) || begins.is_some_and(|at| now < at) {
             return not_good("it is over, or has not begun");
         }

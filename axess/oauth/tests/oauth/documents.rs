@@ -162,7 +162,7 @@ async fn ask(document: &str, hostile: &Hostile, spoil: impl Fn()) -> Asked {
                 "sid": "s", "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
             });
             spoil();
-            provider.verify_logout_jwt(&hostile.key.sign("logout+jwt", &claims).unwrap(), now).await?;
+            provider.verify_logout_jwt(&hostile.key.sign("logout+jwt", &claims).unwrap()).await?;
         }
         "tokens of plain OAuth" | "a user of plain OAuth" => plain(hostile, context(), spoil).await?,
         of_resource => resource(of_resource, hostile, spoil).await?,
@@ -192,7 +192,7 @@ async fn resource(document: &str, hostile: &Hostile, spoil: impl Fn()) -> Result
     let header = format!("Bearer {}", hostile.key.sign("at+jwt", &claims).unwrap());
     let presented = PresentedToken::new(&header, "GET", "https://api.example.com/orders").unwrap();
     spoil();
-    validator.validate(&presented, now).await.map(drop)
+    validator.validate(&presented, &hostile.clock).await.map(drop)
 }
 
 /// Logs somebody in where nobody signs anything.

@@ -28,3 +28,5 @@ mod social;
 mod strangers;
 #[cfg(test)]
 mod verbs;
+#[cfg(test)]
+mod waits;

@@ -1,6 +1,6 @@
 //! Access tokens of a real provider, presented to a resource: as they should be, and otherwise.
 
-use axess_clock::{Clock, SystemClock};
+use axess_clock::{Clock, MockClock, SystemClock};
 use axess_factors::federated::{BoxFuture, FederationError, ReplayGuard};
 use axess_jose::JoseError;
 use axess_oauth::{
@@ -46,7 +46,7 @@ fn validator(peer: &OpenIdProvider, rules: AccessTokenRules) -> AccessTokenValid
 
 async fn bearer(validator: &AccessTokenValidator, token: &str) -> Result<AccessToken, TokenRefusal> {
     let header = format!("Bearer {token}");
-    validator.validate(&PresentedToken::new(&header, "GET", URL).unwrap(), SystemClock.now()).await
+    validator.validate(&PresentedToken::new(&header, "GET", URL).unwrap(), &SystemClock).await
 }
 
 async fn dpop(
@@ -58,7 +58,7 @@ async fn dpop(
 ) -> Result<AccessToken, TokenRefusal> {
     let header = format!("DPoP {token}");
     let presented = PresentedToken::new(&header, method, url).unwrap().with_proofs(proofs);
-    validator.validate(&presented, SystemClock.now()).await
+    validator.validate(&presented, &SystemClock).await
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_signed_token_opens_its_resource_and_no_other() {
     assert!(matches!(bearer(&weak, token).await, Err(TokenRefusal::Invalid(JoseError::AlgorithmRefused))));
 
     let header = format!("Bearer {token}");
-    let late = SystemClock.now() + TimeDelta::minutes(6);
+    let late = &MockClock::new(SystemClock.now() + TimeDelta::minutes(6));
     let refused = api.validate(&PresentedToken::new(&header, "GET", URL).unwrap(), late).await.unwrap_err();
     assert!(matches!(refused, TokenRefusal::Invalid(JoseError::Expired)), "{refused:?}");
     assert!(matches!(dpop(&api, token, &[], "GET", URL).await, Err(TokenRefusal::NotTheHolder { .. })));
@@ -142,12 +142,12 @@ async fn a_token_bound_to_a_key_needs_a_proof_each_time() {
     let proofs = [fresh()];
     let proofs = [proofs[0].as_str()];
     let presented = PresentedToken::new(&header, "GET", URL).unwrap().with_proofs(&proofs).with_nonce("n1");
-    let refused = api.validate(&presented, SystemClock.now()).await.unwrap_err();
+    let refused = api.validate(&presented, &SystemClock).await.unwrap_err();
     assert!(matches!(refused, TokenRefusal::NonceWanted), "{refused:?}");
     app.provider.remember_dpop_nonce(URL, "n1");
     let proofs = [fresh()];
     let proofs = [proofs[0].as_str()];
-    assert!(api.validate(&presented.with_proofs(&proofs), SystemClock.now()).await.is_ok());
+    assert!(api.validate(&presented.with_proofs(&proofs), &SystemClock).await.is_ok());
 }
 
 #[tokio::test]
@@ -167,10 +167,10 @@ async fn a_token_bound_to_a_certificate_needs_its_connection() {
     };
     let (ours, others) = (der("client"), der("other"));
     let presented = PresentedToken::new(&header, "GET", URL).unwrap();
-    let found = api.validate(&presented.with_client_certificate(&ours), SystemClock.now()).await.unwrap();
+    let found = api.validate(&presented.with_client_certificate(&ours), &SystemClock).await.unwrap();
     assert_eq!(found.binding, TokenBinding::Certificate(app.certificate_thumbprint().to_owned()));
     for stolen in [presented, presented.with_client_certificate(&others)] {
-        let refused = api.validate(&stolen, SystemClock.now()).await.unwrap_err();
+        let refused = api.validate(&stolen, &SystemClock).await.unwrap_err();
         assert!(matches!(refused, TokenRefusal::NotTheHolder { .. }), "{refused:?}");
     }
 }

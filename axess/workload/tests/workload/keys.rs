@@ -135,6 +135,21 @@ async fn a_caller_who_gives_up_leaves_nothing_broken() {
     assert_eq!(said(&ground.resolve(&token).await), "good");
 }
 
+#[tokio::test]
+async fn a_token_that_ends_while_keys_are_waited_for_is_over() {
+    let ground = Arc::new(Ground::new());
+    let slow = ground.published.is_slow();
+    let (asking, token) = (Arc::clone(&ground), ground.good());
+    let asking = tokio::spawn(async move { said(&asking.resolve(&token).await) });
+    while ground.published.asked() == 0 {
+        assert!(!asking.is_finished());
+        tokio::task::yield_now().await;
+    }
+    ground.later(600);
+    slow.notify_one();
+    assert_eq!(asking.await.unwrap(), "Expired");
+}
+
 /// What a SPIFFE bundle endpoint serves: keys for both kinds of SVID.
 #[tokio::test]
 async fn a_bundle_of_spiffe_is_a_source_of_keys() {

@@ -17,9 +17,14 @@ fn expected() -> Expectations {
     Expectations::new(ISSUER, AUDIENCE, &Algorithm::ALL)
 }
 
+/// When the tokens are good.
+fn then() -> MockClock {
+    MockClock::new(crate::forge::now())
+}
+
 impl Ground {
     async fn verify(&self, token: &str) -> Result<crate::Claims, JoseError> {
-        verify_with(token, &self.cache, &expected(), crate::forge::now()).await
+        verify_with(token, &self.cache, &expected(), &then()).await
     }
 
     async fn is_asked(&self, times: usize) {
@@ -85,7 +90,7 @@ async fn a_flood_of_bad_tokens_costs_one_request_in_five_seconds() {
     let flood: Vec<_> = (0..300)
         .map(|nth| {
             let (cache, token) = (Arc::clone(&ground.cache), bad[nth % bad.len()].clone());
-            tokio::spawn(async move { verify_with(&token, &cache, &expected(), crate::forge::now()).await })
+            tokio::spawn(async move { verify_with(&token, &cache, &expected(), &then()).await })
         })
         .collect();
     ground.is_asked(4).await;
@@ -109,9 +114,7 @@ async fn everybody_with_a_token_of_the_new_key_waits_for_one_request() {
         let callers: Vec<_> = (0..50)
             .map(|_| {
                 let (cache, token) = (Arc::clone(&ground.cache), honest(&new, &claims()));
-                tokio::spawn(
-                    async move { verify_with(&token, &cache, &expected(), crate::forge::now()).await },
-                )
+                tokio::spawn(async move { verify_with(&token, &cache, &expected(), &then()).await })
             })
             .collect();
         ground.is_asked(2).await;
@@ -149,4 +152,30 @@ async fn while_the_source_is_down_the_known_key_decides() {
     assert!(matches!(refused, Err(JoseError::AlgorithmRefused)));
     assert!(ground.verify(&honest(&old, &claims())).await.is_ok());
     assert_eq!(ground.issuer.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_ends_while_keys_are_waited_for_is_over() {
+    let (old, new) = (key(Algorithm::Es256), key(Algorithm::Es256));
+    // The first keys that are waited for, and those of a name that was used again.
+    for is_again in [false, true] {
+        let ground = ground();
+        ground.clock.set(crate::forge::now());
+        if is_again {
+            ground.issuer.publishes(&[old.public_jwk()]);
+            assert!(ground.verify(&honest(&old, &claims())).await.is_ok());
+            ground.later(5);
+        }
+        ground.issuer.publishes(&[new.public_jwk()]);
+        let (asked, gate) = (ground.issuer.asked(), ground.issuer.is_slow());
+        let (cache, clock) = (Arc::clone(&ground.cache), ground.clock.clone());
+        let token = honest(&new, &claims());
+        let verdict = tokio::spawn(async move { verify_with(&token, &cache, &expected(), &clock).await });
+        ground.is_asked(asked + 1).await;
+        // It lasts for five minutes, and is taken one more.
+        ground.later(360);
+        gate.notify_one();
+        let verdict = verdict.await.unwrap();
+        assert!(matches!(verdict, Err(JoseError::Expired)), "{is_again}: {verdict:?}");
+    }
 }

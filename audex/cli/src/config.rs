@@ -5,7 +5,6 @@
 mod document;
 mod fault;
 mod file;
-mod nearest;
 mod overlay;
 mod read;
 mod server;
@@ -15,7 +14,6 @@ mod surroundings;
 
 pub use fault::{ConfigError, ConfigFault};
 pub use file::{MAX_CONFIG_BYTES, refuse_shared};
-pub(crate) use nearest::nearest;
 pub use overlay::Variable;
 pub(crate) use overlay::output_format;
 pub use server::ServerConfig;

@@ -6,6 +6,7 @@ use crate::{
     exit::{Exit, Failure, Outcome, SUCCESS},
     output::Table,
 };
+use audex_policy::nearest;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -66,7 +67,7 @@ fn show(invocation: &Invocation, key: Option<&str>, changed: bool) -> Outcome {
     let found: Vec<&Shown> = all.iter().filter(fits).collect();
     if let Some(key) = key.filter(|_| found.is_empty() && !changed) {
         let failure = Failure::new(Exit::Usage, format!("there is no key {key}"));
-        let meant = crate::config::nearest(key, all.iter().map(|shown| shown.key.as_str()));
+        let meant = nearest(key, all.iter().map(|shown| shown.key.as_str()));
         return Err(match meant {
             Some(meant) => failure.with_help(format!("did you mean {meant}?")),
             None => failure.with_help("list them: tryaudex config show"),

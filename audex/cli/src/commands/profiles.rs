@@ -3,10 +3,11 @@
 use super::Invocation;
 use crate::{
     args::RequestArgs,
-    config::{Settings, nearest},
+    config::Settings,
     exit::{Exit, Failure, Outcome, SUCCESS},
     output::{Style, Table, printable},
 };
+use audex_policy::nearest;
 use clap::{Args, Subcommand};
 use serde_json::json;
 

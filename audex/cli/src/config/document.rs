@@ -1,6 +1,7 @@
 //! A TOML document that is read key by key, so that every fault is found at once and each knows its line.
 
-use super::{fault::ConfigFault, nearest::nearest};
+use super::fault::ConfigFault;
+use audex_policy::nearest;
 use std::{cell::RefCell, collections::BTreeSet, fmt::Display, ops::Range, str::FromStr};
 use toml::de::{DeTable, DeValue};
 

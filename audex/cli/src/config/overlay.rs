@@ -3,10 +3,10 @@
 use super::{
     Config, Source,
     fault::{ConfigError, ConfigFault},
-    nearest::nearest,
     surroundings::Surroundings,
 };
 use crate::output::{Format, printable};
+use audex_policy::nearest;
 use std::{ffi::OsStr, fmt::Display, str::FromStr};
 
 /// A variable that the program reads or sets.

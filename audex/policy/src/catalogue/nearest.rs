@@ -65,5 +65,17 @@ mod tests {
         ] {
             assert_eq!(nearest(text, names), expected, "{text}");
         }
+        let settings = ["role_arn", "region", "endpoint_url", "deny"];
+        for (text, expected) in [
+            ("regoin", Some("region")),
+            ("Region", Some("region")),
+            ("rolearn", Some("role_arn")),
+            ("role_arm", Some("role_arn")),
+            ("denny", Some("deny")),
+            ("profile", None),
+        ] {
+            assert_eq!(nearest(text, settings), expected, "{text}");
+        }
+        assert_eq!(nearest(&"r".repeat(100_000), settings), None);
     }
 }

@@ -1,4 +1,5 @@
 use crate::problem::Problem;
+use audex_policy::nearest;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -223,7 +224,7 @@ impl Members {
     /// Says that a member is needed.
     pub fn missing(&self, name: &str) -> Problem {
         // What is left over may be what was meant.
-        let meant = self.values.keys().find(|other| distance(other, name) <= MAX_DISTANCE);
+        let meant = nearest(name, self.values.keys().map(String::as_str));
         let hint = meant.map(|other| format!(" (there is `{}`)", shown(other))).unwrap_or_default();
         self.invalid(name, format!("`{name}` is needed{hint}"))
     }
@@ -246,9 +247,7 @@ impl Members {
 
     fn unknown(&self, name: &str) -> Problem {
         let shown = shown(name);
-        let nearest = self.known.iter().min_by_key(|known| distance(known, name));
-        let nearest = nearest.filter(|known| distance(known, name) <= MAX_DISTANCE);
-        let detail = match (nearest, self.known.is_empty()) {
+        let detail = match (nearest(name, self.known.iter().copied()), self.known.is_empty()) {
             (Some(known), _) => format!("there is no `{shown}`: did you mean `{known}`?"),
             (None, true) => format!("there is no `{shown}`: nothing is expected here"),
             (None, false) => format!("there is no `{shown}` (one of {})", self.known.join(", ")),
@@ -257,33 +256,13 @@ impl Members {
     }
 }
 
-/// The most characters of a name that are looked at and repeated.
+/// The most characters of a name that are repeated.
 const MAX_NAME: usize = 40;
-
-/// How many letters a slip may have.
-const MAX_DISTANCE: usize = 2;
 
 /// A name that somebody sent, fit for an answer.
 fn shown(name: &str) -> String {
     let visible = name.chars().map(|one| if one.is_ascii_graphic() && one != '`' { one } else { '?' });
     visible.take(MAX_NAME).collect()
-}
-
-/// Counts by how many letters two names differ (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) =
-        (a.chars().take(MAX_NAME).collect(), b.chars().take(MAX_NAME).collect());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
-            let swap = at(&row, j) + usize::from(x != y);
-            next.push(swap.min(at(&row, j + 1) + 1).min(at(&next, j) + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -369,10 +348,5 @@ mod tests {
     #[test]
     fn null_is_as_good_as_absent() {
         assert!(Members::new(json!({"allow": "a", "limit": null})).unwrap().read::<Two>().is_ok());
-    }
-
-    #[test]
-    fn slips_are_counted() {
-        assert_eq!((distance("allow", "alow"), distance("ttl", "ttl"), distance("", "abc")), (1, 0, 3));
     }
 }

@@ -130,6 +130,26 @@ impl Access {
         }
     }
 
+    /// Looks again at a workload that called a while ago, by the token it came with: that may have ended, or its key be taken back.
+    ///
+    /// # Errors
+    ///
+    /// 401; 503 where it cannot be checked.
+    pub(crate) async fn workload_again(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+    ) -> Result<Caller, Problem> {
+        let Authorization::Bearer(token) = authorization(headers) else {
+            return Err(Problem::unauthenticated());
+        };
+        match self.by_workload(token, caller.client_ip).await {
+            Ok(again) if again.identity() == caller.identity() => Ok(again),
+            Ok(_) | Err(Refused::Token) => Err(Problem::unauthenticated()),
+            Err(Refused::Unavailable(problem)) => Err(problem),
+        }
+    }
+
     async fn by_session(
         &self,
         request: &Parts,

@@ -184,12 +184,13 @@ pub(super) async fn pick_up(
     State(app): State<Arc<App>>,
     mut caller: Caller,
     Named(id): Named,
+    headers: HeaderMap,
     Params(params): Params<WaitParams>,
 ) -> Result<Response, Problem> {
     let mut picked_up = app.pick_up(&caller, id).await?;
     if let (PickedUp::Waiting(_), Some(wait @ 1..)) = (&picked_up, params.wait) {
         app.wait(id, Duration::from_secs(wait)).await?;
-        caller = app.still(caller).await?;
+        caller = app.still(caller, &headers).await?;
         picked_up = app.pick_up(&caller, id).await?;
     }
     Ok(match &picked_up {

@@ -9,6 +9,7 @@ use audex_core::{
     Requester,
     session::{SessionId, SessionRecord},
 };
+use http::HeaderMap;
 
 impl App {
     /// Finds what a whole id, or the beginning of one, is of.
@@ -99,13 +100,15 @@ impl App {
         Ok(self.store.list_sessions(&SessionFilter { identity, ..filter }, page).await?)
     }
 
-    /// Returns a caller who called a while ago as they are now.
+    /// Returns a caller who called a while ago, with these headers, as they are now.
     ///
     /// # Errors
     ///
-    /// 401 where they are disabled, or their token was revoked, meanwhile.
-    pub async fn still(&self, mut caller: Caller) -> Result<Caller, Problem> {
-        let Some(user_id) = caller.user_id else { return Ok(caller) };
+    /// 401 where they are disabled, or their token was revoked or has ended, meanwhile; 503.
+    pub async fn still(&self, mut caller: Caller, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let Some(user_id) = caller.user_id else {
+            return self.access.workload_again(&caller, headers).await;
+        };
         let person = self.store.person(user_id).await?.filter(|person| !person.is_disabled);
         let person = person.ok_or_else(Problem::unauthenticated)?;
         if let Proof::ApiToken { id, .. } = &caller.how {

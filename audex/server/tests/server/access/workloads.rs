@@ -1,6 +1,10 @@
 //! Tokens of workloads, from a real issuer that serves its keys.
 
 use super::door::Door;
+use crate::{
+    requests::agreed,
+    site::{approvals, someone},
+};
 use audex_server::settings::WorkloadIssuer;
 use axess::{
     clock::{Clock, MockClock},
@@ -11,9 +15,13 @@ use axess::{
 };
 use axum::{Router, extract::State, routing::get};
 use chrono::{DateTime, TimeDelta};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use reqwest::Method;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -92,7 +100,7 @@ async fn a_workload_calls_in_its_own_name() {
             assert_eq!(door.get(path, &token).await.status, 403, "{path}");
         }
         let new = serde_json::json!({ "name": "x" });
-        assert_eq!(door.program(reqwest::Method::POST, "/tokens", &token, Some(new)).await.status, 403);
+        assert_eq!(door.program(Method::POST, "/tokens", &token, Some(new)).await.status, 403);
     }
 }
 
@@ -183,6 +191,38 @@ async fn count(State((reads, keys)): State<(Arc<AtomicUsize>, String)>) -> (axum
         1 => (axum::http::StatusCode::OK, " ".repeat(1 << 20)),
         2 => (axum::http::StatusCode::OK, "nonsense".to_owned()),
         _ => (axum::http::StatusCode::INTERNAL_SERVER_ERROR, keys),
+    }
+}
+
+#[tokio::test]
+async fn a_workload_that_waited_is_looked_at_again() {
+    let issuer = Issuer::new().await;
+    let trusted = issuer.settings(&["*"]);
+    let door = Door::with(|settings| {
+        settings.workload_issuers = vec![trusted];
+        settings.rules = approvals(1);
+    })
+    .await;
+    let bob = someone(&door.app, "bob@example.com", &[], &["security"]).await;
+    let token = issuer.token(SUBJECT, AUDIENCE).await;
+    let ask = serde_json::json!({ "provider": "local", "allow": "orders:DeleteOrder", "ttl": "15m" });
+    for (minutes, status) in [(9, 200), (2, 401)] {
+        let asked = door.program(Method::POST, "/credentials", &token, Some(ask.clone())).await;
+        assert_eq!(asked.status, 202, "{asked:?}");
+        let id = asked.body["session_id"].as_str().unwrap();
+        let decide = async {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            // Past the end of the token, the second time.
+            door.clock.jump(TimeDelta::minutes(minutes));
+            door.app.vote(&bob.caller(), id.parse().unwrap(), agreed()).await.unwrap();
+        };
+        let path = format!("/credentials/{id}?wait=30");
+        let (answer, ()) = tokio::join!(door.get(&path, &token), decide);
+        assert_eq!(
+            (answer.status, answer.body["credentials"].is_object()),
+            (status, status == 200),
+            "{answer:?}"
+        );
     }
 }
 

@@ -7,6 +7,7 @@ use audex_server::{
     requests::{Asked, Ballot, PickedUp},
     store::SessionFilter,
 };
+use http::HeaderMap;
 use std::{collections::HashSet, time::Duration};
 
 fn token_of(picked_up: &PickedUp) -> String {
@@ -232,7 +233,7 @@ async fn whoever_waited_is_looked_at_again() {
     let ApiToken { id, scopes, made_by, .. } = token.items[0].clone();
     let how = Proof::ApiToken { id, scopes, made_by };
     let caller = Caller { how, ..bench.alice.caller() };
-    assert_eq!(bench.app.still(caller.clone()).await.unwrap(), caller);
+    assert_eq!(bench.app.still(caller.clone(), &HeaderMap::new()).await.unwrap(), caller);
     let event = BrokerEvent::Administered {
         action: "token.revoked".to_owned(),
         subject: "tests".to_owned(),
@@ -240,7 +241,7 @@ async fn whoever_waited_is_looked_at_again() {
     };
     let (operator, now) = (Requester::LocalUser { uid: 0, name: None }, bench.app.clock.now());
     bench.app.store.revoke_token(&operator, token.items[0].id, now, event).await.unwrap();
-    assert_eq!(bench.app.still(caller).await.unwrap_err().status(), 401);
+    assert_eq!(bench.app.still(caller, &HeaderMap::new()).await.unwrap_err().status(), 401);
     bench.close().await;
 }
 

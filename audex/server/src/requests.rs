@@ -21,7 +21,7 @@ mod spending;
 mod today;
 mod vote;
 
-pub use departed::Ended;
+pub use departed::{Ended, LeftToken};
 pub use outcome::{Asked, PickedUp};
 pub use signature::{SignatureFault, VoteClaims, verify_signature};
 pub use vote::Ballot;

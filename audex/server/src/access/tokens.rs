@@ -15,6 +15,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use http::StatusCode;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What every token begins with.
@@ -157,6 +158,21 @@ pub async fn list(
     Ok(access.store.list_tokens(Some(owner), page).await?)
 }
 
+/// Finds who made tokens, where that is somebody else than whose they are.
+///
+/// # Errors
+///
+/// 503.
+pub async fn makers(access: &Access, tokens: &[ApiToken]) -> Result<BTreeMap<Uuid, Person>, Problem> {
+    let mut makers = BTreeMap::new();
+    for token in tokens.iter().filter(|token| token.made_by != token.owner) {
+        if let Some(person) = access.store.person(token.made_by).await? {
+            makers.insert(token.id, person);
+        }
+    }
+    Ok(makers)
+}
+
 /// Revokes a token of the caller's; an administrator revokes anybody's.
 ///
 /// A token without the scope `administer` revokes itself and no other: who stole one cannot take the others away. It works no longer once this returns.
@@ -193,8 +209,7 @@ pub(super) fn digest(token: &str) -> Option<[u8; 32]> {
 
 /// Reads a name: something that can be shown on a line.
 pub(super) fn name_of(name: &str) -> Result<String, Problem> {
-    let is_shown = |c: char| !(c.is_control() || is_deceptive(c) || is_unseen(c) && !c.is_whitespace());
-    let is_line = name.chars().all(is_shown);
+    let is_line = is_shown(name);
     let name = name.trim();
     if is_line && !name.is_empty() && name.len() <= MAX_NAME {
         return Ok(name.to_owned());
@@ -203,6 +218,11 @@ pub(super) fn name_of(name: &str) -> Result<String, Problem> {
         "a name has 1 to {MAX_NAME} bytes on one line, without characters that hide or turn others around"
     );
     Err(Problem::invalid("name", detail))
+}
+
+/// Tells whether a text is seen on one line as it is: nothing in it hides, or turns others around.
+pub(super) fn is_shown(text: &str) -> bool {
+    text.chars().all(|c| !(c.is_control() || is_deceptive(c) || is_unseen(c) && !c.is_whitespace()))
 }
 
 /// Returns which scopes somebody has a use for: what their token may do when they say nothing.

@@ -19,6 +19,7 @@ use audex_core::{
 };
 use axess::UserId;
 use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
 
 /// When what is left is looked for after an account was disabled: again for what was under way then, and where ending it failed.
 const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(60)];
@@ -29,22 +30,41 @@ const REASON: &str = "the account was disabled";
 /// What ends with an account.
 ///
 /// ```
-/// let ended = audex_server::requests::Ended { sessions: 2, requests: 0 };
+/// let ended = audex_server::requests::Ended { sessions: 2, requests: 0, left: vec![] };
 /// assert_eq!(ended.sessions, 2);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// How many active sessions are being ended.
     pub sessions: usize,
     /// How many requests were taken back.
     pub requests: usize,
+    /// What does not end: the tokens that they made for service accounts, whose secrets they may have kept.
+    pub left: Vec<LeftToken>,
+}
+
+/// A token of a service account that works on, when the account of whoever made it is disabled.
+///
+/// ```
+/// fn says(token: &audex_server::requests::LeftToken) -> String {
+///     format!("{} of {}", token.name, token.owner)
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftToken {
+    /// Which one.
+    pub id: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// The address of whose it is.
+    pub owner: String,
 }
 
 impl App {
     /// Changes an account, as [`people::change`] does.
     ///
     /// To disable it also takes back its requests that wait or were not picked up, before this returns, and begins to end its
-    /// active sessions; it says how many.
+    /// active sessions; it says how many, and which tokens of service accounts work on that they made.
     ///
     /// # Errors
     ///
@@ -75,7 +95,22 @@ impl App {
                 app.end_all(&who, departed.user_id).await;
             }
         });
-        Ok((person, Some(Ended { sessions, requests })))
+        let left = self.left_by(&person).await?;
+        Ok((person, Some(Ended { sessions, requests, left })))
+    }
+
+    /// Lists the tokens that somebody made for service accounts, and that work.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFault`].
+    pub async fn left_by(&self, person: &Person) -> Result<Vec<LeftToken>, StoreFault> {
+        let mut left = Vec::new();
+        for token in self.store.tokens_for_others(person.user_id, self.clock.now()).await? {
+            let owner = self.store.person(token.owner).await?.map(|owner| owner.email).unwrap_or_default();
+            left.push(LeftToken { id: token.id, name: token.name, owner });
+        }
+        Ok(left)
     }
 
     /// Ends what accounts have left that were disabled before this server began: the one before it may not have come to it.

@@ -76,7 +76,7 @@ impl App {
     async fn requester_now(&self, pending: &PendingRequest) -> Result<Requester, Problem> {
         let disabled = || {
             Problem::new(StatusCode::CONFLICT, "requester_disabled")
-                .with_detail("the account of whoever asked is disabled")
+                .with_detail("the account of whoever asked, or made the token that did, is disabled")
         };
         if let Some(user_id) = pending.asked_by
             && self.store.person(user_id).await?.is_some_and(|person| person.is_disabled)

@@ -6,7 +6,7 @@ use super::{
     tx::Tx,
     writer::Work,
 };
-use crate::model::{ApiToken, Page, PageQuery, Person};
+use crate::model::{ApiToken, MAX_PAGE, Page, PageQuery, Person};
 use audex_core::{Requester, audit::BrokerEvent};
 use axess::{UserId, store::OutboxRecord};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -87,6 +87,31 @@ impl Store {
         };
         let list = List { select: format!("{LIST} WHERE {condition}"), args, id: "id", at: "created_at" };
         self.page(list, page, token).await
+    }
+
+    /// Finds the tokens that work and that somebody made for others: for service accounts.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFault`].
+    pub async fn tokens_for_others(
+        &self,
+        made_by: UserId,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ApiToken>, StoreFault> {
+        let mut page = PageQuery { limit: Some(MAX_PAGE), after: None };
+        let mut made = Vec::new();
+        loop {
+            let (condition, args) = ("revoked_at IS NULL AND expires_at > $1", args![now]);
+            let list = List { select: format!("{LIST} WHERE {condition}"), args, id: "id", at: "created_at" };
+            let tokens = self.page(list, &page, token).await?;
+            let is_for_other = |token: &ApiToken| token.made_by == made_by && token.owner != made_by;
+            made.extend(tokens.items.into_iter().filter(is_for_other));
+            if tokens.next.is_none() {
+                return Ok(made);
+            }
+            page.after = tokens.next;
+        }
     }
 
     /// Revokes a token; tells whether it was not revoked before.

@@ -11,6 +11,7 @@ use crate::{
     app::App,
     model::{PageQuery, Person, PersonKind},
     problem::Problem,
+    requests::LeftToken,
 };
 use axess::UserId;
 use axum::{
@@ -88,7 +89,15 @@ pub(super) async fn change(
     let (person, ended) = app.change_person(&caller, named(&id)?, change).await?;
     let mut shown = shape(&person);
     if let Some(ended) = ended {
-        member(&mut shown, "ended", json!({ "sessions": ended.sessions, "requests": ended.requests }));
+        let left =
+            |token: &LeftToken| json!({ "id": token.id, "name": token.name, "owner_email": token.owner });
+        let service_tokens: Vec<Value> = ended.left.iter().map(left).collect();
+        let ended = json!({
+            "sessions": ended.sessions,
+            "requests": ended.requests,
+            "service_tokens": service_tokens,
+        });
+        member(&mut shown, "ended", ended);
     }
     Ok(Json(shown))
 }

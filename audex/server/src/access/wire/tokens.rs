@@ -9,7 +9,7 @@ use crate::{
         extract::{JsonBody, Params},
     },
     app::App,
-    model::{ApiToken, PageQuery},
+    model::{ApiToken, PageQuery, Person},
     problem::Problem,
 };
 use axess::UserId;
@@ -64,7 +64,8 @@ pub(super) async fn make(
     JsonBody(new): JsonBody<NewToken>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let made = tokens::make(&app.access, &caller, new).await?;
-    let mut shown = shape(&made.token);
+    let makers = tokens::makers(&app.access, std::slice::from_ref(&made.token)).await?;
+    let mut shown = shape(&made.token, makers.get(&made.token.id));
     add(&mut shown, "token", json!(made.secret));
     Ok((StatusCode::CREATED, Json(shown)))
 }
@@ -75,7 +76,8 @@ pub(super) async fn list(
     Params(listed): Params<Listed>,
 ) -> Result<Json<Value>, Problem> {
     let page = tokens::list(&app.access, &caller, listed.owner, &listed.page).await?;
-    let items: Vec<Value> = page.items.iter().map(shape).collect();
+    let makers = tokens::makers(&app.access, &page.items).await?;
+    let items: Vec<Value> = page.items.iter().map(|token| shape(token, makers.get(&token.id))).collect();
     let mut list = json!({ "items": items });
     if let Some(next) = page.next {
         add(&mut list, "next", json!(next));
@@ -102,11 +104,14 @@ pub(super) fn user_id(field: &str, text: &str) -> Result<UserId, Problem> {
     text.parse().map_err(|_| Problem::invalid(field, "this is no id of an account"))
 }
 
-fn shape(token: &ApiToken) -> Value {
+/// Shows a token, and who made it where that is somebody else than whose it is.
+fn shape(token: &ApiToken, maker: Option<&Person>) -> Value {
+    let maker = maker.map(|maker| json!({ "email": maker.email, "disabled": maker.is_disabled }));
     json!({
         "id": token.id,
         "owner": token.owner,
         "made_by": token.made_by,
+        "maker": maker,
         "name": token.name,
         "scopes": token.scopes,
         "created_at": token.created_at,

@@ -80,7 +80,7 @@ async fn page(
         identity: visit.caller.identity(),
         groups: visit.caller.requester.groups().to_vec(),
         roles: visit.caller.roles.clone(),
-        tokens: tokens.items.iter().map(|token| TokenRow::new(token, visit.now)).collect(),
+        tokens: tokens.items.iter().map(|token| TokenRow::new(token, None, visit.now)).collect(),
         keys: keys.iter().map(KeyRow::new).collect(),
         scopes: Action::ALL.map(Action::name).to_vec(),
         made,

@@ -11,7 +11,7 @@ use crate::{
         me::{MadeToken, TokenRow},
         people::{InvitationLink, PeoplePage, PersonFields, PersonPage, PersonRow},
     },
-    model::{PageQuery, Person, PersonKind},
+    model::{ApiToken, PageQuery, Person, PersonKind},
     problem::Problem,
 };
 use axess::{AuthSession, GuardedRouter, UserId};
@@ -213,12 +213,19 @@ async fn person_page(
         }
         PersonKind::Human => Vec::new(),
     };
+    let makers = tokens::makers(&visit.app.access, &tokens).await?;
+    let row = |token: &ApiToken| TokenRow::new(token, makers.get(&token.id), visit.now);
+    let left = match person.kind {
+        PersonKind::Human => visit.app.left_by(person).await?,
+        PersonKind::Service => Vec::new(),
+    };
     let page = PersonPage {
         frame: visit.frame(person.display_name.clone(), Here::People),
         row: PersonRow::new(person),
         fields: shown.fields.unwrap_or_else(|| PersonFields::new(person)),
         invitation: shown.invitation,
-        tokens: tokens.iter().map(|token| TokenRow::new(token, visit.now)).collect(),
+        tokens: tokens.iter().map(row).collect(),
+        left: left.into_iter().map(|token| (token.name, token.owner)).collect(),
         made: shown.made,
         scopes: Action::ALL.map(Action::name).to_vec(),
         fault: shown.fault,

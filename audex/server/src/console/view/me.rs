@@ -4,7 +4,7 @@ use super::{
     frame::Frame,
     parts::{Pill, When},
 };
-use crate::model::{ApiToken, ApprovalKey};
+use crate::model::{ApiToken, ApprovalKey, Person};
 use askama::Template;
 use chrono::{DateTime, Utc};
 
@@ -97,6 +97,8 @@ pub struct TokenRow {
     pub works: bool,
     /// The same as a word.
     pub pill: Pill,
+    /// Who made it for a service, and whether their account is disabled.
+    pub maker: Option<(String, bool)>,
 }
 
 /// A key in the list.
@@ -120,7 +122,7 @@ pub struct KeyRow {
 
 impl TokenRow {
     /// Describes a token.
-    pub fn new(token: &ApiToken, now: DateTime<Utc>) -> Self {
+    pub fn new(token: &ApiToken, maker: Option<&Person>, now: DateTime<Utc>) -> Self {
         let (is_revoked, is_past) = (token.revoked_at.is_some(), now >= token.expires_at);
         let (class, text) = match (is_revoked, is_past) {
             (true, _) => ("bad", "Revoked"),
@@ -136,6 +138,7 @@ impl TokenRow {
             used: token.last_used_at.map(When::new),
             works: !is_revoked && !is_past,
             pill: Pill { class, text },
+            maker: maker.map(|maker| (maker.email.clone(), maker.is_disabled)),
         }
     }
 }

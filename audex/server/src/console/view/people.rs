@@ -63,6 +63,8 @@ pub struct PersonPage {
     pub invitation: Option<InvitationLink>,
     /// The tokens of a service.
     pub tokens: Vec<TokenRow>,
+    /// The tokens that a person made for services: what they are called, and of which.
+    pub left: Vec<(String, String)>,
     /// The token that was just made.
     pub made: Option<MadeToken>,
     /// What a token may be for.

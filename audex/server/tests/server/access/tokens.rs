@@ -152,6 +152,47 @@ async fn nobody_touches_the_tokens_of_others_but_administrators() {
 }
 
 #[tokio::test]
+async fn what_somebody_made_for_a_service_works_on_and_is_named() {
+    let door = Door::new().await;
+    let root = door.admin().await;
+    let alice = door.invited(&root, "alice@example.com", &["admin"]).await;
+    let added = root.browser.post("/people", json!({ "email": "deploy", "kind": "service" })).await;
+    let deploy = added.body["id"].as_str().unwrap();
+    let make = async |who: &super::door::Enrolled, name: &str| {
+        let made = who.browser.post("/tokens", json!({ "name": name, "owner": deploy })).await;
+        assert_eq!(made.body["maker"], json!({ "email": who.email, "disabled": false }), "{made:?}");
+        (made.body["id"].as_str().unwrap().to_owned(), made.body["token"].as_str().unwrap().to_owned())
+    };
+    let (_, of_root) = make(&root, "by root").await;
+    let (id, of_alice) = make(&alice, "by alice").await;
+    let (gone, _) = make(&alice, "revoked").await;
+    assert_eq!(root.browser.delete(&format!("/tokens/{gone}")).await.status, 204);
+    // Their own ends with them.
+    let (_, own) = door.token(&alice, &["read"]).await;
+    let page = format!("/console/people/{}", alice.id);
+    assert!(root.browser.get(&page).await.body.as_str().unwrap().contains("by alice"));
+    let off = root.browser.patch(&format!("/people/{}", alice.id), json!({ "disabled": true })).await;
+    let left = json!([{ "id": id, "name": "by alice", "owner_email": "deploy@services" }]);
+    assert_eq!(off.body["ended"]["service_tokens"], left, "{off:?}");
+    for (token, status) in [(&own, 401), (&of_alice, 200), (&of_root, 200)] {
+        assert_eq!(door.get("/me", token).await.status, status);
+    }
+    let listed = root.browser.get(&format!("/tokens?owner={deploy}")).await;
+    let maker = |name: &str| {
+        let items = listed.body["items"].as_array().unwrap();
+        items.iter().find(|item| item["name"] == name).map(|item| item["maker"].clone())
+    };
+    assert_eq!(maker("by alice"), Some(json!({ "email": "alice@example.com", "disabled": true })));
+    assert_eq!(maker("by root"), Some(json!({ "email": root.email, "disabled": false })));
+    let shown = root.browser.get(&format!("/console/people/{deploy}")).await;
+    let shown = shown.body.as_str().unwrap();
+    assert!(shown.contains("alice@example.com</bdi>, who is disabled"), "{shown}");
+    assert!(!shown.contains(&format!("{}</bdi>, who is disabled", root.email)), "{shown}");
+    let mine = root.browser.get("/tokens").await;
+    assert!(mine.body["items"].as_array().unwrap().iter().all(|item| item["maker"].is_null()));
+}
+
+#[tokio::test]
 async fn a_service_has_tokens_and_no_login() {
     let door = Door::new().await;
     let admin = door.admin().await;

@@ -89,7 +89,7 @@ async fn a_service_account_that_is_disabled_leaves_nothing() {
     let admin = Caller { roles: vec!["admin".to_owned()], ..bench.carol.caller() };
     let (off, ended) = app.change_person(&admin, person.user_id, OFF).await.unwrap();
     assert!(off.is_disabled);
-    assert_eq!(ended, Some(Ended { sessions: 2, requests: 2 }));
+    assert_eq!(ended, Some(Ended { sessions: 2, requests: 2, left: Vec::new() }));
     for &id in &requests {
         let (pending, _) = app.store.load_request(id).await.unwrap().unwrap();
         assert_eq!(pending.state(app.clock.now()), RequestState::Withdrawn);

@@ -241,12 +241,22 @@ pub(super) struct Token {
     owner: Uuid,
     /// Who made it: whoever it is of, or an administrator for a service account.
     made_by: Uuid,
+    /// Who that is, where it is somebody else than whose it is.
+    maker: Option<Maker>,
     name: String,
     scopes: Vec<String>,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
     last_used_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
+}
+
+/// Who made a token for a service account.
+#[derive(ToSchema)]
+pub(super) struct Maker {
+    email: String,
+    /// Whether their account is disabled: the token works on, and they may have kept it.
+    disabled: bool,
 }
 
 /// A page of tokens.
@@ -311,6 +321,17 @@ pub(super) struct Ended {
     sessions: u64,
     /// How many requests were taken back.
     requests: u64,
+    /// What does not end: the tokens that they made for service accounts. Make new ones and revoke these.
+    service_tokens: Vec<LeftToken>,
+}
+
+/// A token of a service account that works on.
+#[derive(ToSchema)]
+pub(super) struct LeftToken {
+    id: Uuid,
+    name: String,
+    /// Whose it is.
+    owner_email: String,
 }
 
 /// A page of accounts.

@@ -2,6 +2,7 @@
 
 use crate::Requester;
 use audex_policy::{Ceiling, Provider};
+use axess_identity::{Identifier, IdentifierError};
 use std::collections::BTreeMap;
 
 /// Maps people and groups to targets: roles, service accounts, identities.
@@ -34,8 +35,10 @@ pub struct RoleMap {
 ///
 /// ```
 /// use audex_core::roles::{RoleRule, Subject};
-/// let rule = RoleRule { subject: Subject::Email("a@example.com".into()), targets: [].into(), ceiling: None };
+/// let subject = Subject::email("A@example.com")?;
+/// let rule = RoleRule { subject, targets: [].into(), ceiling: None };
 /// assert!(rule.targets.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleRule {
@@ -55,7 +58,7 @@ pub struct RoleRule {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// The person with this verified address.
+    /// The person with this verified address, in the form that addresses are kept in: see [`Subject::email`].
     Email(String),
     /// Everybody in this group.
     Group(String),
@@ -94,6 +97,17 @@ pub enum RoleRefusal {
     /// Who somebody is on their own machine says nothing about who they are to others.
     #[error("roles are mapped to people whom a team server knows, and a local user is not one of them")]
     Unproven,
+}
+
+impl Subject {
+    /// Names the person with an address, however it is written: case and look are those of [`Identifier`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Identifier::parse`], for what nobody's address can be.
+    pub fn email(text: &str) -> Result<Self, IdentifierError> {
+        Ok(Self::Email(Identifier::parse(text)?.as_str().to_owned()))
+    }
 }
 
 impl RoleMap {
@@ -144,6 +158,24 @@ const fn has_roles(provider: Provider) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_one_however_it_is_written() {
+        let who = Requester::Principal { email: "alice@example.com".to_owned(), groups: Vec::new() };
+        for (written, is_hers) in [
+            ("alice@example.com", true),
+            ("Alice@Example.COM", true),
+            (" ALICE@example.com ", true),
+            ("al\u{ff49}ce@example.com", true),
+            ("alice@example.org", false),
+        ] {
+            let subject = Subject::email(written).unwrap();
+            let targets = [(Provider::Aws, "role/a".to_owned())].into();
+            let map = RoleMap { is_enabled: true, rules: vec![RoleRule { subject, targets, ceiling: None }] };
+            assert_eq!(map.target(&who, Provider::Aws, None, None).is_ok(), is_hers, "{written}");
+        }
+        assert!(Subject::email("").is_err() && Subject::email("a\u{202e}b@example.com").is_err());
+    }
 
     #[test]
     fn who_gets_what() {

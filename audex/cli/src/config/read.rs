@@ -1,5 +1,9 @@
 //! From the tables of a document to settings.
 
+mod mapping;
+
+pub(super) use mapping::roles;
+
 use super::{
     document::{Found, Section},
     settings::{
@@ -12,7 +16,7 @@ use audex_core::{
     approval::ApprovalRules,
     budget::{Dollars, ParseDollarsError},
     rate::RateRule,
-    roles::{RoleMap, RoleRule, Subject},
+    roles::Subject,
 };
 use audex_policy::{Ceiling, ProfileConfig, Profiles, Provider, Rules};
 use chrono::TimeDelta;
@@ -144,7 +148,7 @@ pub(super) fn rates(table: Section<'_>) -> Vec<RateRule> {
     let mut rules = Vec::new();
     for rule in table.sections("rules") {
         let (identity, requests) =
-            (rule.name("identity"), rule.number("max_requests", 1..=RateRule::MAX_REQUESTS));
+            (rule.name("identity").map(counted), rule.number("max_requests", 1..=RateRule::MAX_REQUESTS));
         let window = span(&rule, "window");
         let max_concurrent = rule.number("max_concurrent", 1..=100_000);
         for (key, is_there) in [
@@ -171,71 +175,12 @@ pub(super) fn rates(table: Section<'_>) -> Vec<RateRule> {
     if is_enabled { rules } else { Vec::new() }
 }
 
-pub(super) fn roles(table: Section<'_>) -> RoleMap {
-    let is_enabled = table.flag("enabled").unwrap_or(false);
-    let mut mapped = Vec::new();
-    for (index, rule) in table.sections("rules").into_iter().enumerate() {
-        let (email, group) = (rule.name("user_email"), rule.name("group"));
-        let targets = [
-            (Provider::Aws, role_arn(&rule, "aws_role_arn")),
-            (Provider::Gcp, service_account(&rule)),
-            (Provider::Azure, object_id(&rule)),
-        ];
-        let targets: BTreeMap<Provider, String> =
-            targets.into_iter().filter_map(|(provider, target)| Some((provider, target?))).collect();
-        let name = email.as_deref().or(group.as_deref()).unwrap_or("").to_owned();
-        let ceiling =
-            rules(&rule, "allow").map(|rules| Ceiling { name: format!("role mapping of {name}"), rules });
-        let is_mapped =
-            ["aws_role_arn", "gcp_service_account", "azure_object_id"].iter().any(|key| rule.has(key));
-        if !is_mapped {
-            rule.missing(
-                "",
-                &format!(
-                    "rule {} maps to nothing (write aws_role_arn, gcp_service_account or azure_object_id)",
-                    index + 1
-                ),
-            );
-        }
-        let subject = match (email, group) {
-            (Some(email), None) => Some(Subject::Email(email)),
-            (None, Some(group)) => Some(Subject::Group(group)),
-            _ => {
-                rule.missing("user_email", "this or group is needed, and not both");
-                None
-            }
-        };
-        mapped.extend(subject.map(|subject| RoleRule { subject, targets, ceiling }));
-        rule.end();
+/// Returns the name that a rule counts: addresses in the form that those of people are kept in.
+fn counted(name: String) -> String {
+    match Subject::email(&name) {
+        Ok(Subject::Email(email)) if email.contains('@') && !email.contains('#') => email,
+        _ => name,
     }
-    if is_enabled && mapped.is_empty() {
-        table.missing("rules", "this is needed: without rules nobody gets a role");
-    } else if !mapped.is_empty() && !table.has("enabled") {
-        table.missing("enabled", "this is needed: true, or the rules are none; false turns them off");
-    }
-    table.end();
-    RoleMap { is_enabled, rules: mapped }
-}
-
-fn service_account(rule: &Section<'_>) -> Option<String> {
-    let is_account = |text: &str| {
-        text.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'))
-    };
-    name_like(
-        rule,
-        "gcp_service_account",
-        is_account,
-        "this is no service account (write its e-mail address)",
-    )
-}
-
-fn object_id(rule: &Section<'_>) -> Option<String> {
-    let is_id = |text: &str| {
-        let lengths = text.split('-').map(str::len);
-        lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
-    };
-    let message = "this is no object id (write it as in 12345678-1234-1234-1234-123456789012)";
-    name_like(rule, "azure_object_id", is_id, message)
 }
 
 pub(super) fn networks(table: Section<'_>) -> Vec<ipnet::IpNet> {

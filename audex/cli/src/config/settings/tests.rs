@@ -70,6 +70,32 @@ provider = "aws"
 "#;
 
 #[test]
+fn addresses_are_the_same_however_they_are_written() {
+    let parsed = |email: &str, identity: &str| {
+        Settings::parse(&format!(
+            "[role_mapping]\nenabled = true\n[[role_mapping.rules]]\nuser_email = \"{email}\"\n\
+             aws_role_arn = \"arn:aws:iam::123456789012:role/A\"\n[rate_limiting]\nenabled = true\n\
+             [[rate_limiting.rules]]\nidentity = \"{identity}\"\nmax_requests = 1\nwindow = \"1h\"\n"
+        ))
+    };
+    for (identity, counted) in [
+        ("Alice@Example.com", "alice@example.com"),
+        ("team:DevOps", "team:DevOps"),
+        ("https://Builds.example.com#repo:A@b", "https://Builds.example.com#repo:A@b"),
+        ("*", "*"),
+    ] {
+        let settings = parsed("Alice@Example.COM", identity).unwrap();
+        let who = audex_core::Requester::Principal { email: "alice@example.com".to_owned(), groups: vec![] };
+        assert!(settings.roles.target(&who, Provider::Aws, None, None).is_ok(), "{:?}", settings.roles);
+        assert_eq!(settings.rates[0].identity, counted);
+    }
+    let faults = parsed("alice", "*").unwrap_err();
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert!(faults.len() == 1 && faults[0].contains("user_email"), "{faults:?}");
+    assert!(faults[0].contains("no e-mail address"), "{faults:?}");
+}
+
+#[test]
 fn every_key_is_read() {
     let settings = Settings::parse(FULL).unwrap();
     assert_eq!(settings.provider, Some(Provider::Aws));

@@ -130,8 +130,8 @@ pub mod federation {
     pub use axess_core::federation::*;
     pub use axess_factors::federated::*;
     pub use axess_http::{
-        FederationCallback, FederationCallbackRejection, FederationNotice, FederationRedirect,
-        FrontchannelLogout,
+        BackchannelLogoutAnswer, FederationCallback, FederationCallbackRejection, FederationNotice,
+        FederationRedirect, FrontchannelLogout,
     };
 }
 

@@ -10,11 +10,13 @@
 //! A callback that is posted needs its path in [`CsrfConfig::exempt_path`](crate::CsrfConfig::exempt_path): the first post comes
 //! from another site.
 
+mod backchannel;
 mod callback;
 mod frontchannel;
 mod page;
 mod redirect;
 
+pub use backchannel::BackchannelLogoutAnswer;
 pub use callback::{FederationCallback, FederationCallbackRejection, FederationNotice};
 pub use frontchannel::FrontchannelLogout;
 pub use redirect::FederationRedirect;

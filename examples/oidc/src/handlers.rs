@@ -3,7 +3,9 @@
 use crate::routes::{PROVIDER, Site, TENANT};
 use axess::{
     AuthSession, AuthnRejection, FederatedLogoutOptions, FederatedOutcome, ProviderLogoutOutcome,
-    federation::{FederationCallback, FederationNotice, FederationOptions, FederationRedirect},
+    federation::{
+        BackchannelLogoutAnswer, FederationCallback, FederationNotice, FederationOptions, FederationRedirect,
+    },
 };
 use axum::{
     extract::State,
@@ -86,13 +88,10 @@ pub(crate) async fn backchannel(
     session: AuthSession,
     State(site): State<Arc<Site>>,
     FederationNotice(message): FederationNotice,
-) -> Result<StatusCode, AuthnRejection> {
+) -> Result<BackchannelLogoutAnswer, AuthnRejection> {
     let done = site.service.complete_backchannel_logout(&session, TENANT, PROVIDER, message).await?;
-    Ok(match done {
-        ProviderLogoutOutcome::Ended { .. } => StatusCode::OK,
-        ProviderLogoutOutcome::Refused(error) => {
-            tracing::info!(%error, "a logout was refused");
-            StatusCode::BAD_REQUEST
-        }
-    })
+    if let ProviderLogoutOutcome::Refused(error) = &done {
+        tracing::info!(%error, "a logout was refused");
+    }
+    Ok(BackchannelLogoutAnswer(done))
 }

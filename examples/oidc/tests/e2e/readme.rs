@@ -7,7 +7,14 @@ use std::fs::File;
 const README: &str = include_str!("../../README.md");
 
 /// What the answers have to contain, in this order.
-const ANSWERS: [&str; 4] = ["authentication_required", "alice at https://127.0.0.1:", "401\n", "400\n"];
+const ANSWERS: [&str; 6] = [
+    "authentication_required",
+    "alice at https://127.0.0.1:",
+    "401\n",
+    " 400 ",
+    "cache-control: no-store\r\n",
+    "{\"error\":\"invalid_request\",",
+];
 
 #[test]
 fn the_readme_is_right() {

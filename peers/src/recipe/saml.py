@@ -5,7 +5,7 @@ usage: saml.py PORT XMLSEC1
 GET  /metadata[?both]   its metadata; with the certificate it will have next
 POST /sp?OPTIONS        makes a service provider known by its metadata, and how it is to be treated:
                         sign=response,assertion  encrypt=CIPHER  user=NAME  status=denied  key=next  context=URI
-                        name=transient  groups=NUMBER
+                        name=transient|emailAddress|unspecified  attributes=none  groups=NUMBER
 GET|POST /sso           answers a request; every request has to be signed
 GET|POST /open          the same, of whoever has no key to sign with
 GET  /start?sp=ID       sends a response that nobody asked for
@@ -40,6 +40,11 @@ CIPHERS = {
 USERS = {
     "alice": {"mail": ["alice@example.test"], "displayName": ["Alice A."], "eduPersonAffiliation": ["admins", "dev"]},
     "bob": {"mail": ["bob@example.test"], "displayName": ["Bob & <B>"], "eduPersonAffiliation": ["dev"]},
+}
+NAMES = {
+    "transient": (saml.NAMEID_FORMAT_TRANSIENT, "{}-id"),
+    "emailAddress": (saml.NAMEID_FORMAT_EMAILADDRESS, "{}@example.test"),
+    "unspecified": (saml.NAMEID_FORMAT_UNSPECIFIED, "{}@example.test"),
 }
 known = {}
 
@@ -88,13 +93,14 @@ def respond(sp, request_id, destination, relay_state):
     user = options.get("user", "alice")
     groups = [f"urn:example:company:department:{n:04}:" + "long-name-" * 20 for n in range(int(options.get("groups", 0)))]
     identity = {**USERS[user], "eduPersonAffiliation": USERS[user]["eduPersonAffiliation"] + groups}
-    transient = options.get("name") == "transient"
-    format_ = saml.NAMEID_FORMAT_TRANSIENT if transient else saml.NAMEID_FORMAT_PERSISTENT
+    if options.get("attributes") == "none":
+        identity = {}
+    format_, name = NAMES.get(options.get("name"), (saml.NAMEID_FORMAT_PERSISTENT, "{}-id"))
     signs = options.get("sign", "response,assertion").split(",")
     idp.sec.crypto.cipher = options.get("encrypt", "aes256-gcm")
     response = idp.create_authn_response(
         identity, request_id, destination, sp, userid=user,
-        name_id=saml.NameID(format=format_, text=f"{user}-id", sp_name_qualifier=sp),
+        name_id=saml.NameID(format=format_, text=name.format(user), sp_name_qualifier=sp),
         authn={"class_ref": options.get("context", PASSWORDPROTECTEDTRANSPORT), "authn_auth": BASE},
         sign_response="response" in signs, sign_assertion="assertion" in signs,
         encrypt_assertion="encrypt" in options, encrypted_advice_attributes=False,

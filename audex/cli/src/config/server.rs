@@ -28,6 +28,10 @@ use std::{
 /// The file that is read when none is named, beside that of the other commands.
 const FILE: &str = "server-config.toml";
 
+/// What is said of a SAML provider without a name.
+const NAMELESS: &str = "sso.idp_entity_id is not written: whoever signs with a certificate of sso.idp_cert_path is taken for the \
+     provider, whatever it calls itself (write the entityID of the provider's metadata)";
+
 /// What a file of the server says: the server, how providers are asked, and where the issuer listens.
 type ReadServer = (ServerSettings, Settings, Option<SocketAddr>);
 
@@ -66,7 +70,7 @@ impl ServerConfig {
     ///
     /// [`ConfigError`] with every fault of file and variables.
     pub fn load(surroundings: &Surroundings, flag: Option<&Path>) -> Result<Self, ConfigError> {
-        let (config, mut faults) = Self::examine(surroundings, flag, false)?;
+        let (mut config, mut faults) = Self::examine(surroundings, flag, false)?;
         config.check_sso(false, &mut faults);
         config.without(faults)
     }
@@ -106,6 +110,7 @@ impl ServerConfig {
         if let Some(path) = &path {
             faults.extend(secrets::exposed(&config.server, path));
         }
+        faults.extend(secrets::exposed_keys(&config.server, surroundings.uid));
         faults.extend(config.lay(surroundings));
         for fault in Notifier::check(&config.server) {
             // What could not be read is not missing as well.
@@ -117,12 +122,17 @@ impl ServerConfig {
     }
 
     /// Checks single sign-on: addresses, files, and whether there is any where it is asked for.
-    pub fn check_sso(&self, is_asked: bool, faults: &mut Vec<ConfigFault>) {
+    ///
+    /// What is no fault and should be known is added to the warnings.
+    pub fn check_sso(&mut self, is_asked: bool, faults: &mut Vec<ConfigFault>) {
         let is_read = !faults.iter().any(|fault| fault.key.starts_with("sso"));
         match &self.server.sso {
             Some(sso) => {
                 let found = audex_server::access::sso::check(sso, &self.server.public_url);
                 faults.extend(found.into_iter().map(|fault| of(fault.key, fault.why)));
+                if matches!(&sso.protocol, SsoProtocol::Saml(saml) if saml.idp_entity_id.is_none()) {
+                    self.warnings.push(NAMELESS.to_owned());
+                }
             }
             None if is_asked && is_read => {
                 let message = "--enable-sso needs to be told where people sign in: write a table [sso]";

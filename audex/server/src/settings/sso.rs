@@ -33,7 +33,8 @@ pub struct SsoSettings {
     /// The domains of the people that the provider answers for (`sso.email_domains`), in lower case; empty for everybody.
     pub email_domains: Vec<String>,
     /// Whether the provider is believed about addresses that it does not call verified, or that are in a claim that it says
-    /// nothing of (`sso.trust_email`); needs `email_domains`. Of SAML it is always believed.
+    /// nothing of (`sso.trust_email`); needs `email_domains`. Of SAML, attributes and names of the format `emailAddress` are
+    /// always believed, and with this also names of others that look like addresses.
     pub trust_email: bool,
     /// Whether people may still sign in with a password and a code (`sso.local_login`).
     pub local_login: bool,
@@ -116,6 +117,8 @@ pub struct SamlSettings {
     pub name_id_format: Option<String>,
     /// Whether assertions may be encrypted with AES-CBC, in responses that are signed (`sso.allow_cbc`).
     pub allow_cbc: bool,
+    /// Whether attributes are found by their `FriendlyName` as well (`sso.friendly_names`), not only by their `Name`.
+    pub friendly_names: bool,
 }
 
 /// What a group of the provider's means here.

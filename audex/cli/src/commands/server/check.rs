@@ -8,7 +8,7 @@ use crate::{
 };
 use audex_server::{
     access::Access,
-    settings::{AuditBackend, ServerSettings, SsoProtocol, SsoSettings},
+    settings::{AuditBackend, ServerSettings},
 };
 use nix::unistd::{AccessFlags, access};
 use serde_json::json;
@@ -110,16 +110,9 @@ fn files(config: &ServerConfig, faults: &mut Vec<String>) {
     }
 }
 
-/// Checks that nobody else reads the keys that are there.
+/// Checks that nobody else reads the keys that are there. Those of single sign-on are the configuration's.
 fn secrets(settings: &ServerSettings, faults: &mut Vec<String>) {
     let folder = keys::folder(&settings.data);
-    if let Some(SsoSettings { protocol: SsoProtocol::Saml(saml), .. }) = &settings.sso
-        && let Some(key) = &saml.sp_key_path
-        && fs::metadata(key).is_ok_and(|found| found.mode() & 0o007 != 0)
-    {
-        let shown = key.display();
-        faults.push(format!("sso.sp_key_path: {shown} can be used by others (run: chmod o-rwx {shown})"));
-    }
     let files = [keys::secret_file(&settings.data), folder.join("mac.key"), folder.join("signing.key")];
     for file in files {
         let Ok(found) = fs::metadata(&file) else { continue };

@@ -48,6 +48,31 @@ pub(super) fn exposed(settings: &ServerSettings, path: &Path) -> Vec<ConfigFault
         .collect()
 }
 
+/// Returns a fault for each key of single sign-on that others may use.
+///
+/// Of a file that is not ours the group is left to read it: that is how we do, as of a Kubernetes secret.
+pub(super) fn exposed_keys(settings: &ServerSettings, uid: u32) -> Vec<ConfigFault> {
+    let (key, file) = match settings.sso.as_ref().map(|sso| &sso.protocol) {
+        Some(SsoProtocol::Saml(saml)) => ("sso.sp_key_path", &saml.sp_key_path),
+        Some(SsoProtocol::Oidc(oidc)) => ("sso.client_key_path", &oidc.client_key_path),
+        None => return Vec::new(),
+    };
+    // One that is not there is at fault for that.
+    let Some((file, found)) = file.as_deref().and_then(|file| Some((file, fs::metadata(file).ok()?))) else {
+        return Vec::new();
+    };
+    let (refused, mend) = if found.uid() == uid { (0o077, "go-rwx") } else { (0o037, "g-wx,o-rwx") };
+    if found.mode() & refused == 0 {
+        return Vec::new();
+    }
+    vec![ConfigFault {
+        key: key.to_owned(),
+        line: None,
+        message: format!("others can use this key (its mode is {:03o})", found.mode() & 0o777),
+        hint: Some(format!("run: chmod {mend} {}", quoted(file))),
+    }]
+}
+
 fn has_secret(sso: &SsoSettings) -> bool {
     matches!(&sso.protocol, SsoProtocol::Oidc(oidc) if oidc.client_secret.is_some())
 }
@@ -66,6 +91,7 @@ fn has_password(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ServerConfig;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -80,6 +106,42 @@ mod tests {
         ] {
             assert_eq!(has_password(url), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn only_a_key_that_others_can_use_is_at_fault() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().display();
+        let ours = fs::metadata(file.path()).unwrap().uid();
+        let saml = format!(
+            "[sso]\nenabled = true\ntype = \"saml\"\nentity_id = \"x\"\nidp_sso_url = \"x\"\nidp_cert_path = \"/x\"\n\
+             assertion_consumer_service_url = \"x\"\nsp_key_path = \"{path}\"\n"
+        );
+        let oidc = format!(
+            "[sso]\nenabled = true\ntype = \"oidc\"\nprovider_url = \"x\"\nclient_id = \"x\"\nredirect_uri = \"x\"\n\
+             client_key_path = \"{path}\"\n"
+        );
+        for (text, key) in [(&saml, "sso.sp_key_path"), (&oidc, "sso.client_key_path")] {
+            let (settings, ..) = ServerConfig::parse(text, Path::new("/d")).unwrap();
+            for (mode, is_ours, is_good) in [
+                (0o600, true, true),
+                (0o400, true, true),
+                (0o640, true, false),
+                (0o604, true, false),
+                (0o440, false, true),
+                (0o640, false, true),
+                (0o660, false, false),
+                (0o444, false, false),
+            ] {
+                fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+                let faults = exposed_keys(&settings, if is_ours { ours } else { ours + 1 });
+                let said: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+                assert_eq!(said, if is_good { vec![] } else { vec![key] }, "{mode:o} {is_ours}");
+            }
+        }
+        let off = saml.replace("true", "false");
+        let (settings, ..) = ServerConfig::parse(&off, Path::new("/d")).unwrap();
+        assert_eq!(exposed_keys(&settings, ours), []);
     }
 
     #[test]

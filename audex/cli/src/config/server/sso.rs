@@ -100,8 +100,9 @@ fn saml(table: &Section<'_>) -> Option<SamlSettings> {
     let file = |key| -> Option<PathBuf> { read::file(table, key) };
     let (idp_entity_id, idp_slo_url) = (table.name("idp_entity_id"), table.name("idp_slo_url"));
     let (sp_key_path, sp_cert_path) = (file("sp_key_path"), file("sp_cert_path"));
-    let (name_id_format, allow_cbc) =
-        (table.name("name_id_format"), table.flag("allow_cbc").unwrap_or(false));
+    let name_id_format = table.name("name_id_format");
+    let is_on = |key| table.flag(key).unwrap_or(false);
+    let (allow_cbc, friendly_names) = (is_on("allow_cbc"), is_on("friendly_names"));
     Some(SamlSettings {
         entity_id: entity_id?,
         idp_sso_url: idp_sso_url?,
@@ -113,6 +114,7 @@ fn saml(table: &Section<'_>) -> Option<SamlSettings> {
         sp_cert_path,
         name_id_format,
         allow_cbc,
+        friendly_names,
     })
 }
 

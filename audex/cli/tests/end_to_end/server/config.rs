@@ -1,6 +1,6 @@
 use super::site::{Site, free_port};
 use crate::home::Home;
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 fn check(home: &Home, text: &str) -> (Option<i32>, String) {
     let file = home.path().join("server-config.toml");
@@ -44,6 +44,37 @@ fn every_fault_is_named_at_once_and_nothing_is_left_behind() {
     let (code, said) = check(&home, "[server]\nlisten = \"127.0.0.1:8080\"\n[audit]\nbackend = \"sqlite\"\n");
     assert_eq!(code, Some(0), "{said}");
     assert!(!home.data().exists(), "a check writes nothing");
+}
+
+#[test]
+fn the_saml_settings_of_the_manual_begin_and_say_what_is_missing() {
+    let home = Home::new();
+    let (key, certificate) = (home.path().join("sp.key"), home.path().join("idp.pem"));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=idp", "-newkey", "rsa:2048"]);
+    let made = openssl.arg("-keyout").arg(&key).arg("-out").arg(&certificate).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let six = format!(
+        "[sso]\nenabled = true\ntype = \"saml\"\nentity_id = \"https://audex.company.com\"\n\
+         idp_sso_url = \"https://idp.company.com/sso\"\nidp_cert_path = \"{}\"\n\
+         assertion_consumer_service_url = \"https://audex.company.com/acs\"\n",
+        certificate.display()
+    );
+    let (code, said) = check(&home, &six);
+    assert!(code == Some(0) && said.contains("warning") && said.contains("sso.idp_entity_id"), "{said}");
+    let named = format!("{six}idp_entity_id = \"https://idp.company.com\"\n");
+    let (code, said) = check(&home, &named);
+    assert!(code == Some(0) && !said.contains("idp_entity_id"), "{said}");
+    // A key that others can read is refused at the start as by the check.
+    let (key, certificate) = (key.display(), certificate.display());
+    let keyed = format!("{named}sp_key_path = \"{key}\"\nsp_cert_path = \"{certificate}\"\n");
+    assert_eq!(check(&home, &keyed).0, Some(0));
+    fs::set_permissions(home.path().join("sp.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, said) = check(&home, &keyed);
+    assert!(code == Some(86) && said.contains("sso.sp_key_path") && said.contains("chmod go-rwx"), "{said}");
+    let began = home.tryaudex("--config server-config.toml server --listen 127.0.0.1:0").output().unwrap();
+    let said = String::from_utf8_lossy(&began.stderr);
+    assert!(began.status.code() == Some(86) && said.contains("sso.sp_key_path"), "{said}");
 }
 
 #[test]

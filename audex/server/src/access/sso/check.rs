@@ -83,6 +83,9 @@ pub(super) fn provider(
             faults.add("sso.email_domains", format!("`{domain}` is no domain, as in example.com"));
         }
     }
+    if settings.trust_email && settings.email_domains.is_empty() {
+        faults.add("sso.trust_email", "email_domains are needed as well: whom the provider answers for");
+    }
     for group in &settings.groups {
         for (field, list) in [("groups", &group.groups), ("roles", &group.roles)] {
             if let Err(problem) = names(field, list.clone()) {
@@ -111,9 +114,6 @@ fn oidc(
 ) -> Option<Made> {
     own_address("sso.redirect_uri", &oidc.redirect_uri, CALLBACK, origin, faults);
     let auth = client_auth(oidc, faults);
-    if settings.trust_email && settings.email_domains.is_empty() {
-        faults.add("sso.trust_email", "email_domains are needed as well: whom the provider answers for");
-    }
     let mut config =
         OAuthProviderConfig::discover(&oidc.provider_url, &oidc.client_id, auth, &oidc.redirect_uri)
             .with_required_acr(settings.required_acr.clone());
@@ -233,6 +233,7 @@ fn saml(settings: &SsoSettings, saml: &SamlSettings, origin: &Origin, faults: &m
         email: own(&settings.email_claim, usual.email),
         display_name: own(&settings.name_claim, usual.display_name),
         groups: own(&settings.groups_claim, usual.groups),
+        friendly_names: saml.friendly_names,
         ..usual
     };
     // The name stands for it where none is known: see `Unnamed`.

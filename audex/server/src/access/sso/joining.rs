@@ -12,19 +12,19 @@ use crate::{
 };
 use audex_core::Requester;
 use axess::{
-    TenantId,
+    TenantId, UserId,
     backends::sqlite::{Db, FederatedLinkStore},
     clock::Clock,
     federation::{
-        Admission, FederatedIdentity, NewAccount, Provision, ProvisionFuture, ProvisionRequest, Provisioner,
-        issuer_of_link,
+        Admission, Assurance, FederatedIdentity, NewAccount, Provision, ProvisionFuture, ProvisionRequest,
+        Provisioner, issuer_of_link,
     },
-    identity::Identifier,
+    identity::{EmailAddress, Identifier},
     store::{DynFederatedLinkStore, Expected, FederatedLink, Owner, SaveOutcome, StoreError},
 };
 use std::{
     error::Error,
-    sync::{Arc, OnceLock, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
 };
 
 /// Brings identities and accounts together.
@@ -36,7 +36,12 @@ pub(in crate::access) struct Joining {
     clock: Arc<dyn Clock>,
     /// The front door, once it is there.
     access: OnceLock<Weak<Access>>,
+    kept: Kept,
 }
+
+/// Who keeps the role of those who administer, against the provider's word: at most one, and it is said once.
+#[derive(Default)]
+struct Kept(Mutex<Option<UserId>>);
 
 /// Asks at each login.
 pub(super) struct AtTheDoor(pub(super) Arc<Joining>);
@@ -63,7 +68,7 @@ impl Joining {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let links = Arc::new(FederatedLinkStore::new(db.clone()));
-        Self { settings, store, links, tenant_id, clock, access: OnceLock::new() }
+        Self { settings, store, links, tenant_id, clock, access: OnceLock::new(), kept: Kept::default() }
     }
 
     /// Tells it the front door that it belongs to.
@@ -87,7 +92,17 @@ impl Joining {
         if self.links.find_link(self.tenant_id, issuer.clone(), subject.clone()).await?.is_some() {
             return Ok(());
         }
-        let Some(email) = self.vouched(identity) else { return Ok(()) };
+        let Some(email) = self.vouched(identity) else {
+            let is_saml = identity.assurance == Assurance::SamlAssertion;
+            if is_saml && identity.email.is_none() && identity.subject.parse::<EmailAddress>().is_ok() {
+                tracing::warn!(
+                    format = identity.subject_format.as_deref().unwrap_or("none"),
+                    "somebody new is named by what looks like an address, and nothing says that it is one: have the provider send \
+                     an attribute or names of the format emailAddress, or set sso.trust_email"
+                );
+            }
+            return Ok(());
+        };
         let access = self.access()?;
         let _turn = access.people.lock().await;
         let Some(person) = self.store.person_by_email(&email).await? else { return Ok(()) };
@@ -155,13 +170,15 @@ impl Joining {
         }
         let mut person = before.clone();
         self.give(&mut person, identity);
-        if is_admin(&before) && !is_admin(&person) {
-            let others = access.other_admins(person.user_id).await.map_err(JoinError::Admins)?;
-            if others == 0 {
-                tracing::warn!(account = %person.user_id, "nobody else administers: the role stays");
-                person.roles.push(ADMIN.to_owned());
-                person.roles.sort();
-            }
+        let is_kept = is_admin(&before)
+            && !is_admin(&person)
+            && access.other_admins(person.user_id).await.map_err(JoinError::Admins)? == 0;
+        if is_kept {
+            person.roles.push(ADMIN.to_owned());
+            person.roles.sort();
+        }
+        if self.kept.is_news(person.user_id, is_kept) {
+            tracing::warn!(account = %person.user_id, "nobody else administers: the role stays");
         }
         if person != before {
             self.store.save_person(&who(identity), &person, changed(&before, &person)).await?;
@@ -211,6 +228,20 @@ impl Joining {
     }
 }
 
+impl Kept {
+    /// Notes whether somebody keeps it, and tells whether that begins now.
+    fn is_news(&self, id: UserId, is_kept: bool) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_kept = *known == Some(id);
+        if is_kept {
+            *known = Some(id);
+        } else if was_kept {
+            *known = None;
+        }
+        is_kept && !was_kept
+    }
+}
+
 impl Provisioner for AtTheDoor {
     fn provision<'a>(&'a self, request: ProvisionRequest<'a>) -> ProvisionFuture<'a, Provision> {
         Box::pin(async move { self.0.provision(request.identity).await.map_err(boxed) })
@@ -238,4 +269,32 @@ fn who(identity: &FederatedIdentity) -> Requester {
 fn display_name(identity: &FederatedIdentity, email: &str) -> String {
     let name = identity.display_name.as_deref().and_then(|name| tokens::name_of(name).ok());
     name.unwrap_or_else(|| email.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axess::rng::MockRng;
+
+    #[test]
+    fn who_keeps_the_role_is_said_when_it_begins() {
+        let rng = MockRng::new(1);
+        let at = chrono::DateTime::UNIX_EPOCH;
+        let (one, other) = (UserId::generate(at, &rng), UserId::generate(at, &rng));
+        let kept = Kept::default();
+        for (id, is_kept, is_news) in [
+            (one, false, false),
+            (one, true, true),
+            (one, true, false),
+            // Somebody else's login changes nothing of it.
+            (other, false, false),
+            (one, true, false),
+            (one, false, false),
+            (one, true, true),
+            (other, true, true),
+            (one, true, true),
+        ] {
+            assert_eq!(kept.is_news(id, is_kept), is_news, "{id} {is_kept}");
+        }
+    }
 }

@@ -80,6 +80,9 @@ impl FederationProvider for Vetted {
     }
 }
 
+/// The format of names that are addresses (SAML Core §8.3.2).
+const EMAIL_ADDRESS: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+
 /// Finds address and name where the settings say they are. For SAML the attributes are mapped already.
 fn read(
     settings: &SsoSettings,
@@ -87,8 +90,9 @@ fn read(
     mut identity: FederatedIdentity,
 ) -> FederatedIdentity {
     if protocol == FederationProtocol::Saml {
-        if identity.email.is_none() && settings.email_claim.is_none() {
-            // Many name their users by address and say nothing more.
+        // Many name their users by address and say nothing more. What merely looks like one may be a text that users choose.
+        let is_address = identity.subject_format.as_deref() == Some(EMAIL_ADDRESS) || settings.trust_email;
+        if identity.email.is_none() && settings.email_claim.is_none() && is_address {
             identity.email = identity.subject.parse().ok();
             identity.email_verified = identity.email.is_some();
         }
@@ -171,14 +175,38 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_saml_may_be_the_address() {
-        let named = |subject: &str| {
-            let said = FederatedIdentity::new("https://a.example", subject, Assurance::SamlAssertion);
-            read(&settings(None), FederationProtocol::Saml, said)
-        };
-        assert!(named("a@example.com").email_verified);
-        assert!(!named("a-persistent-name").email_verified);
-        let said = FederatedIdentity::new("https://a.example", "a@example.com", Assurance::SamlAssertion);
-        assert!(read(&settings(Some("mail")), FederationProtocol::Saml, said).email.is_none());
+    fn the_name_of_saml_is_the_address_where_its_format_or_the_settings_say_so() {
+        let address = Some(EMAIL_ADDRESS);
+        let (v2, v1) =
+            ("urn:oasis:names:tc:SAML:2.0:nameid-format", "urn:oasis:names:tc:SAML:1.1:nameid-format");
+        let persistent = format!("{v2}:persistent");
+        let unspecified = format!("{v1}:unspecified");
+        let other_version = format!("{v2}:emailAddress");
+        for (subject, format, claim, trust_email, counts) in [
+            ("a@example.com", address, None, false, true),
+            ("a-name", address, None, false, false),
+            ("a@example.com", None, None, false, false),
+            ("a@example.com", Some(persistent.as_str()), None, false, false),
+            ("a@example.com", Some(unspecified.as_str()), None, false, false),
+            ("a@example.com", Some(other_version.as_str()), None, false, false),
+            ("a@example.com", None, None, true, true),
+            ("a@example.com", Some(unspecified.as_str()), None, true, true),
+            ("a-name", None, None, true, false),
+            ("a@example.com", address, Some("mail"), false, false),
+            ("a@example.com", address, Some("mail"), true, false),
+        ] {
+            let mut said = FederatedIdentity::new("https://a.example", subject, Assurance::SamlAssertion);
+            said.subject_format = format.map(str::to_owned);
+            let settings = SsoSettings { trust_email, ..settings(claim) };
+            let found = read(&settings, FederationProtocol::Saml, said);
+            let what = format!("{subject} {format:?} {claim:?} {trust_email}");
+            assert_eq!((found.email.is_some(), found.email_verified), (counts, counts), "{what}");
+        }
+        // An attribute comes before the name.
+        let mut said = FederatedIdentity::new("https://a.example", "a@example.com", Assurance::SamlAssertion);
+        said.subject_format = address.map(str::to_owned);
+        said.email = "b@example.com".parse().ok();
+        let found = read(&settings(None), FederationProtocol::Saml, said).email;
+        assert_eq!(found.map(String::from).as_deref(), Some("b@example.com"));
     }
 }

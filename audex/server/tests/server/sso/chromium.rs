@@ -28,6 +28,7 @@ fn somebody_signs_in_at_simplesamlphp_and_out_again() {
             sp_cert_path: Some(sp_cert_path),
             name_id_format: Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent".to_owned()),
             allow_cbc: false,
+            friendly_names: false,
         })));
     }));
     runtime.block_on(async {

@@ -19,6 +19,14 @@ struct Company {
 
 impl Company {
     async fn with(test: &str, options: &str, change: impl FnOnce(&mut SamlSettings)) -> Option<Self> {
+        Self::of(test, options, |sso| {
+            let SsoProtocol::Saml(saml) = &mut sso.protocol else { unreachable!() };
+            change(saml);
+        })
+        .await
+    }
+
+    async fn of(test: &str, options: &str, change: impl FnOnce(&mut SsoSettings)) -> Option<Self> {
         let idp = match Idp::of(Kind::SamlIdp, "/metadata").await {
             Ok(idp) => idp,
             Err(why) => {
@@ -29,7 +37,7 @@ impl Company {
         let door = Door::with(|settings| {
             let url = settings.public_url.clone();
             let (sp_key_path, sp_cert_path) = key_pair(&settings.data, "rsa:2048");
-            let mut saml = SamlSettings {
+            let saml = SamlSettings {
                 entity_id: url.clone(),
                 idp_sso_url: format!("{}/sso", idp.url),
                 idp_cert_path: certificate(&settings.data, &idp.metadata),
@@ -40,10 +48,12 @@ impl Company {
                 sp_cert_path: Some(sp_cert_path),
                 name_id_format: Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent".to_owned()),
                 allow_cbc: false,
+                friendly_names: false,
             };
-            change(&mut saml);
             settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
-            settings.sso = Some(SsoSettings::new(SsoProtocol::Saml(saml)));
+            let mut sso = SsoSettings::new(SsoProtocol::Saml(saml));
+            change(&mut sso);
+            settings.sso = Some(sso);
         })
         .await;
         door.clock.set(SystemClock.now());
@@ -143,6 +153,45 @@ async fn the_six_settings_of_the_manual_are_enough() {
     let out = alice.form("/logout", &[]).await;
     assert_eq!((out.status, out.header("location")), (303, Some("/login")), "{out:?}");
     assert_eq!(alice.identity().await, None);
+}
+
+#[tokio::test]
+async fn a_name_is_an_address_where_it_is_called_one_or_the_settings_say_so() {
+    let test = "a_name_is_an_address_where_it_is_called_one_or_the_settings_say_so";
+    for (name, trust_email, status) in
+        [("emailAddress", false, 303), ("unspecified", false, 403), ("unspecified", true, 303)]
+    {
+        let named = |sso: &mut SsoSettings| {
+            let SsoProtocol::Saml(saml) = &mut sso.protocol else { unreachable!() };
+            saml.name_id_format = None;
+            sso.trust_email = trust_email;
+            sso.email_domains = vec!["example.test".to_owned()];
+        };
+        let options = format!("attributes=none&name={name}");
+        let Some(company) = Company::of(test, &options, named).await else { return };
+        let alice = company.visitor();
+        let answer = company.sign_in(&alice).await;
+        assert_eq!(answer.status, status, "{name} {trust_email}: {answer:?}");
+        let expected = (status == 303).then_some("alice@example.test");
+        assert_eq!(alice.identity().await.as_deref(), expected, "{name} {trust_email}");
+    }
+}
+
+#[tokio::test]
+async fn friendly_names_decide_nothing_unless_the_settings_say_so() {
+    let test = "friendly_names_decide_nothing_unless_the_settings_say_so";
+    for (claim, friendly_names, status) in
+        [("mail", false, 403), ("mail", true, 303), ("urn:oid:0.9.2342.19200300.100.1.3", false, 303)]
+    {
+        let claimed = |sso: &mut SsoSettings| {
+            let SsoProtocol::Saml(saml) = &mut sso.protocol else { unreachable!() };
+            saml.friendly_names = friendly_names;
+            sso.email_claim = Some(claim.to_owned());
+        };
+        let Some(company) = Company::of(test, "", claimed).await else { return };
+        let answer = company.sign_in(&company.visitor()).await;
+        assert_eq!(answer.status, status, "{claim} {friendly_names}: {answer:?}");
+    }
 }
 
 #[tokio::test]

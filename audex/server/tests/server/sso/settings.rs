@@ -113,9 +113,11 @@ fn every_fault_of_saml_is_named() {
         sp_cert_path: Some("/nowhere/sp.pem".into()),
         name_id_format: None,
         allow_cbc: false,
+        friendly_names: false,
     }));
-    let saml = SsoSettings { required_amr: vec!["mfa".to_owned()], ..saml };
+    let saml = SsoSettings { required_amr: vec!["mfa".to_owned()], trust_email: true, ..saml };
     let expected = [
+        "sso.trust_email",
         "sso.assertion_consumer_service_url",
         "sso.required_amr",
         "sso.sp_key_path",
@@ -148,6 +150,7 @@ fn a_fault_is_named_by_its_own_setting() {
             sp_cert_path: Some(sp_cert_path),
             name_id_format: None,
             allow_cbc: false,
+            friendly_names: false,
         };
         change(&mut saml);
         keys(&SsoSettings::new(SsoProtocol::Saml(saml)), OURS)

@@ -36,7 +36,9 @@ pub struct PeerCertificate(pub Bytes);
 ///
 /// The text of a route's guard is the scopes that the token needs, separated by spaces; an empty one needs none.
 ///
-/// A refusal is a 400, 401, 403 or 503 with `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1) and the address of the metadata.
+/// A refusal is a 400, 401, 403 or 503 with `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1) and the address of the metadata. Who
+/// shows no token is told each scheme that would do, in a header of its own and without an error code (RFC 9449 §7.2): `DPoP` alone
+/// where tokens must be bound, unless the metadata say that they may be bound to a certificate.
 /// A request with two `Authorization` headers is refused, and so is a token in the query or the body.
 ///
 /// ```
@@ -108,7 +110,19 @@ impl AccessTokens {
     /// Makes a refusal of what a handler asked of a token: it says where the metadata is.
     #[must_use]
     pub fn reject(&self, refusal: TokenRefusal, scheme: TokenScheme) -> TokenRejection {
-        TokenRejection { refusal, scheme, metadata: Some(self.metadata_url()), nonce: self.nonce() }
+        let other = matches!(refusal, TokenRefusal::Missing).then(|| self.other_than(scheme)).flatten();
+        TokenRejection { refusal, scheme, other, metadata: Some(self.metadata_url()), nonce: self.nonce() }
+    }
+
+    /// Returns the other scheme, if a token may be presented in it: one that is bound to a certificate is a bearer token
+    /// (RFC 8705 §3).
+    fn other_than(&self, scheme: TokenScheme) -> Option<TokenScheme> {
+        let takes_bearer = !self.0.validator.rules().must_be_bound
+            || self.0.metadata.tls_client_certificate_bound_access_tokens;
+        match scheme {
+            TokenScheme::Bearer => Some(TokenScheme::Dpop),
+            TokenScheme::Dpop => takes_bearer.then_some(TokenScheme::Bearer),
+        }
     }
 
     fn metadata_url(&self) -> String {

@@ -21,6 +21,8 @@ use http::header;
 pub struct TokenRejection {
     pub(super) refusal: TokenRefusal,
     pub(super) scheme: TokenScheme,
+    /// The other way to present one, where either does.
+    pub(super) other: Option<TokenScheme>,
     /// Where the metadata of the resource is.
     pub(super) metadata: Option<String>,
     /// The nonce that the next proof may have.
@@ -31,7 +33,7 @@ impl TokenRejection {
     /// Makes a refusal of what a handler asked of a token.
     #[must_use]
     pub fn new(refusal: TokenRefusal, scheme: TokenScheme) -> Self {
-        Self { refusal, scheme, metadata: None, nonce: None }
+        Self { refusal, scheme, other: None, metadata: None, nonce: None }
     }
 
     /// Returns why.
@@ -69,15 +71,15 @@ impl IntoResponse for TokenRejection {
             _ => "authentication_required",
         });
         let mut response = problem::problem(status, code);
-        let mut challenge = self.refusal.challenge(self.scheme);
-        if let Some(metadata) = &self.metadata {
-            challenge = challenge.with_resource_metadata(metadata);
-        }
         let headers = response.headers_mut();
-        if status.as_u16() != 503
-            && let Ok(challenge) = challenge.to_string().try_into()
-        {
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        for scheme in std::iter::once(self.scheme).chain(self.other).filter(|_| status.as_u16() != 503) {
+            let mut challenge = self.refusal.challenge(scheme);
+            if let Some(metadata) = &self.metadata {
+                challenge = challenge.with_resource_metadata(metadata);
+            }
+            if let Ok(challenge) = challenge.to_string().try_into() {
+                headers.append(header::WWW_AUTHENTICATE, challenge);
+            }
         }
         if let Some(nonce) = self.nonce.as_deref().and_then(|nonce| nonce.try_into().ok()) {
             headers.insert("dpop-nonce", nonce);

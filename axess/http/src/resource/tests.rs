@@ -39,6 +39,14 @@ struct Site {
 
 impl Site {
     fn new(change: impl FnOnce(&mut AccessTokenRules), nonces: Option<DpopNonces>) -> Self {
+        Self::taking(change, nonces, false)
+    }
+
+    fn taking(
+        change: impl FnOnce(&mut AccessTokenRules),
+        nonces: Option<DpopNonces>,
+        takes_certificates: bool,
+    ) -> Self {
         let now = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
         let clock = Arc::new(MockClock::new(now));
         let issuer = SigningKey::generate(Algorithm::Es256).unwrap().with_kid("k1");
@@ -49,7 +57,8 @@ impl Site {
         change(&mut rules);
         let replay = Arc::new(JtiReplayGuard(MemoryJtiReplayStore::new()));
         let validator = AccessTokenValidator::new(rules, TokenSource::keys(Arc::new(cache)), replay);
-        let metadata = ResourceMetadata::new(RESOURCE, [ISSUER]);
+        let mut metadata = ResourceMetadata::new(RESOURCE, [ISSUER]);
+        metadata.tls_client_certificate_bound_access_tokens = takes_certificates;
         let mut tokens = AccessTokens::new(validator, metadata, clock.clone());
         // A clone that is there already takes nothing away from what comes later.
         let document = tokens.metadata();
@@ -104,6 +113,11 @@ impl Site {
     }
 }
 
+/// Returns every challenge.
+fn challenges(headers: &HeaderMap) -> Vec<&str> {
+    headers.get_all("www-authenticate").iter().map(|one| one.to_str().unwrap()).collect()
+}
+
 fn challenge(headers: &HeaderMap) -> &str {
     headers["www-authenticate"].to_str().unwrap()
 }
@@ -114,11 +128,41 @@ async fn whoever_shows_nothing_is_told_where_to_ask() {
     let (status, headers, body) = site.get("/orders", &[]).await;
     assert_eq!(status, 401);
     let metadata = "https://api.example.com/.well-known/oauth-protected-resource";
-    assert_eq!(challenge(&headers), format!("Bearer resource_metadata=\"{metadata}\""));
+    let of_metadata = format!("resource_metadata=\"{metadata}\"");
+    let [bearer, dpop] = challenges(&headers)[..] else { panic!("{headers:?}") };
+    assert_eq!(bearer, format!("Bearer {of_metadata}"));
+    assert!(dpop.starts_with("DPoP algs=\"") && dpop.contains("ES256"), "{dpop}");
+    assert!(dpop.ends_with(&format!(", {of_metadata}")) && !dpop.contains("error"), "{dpop}");
     assert!(body.contains("authentication_required"), "{body}");
     let (status, _, document) = site.get("/.well-known/oauth-protected-resource", &[]).await;
     let document: Value = serde_json::from_str(&document).unwrap();
     assert_eq!((status, &document["authorization_servers"]), (200, &json!([ISSUER])));
+}
+
+#[tokio::test]
+async fn whoever_shows_nothing_is_told_each_scheme_that_would_do() {
+    let schemes = |headers: &HeaderMap| -> Vec<String> {
+        challenges(headers).iter().map(|one| one.split(' ').next().unwrap().to_owned()).collect()
+    };
+    for (must_be_bound, takes_certificates, expected) in
+        [(false, false, &["Bearer", "DPoP"][..]), (true, false, &["DPoP"]), (true, true, &["DPoP", "Bearer"])]
+    {
+        let site = Site::taking(|rules| rules.must_be_bound = must_be_bound, None, takes_certificates);
+        for shown in [vec![], vec![("authorization", "Basic YTpi")], vec![("authorization", "Negotiate")]] {
+            let (status, headers, _) = site.get("/orders", &shown).await;
+            assert_eq!(
+                (status, schemes(&headers)),
+                (401, expected.iter().map(|&it| it.to_owned()).collect()),
+                "{shown:?}"
+            );
+            assert!(challenges(&headers).iter().all(|one| !one.contains("error")), "{headers:?}");
+        }
+        // Whoever shows one is answered in its scheme alone.
+        let (_, headers, _) = site.get("/orders", &[("authorization", "DPoP x.y.z")]).await;
+        assert_eq!(schemes(&headers), ["DPoP"]);
+        let (_, headers, _) = site.get("/orders", &[("authorization", "Bearer x.y.z")]).await;
+        assert_eq!(schemes(&headers), ["Bearer"]);
+    }
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ use http::{HeaderValue, StatusCode, header};
 const REFUSED: &str =
     r#"{"error":"invalid_request","error_description":"the logout message cannot be used"}"#;
 
-/// Answers a provider that posted a logout, as OpenID Connect Back-Channel Logout 1.0 §2.8 has it: 200 where the sessions are
-/// over, 400 with an error in JSON where the message was refused. Neither is for a cache.
+/// Answers a provider that posted a logout, as OpenID Connect Back-Channel Logout 1.0 §2.8 has it.
 ///
+/// With 200 where the sessions are over, and 400 with an error in JSON where the message was refused; neither is for a cache.
 /// Where the message came with a browser (SAML), that takes the answer back to its provider. Why a message was refused is in the
 /// outcome, for the log.
 ///

@@ -10,6 +10,8 @@ use serde::Deserialize;
 
 /// What is appended to an issuer to find its document.
 pub(crate) const WELL_KNOWN: &str = "/.well-known/openid-configuration";
+/// What goes between host and path of an issuer that knows plain OAuth 2.0 alone (RFC 8414 §3.1).
+const OAUTH_WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 
 /// A provider's metadata, checked: the issuer is the one asked, and every address is https.
 ///
@@ -32,12 +34,12 @@ pub(crate) const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 pub struct ProviderMetadata {
     /// The issuer.
     pub issuer: String,
-    /// Where the browser goes to log in.
-    pub authorization_endpoint: String,
+    /// Where the browser goes to log in; an authorization server without logins has none (RFC 8414 §2).
+    pub authorization_endpoint: Option<String>,
     /// Where codes become tokens.
     pub token_endpoint: String,
-    /// Where the provider's keys are.
-    pub jwks_uri: String,
+    /// Where the provider's keys are; an authorization server that signs nothing has none (RFC 8414 §2).
+    pub jwks_uri: Option<String>,
     /// What an access token tells about its user.
     pub userinfo_endpoint: Option<String>,
     /// Where the browser goes to log out.
@@ -105,7 +107,7 @@ pub(crate) enum Endpoint {
 }
 
 impl ProviderMetadata {
-    /// Parses and checks a document.
+    /// Parses and checks the document of an OpenID Provider.
     ///
     /// # Errors
     ///
@@ -113,6 +115,15 @@ impl ProviderMetadata {
     /// [`FederationError::Malformed`] when it is no such document or an address in it is not safe;
     /// [`FederationError::WeakerThanConfigured`] when it lists its methods of PKCE and `S256` is not among them.
     pub fn parse(json: &[u8], issuer: &str) -> Result<Self, FederationError> {
+        let metadata = Self::parse_plain(json, issuer)?;
+        if metadata.authorization_endpoint.is_none() || metadata.jwks_uri.is_none() {
+            return Err(FederationError::Malformed { what: "the provider's metadata cannot be read" });
+        }
+        Ok(metadata)
+    }
+
+    /// Parses and checks the document of an authorization server, which may have neither logins nor keys (RFC 8414 §2).
+    pub(crate) fn parse_plain(json: &[u8], issuer: &str) -> Result<Self, FederationError> {
         let malformed = |what| FederationError::Malformed { what };
         let metadata: Self =
             serde_json::from_slice(json).map_err(|_| malformed("the provider's metadata cannot be read"))?;
@@ -158,8 +169,9 @@ impl ProviderMetadata {
 
     fn urls(&self) -> impl Iterator<Item = &str> {
         let aliases = &self.mtls_endpoint_aliases;
-        let required = [&self.authorization_endpoint, &self.token_endpoint, &self.jwks_uri];
         let optional = [
+            &self.authorization_endpoint,
+            &self.jwks_uri,
             &self.userinfo_endpoint,
             &self.end_session_endpoint,
             &self.revocation_endpoint,
@@ -173,7 +185,7 @@ impl ProviderMetadata {
             &aliases.device_authorization_endpoint,
             &aliases.pushed_authorization_request_endpoint,
         ];
-        required.into_iter().chain(optional.into_iter().flatten()).map(String::as_str)
+        std::iter::once(&self.token_endpoint).chain(optional.into_iter().flatten()).map(String::as_str)
     }
 }
 
@@ -185,6 +197,15 @@ pub(crate) fn issuer_of(address: &str) -> &str {
 /// Returns where the document of an issuer is (Discovery §4.1).
 pub(crate) fn document_url(issuer: &str) -> String {
     format!("{}{WELL_KNOWN}", issuer.strip_suffix('/').unwrap_or(issuer))
+}
+
+/// Returns where the document of an authorization server is (RFC 8414 §3.1): its path comes last.
+pub(crate) fn oauth_document_url(issuer: &str) -> String {
+    let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
+    let host = issuer.find("://").map_or(0, |at| at.saturating_add(3));
+    let path = issuer.get(host..).and_then(|rest| rest.find('/')).map_or(issuer.len(), |at| host + at);
+    let (origin, path) = issuer.split_at_checked(path).unwrap_or((issuer, ""));
+    format!("{origin}{OAUTH_WELL_KNOWN}{path}")
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-use super::{ProviderMetadata, document_url};
+use super::{ProviderMetadata, document_url, oauth_document_url};
 use crate::{
     fault,
-    http::{HttpClient, MAX_ANSWER_BYTES, Request},
+    http::{Answer, HttpClient, HttpError, MAX_ANSWER_BYTES, Request},
 };
 use axess_clock::Clock;
 use axess_factors::federated::FederationError;
-use axess_jose::{JwksCache, JwksPolicy};
+use axess_jose::{BoxFuture, FetchDocument, FetchError, FetchedDocument, JwksCache, JwksPolicy};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
@@ -113,23 +113,39 @@ impl MetadataSource {
     }
 
     async fn ask(&self, before: Option<&Known>) -> Result<Arc<Known>, FederationError> {
-        let url = document_url(&self.issuer);
-        let request = Request { url: &url, form: None, headers: Vec::new(), limit: MAX_ANSWER_BYTES };
-        let answer = self.http.send(request).await.and_then(|answer| answer.ok());
+        let parse: fn(&[u8], &str) -> _;
+        let answer = match self.get(&document_url(&self.issuer)).await {
+            // It is no OpenID Provider: an authorization server has its document elsewhere, and says less in it.
+            Err(HttpError::Status { status: 404 }) => {
+                parse = ProviderMetadata::parse_plain;
+                self.get(&oauth_document_url(&self.issuer)).await
+            }
+            answer => {
+                parse = ProviderMetadata::parse;
+                answer
+            }
+        };
         let answer = answer.map_err(|error| fault::http("its metadata", error))?;
-        let metadata = ProviderMetadata::parse(&answer.body, &self.names_itself)
-            .map_err(|error| self.explained(error, &answer.body))?;
+        let metadata =
+            parse(&answer.body, &self.names_itself).map_err(|error| self.explained(error, &answer.body))?;
         let keys = match before {
             // The keys in use stay while their address does.
             Some(known) if known.metadata.jwks_uri == metadata.jwks_uri => known.keys.clone(),
-            _ => Arc::new(JwksCache::new(
-                Arc::new(self.http.clone()),
-                metadata.jwks_uri.clone(),
-                JwksPolicy::default(),
-                self.clock.clone(),
-            )),
+            _ => {
+                let source: Arc<dyn FetchDocument> = match metadata.jwks_uri {
+                    Some(_) => Arc::new(self.http.clone()),
+                    None => Arc::new(NoKeys),
+                };
+                let url = metadata.jwks_uri.clone().unwrap_or_default();
+                Arc::new(JwksCache::new(source, url, JwksPolicy::default(), self.clock.clone()))
+            }
         };
         Ok(Arc::new(Known { metadata, keys }))
+    }
+
+    async fn get(&self, url: &str) -> Result<Answer, HttpError> {
+        let request = Request { url, form: None, headers: Vec::new(), limit: MAX_ANSWER_BYTES };
+        self.http.send(request).await?.ok()
     }
 
     /// Says what to write where nothing but a slash at the end is wrong: an address of a document does not tell whether its issuer
@@ -149,6 +165,15 @@ impl MetadataSource {
 
     fn state(&self) -> State {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The keys of a server that publishes none.
+struct NoKeys;
+
+impl FetchDocument for NoKeys {
+    fn fetch<'a>(&'a self, _: &'a str, _: usize) -> BoxFuture<'a, Result<FetchedDocument, FetchError>> {
+        Box::pin(async { Err(FetchError::Failed("its metadata name no keys".into())) })
     }
 }
 

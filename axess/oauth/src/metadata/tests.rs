@@ -90,3 +90,29 @@ fn the_document_is_where_the_issuer_says() {
     assert_eq!(document_url("https://a.example/t"), url);
     assert_eq!(document_url("https://a.example/t/"), url);
 }
+
+#[test]
+fn the_document_of_an_authorization_server_has_its_path_last() {
+    for (issuer, url) in [
+        ("https://a.example", "https://a.example/.well-known/oauth-authorization-server"),
+        ("https://a.example/", "https://a.example/.well-known/oauth-authorization-server"),
+        ("https://a.example:8443/t/1", "https://a.example:8443/.well-known/oauth-authorization-server/t/1"),
+        ("http://[::1]:80/t/", "http://[::1]:80/.well-known/oauth-authorization-server/t"),
+    ] {
+        assert_eq!(oauth_document_url(issuer), url);
+    }
+}
+
+#[test]
+fn an_authorization_server_may_have_neither_logins_nor_keys_and_a_provider_has_both() {
+    for name in ["authorization_endpoint", "jwks_uri"] {
+        let mut document = document();
+        document.as_object_mut().unwrap().remove(name);
+        assert!(parse(&document).is_err(), "{name}");
+        let plain = ProviderMetadata::parse_plain(document.to_string().as_bytes(), ISSUER);
+        assert!(plain.is_ok(), "{name}");
+    }
+    let mut document = document();
+    document.as_object_mut().unwrap().remove("token_endpoint");
+    assert!(ProviderMetadata::parse_plain(document.to_string().as_bytes(), ISSUER).is_err());
+}

@@ -54,7 +54,11 @@ impl OidcProvider {
         } else {
             request
         };
-        let url = with_query(&known.metadata.authorization_endpoint, &parameters)?;
+        let endpoint = known.metadata.authorization_endpoint.as_deref();
+        let endpoint = endpoint.ok_or_else(|| FederationError::Configuration {
+            what: "the provider has no authorization endpoint".to_owned(),
+        })?;
+        let url = with_query(endpoint, &parameters)?;
         let pending = login.seal(&self.config.issuer, self.config.ceremony_timeout, &context)?;
         Ok(BegunFederation { redirection: Redirection::Get(url), pending })
     }

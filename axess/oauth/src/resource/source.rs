@@ -39,7 +39,8 @@ impl TokenSource {
         Self(Kind::Keys(keys))
     }
 
-    /// Takes signed tokens (RFC 9068), with the keys that the issuer publishes.
+    /// Takes signed tokens (RFC 9068), with the keys that the issuer publishes, as an OpenID Provider or as an authorization server
+    /// (RFC 8414).
     #[must_use]
     pub fn discovered(http: HttpClient, issuer: &str, clock: Arc<dyn Clock>) -> Self {
         Self(Kind::Discovered(Box::new(MetadataSource::new(http, issuer.to_owned(), clock))))

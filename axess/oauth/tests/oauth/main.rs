@@ -29,4 +29,6 @@ mod strangers;
 #[cfg(test)]
 mod verbs;
 #[cfg(test)]
+mod plain;
+#[cfg(test)]
 mod waits;

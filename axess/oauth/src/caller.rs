@@ -29,7 +29,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) nonces: &'a Nonces,
     pub(crate) auth: Cow<'a, ClientAuth>,
     pub(crate) client_id: &'a str,
-    pub(crate) issuer: &'a str,
+    /// For whom an assertion of ours is.
+    pub(crate) audience: &'a str,
     pub(crate) now: DateTime<Utc>,
     pub(crate) rng: &'a dyn SecureRng,
 }
@@ -52,7 +53,7 @@ impl Caller<'_> {
         self.send(what, url, key, None, |headers| {
             // Made anew for each try: an assertion is good once.
             let mut form = form.clone();
-            let header = self.auth.apply(&mut form, self.client_id, self.issuer, self.now, self.rng)?;
+            let header = self.auth.apply(&mut form, self.client_id, self.audience, self.now, self.rng)?;
             headers.extend(header.map(|value| ("authorization", value)));
             Ok(Some(form))
         })

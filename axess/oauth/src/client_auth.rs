@@ -7,6 +7,7 @@ use axess_jose::SigningKey;
 use axess_rng::SecureRng;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use serde_json::json;
 use std::{borrow::Cow, fmt, sync::Arc};
 use zeroize::Zeroizing;
@@ -14,6 +15,23 @@ use zeroize::Zeroizing;
 /// How long an assertion of ours is good for, in seconds.
 pub const CLIENT_ASSERTION_LIFETIME_SECS: i64 = 60;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// For whom the assertion of `private_key_jwt` is (its `aud`).
+///
+/// ```
+/// use axess_oauth::ClientAssertionAudience;
+/// assert_eq!(ClientAssertionAudience::default(), ClientAssertionAudience::Issuer);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAssertionAudience {
+    /// For the issuer, so that no other server can use it; FAPI 2.0 takes no other (§5.3.3.1).
+    #[default]
+    Issuer,
+    /// For the token endpoint, at each endpoint: what OpenID Connect Core 1.0 §9 recommended and some providers still demand. A
+    /// provider that names another's token endpoint as its own could use it there.
+    TokenEndpoint,
+}
 
 /// How the client authenticates.
 ///
@@ -32,7 +50,7 @@ pub enum ClientAuth {
     SecretBasic(TokenSecret),
     /// With a secret in the form.
     SecretPost(TokenSecret),
-    /// With an assertion that our key signs, whose audience is the issuer.
+    /// With an assertion that our key signs, whose audience is the issuer unless [`ClientAssertionAudience`] says otherwise.
     PrivateKeyJwt(Arc<SigningKey>),
     /// With a client certificate that the provider's authorities vouch for.
     TlsClientAuth,
@@ -76,7 +94,7 @@ impl ClientAuth {
         &self,
         form: &mut Vec<(String, String)>,
         client_id: &str,
-        issuer: &str,
+        audience: &str,
         now: DateTime<Utc>,
         rng: &(impl SecureRng + ?Sized),
     ) -> Result<Option<Zeroizing<String>>, FederationError> {
@@ -103,7 +121,7 @@ impl ClientAuth {
             Self::PrivateKeyJwt(key) => {
                 add("client_id", client_id);
                 add("client_assertion_type", ASSERTION_TYPE);
-                add("client_assertion", &assertion(key, client_id, issuer, now, rng)?);
+                add("client_assertion", &assertion(key, client_id, audience, now, rng)?);
             }
             Self::None | Self::TlsClientAuth | Self::SelfSignedTls => add("client_id", client_id),
         }
@@ -111,12 +129,11 @@ impl ClientAuth {
     }
 }
 
-/// Signs an assertion for one request (RFC 7523 §3). Its audience is the issuer and nothing else, so that no other server
-/// can use it (FAPI 2.0 §5.3.3.1).
+/// Signs an assertion for one request (RFC 7523 §3). Its audience is one text: a list could name another server too.
 fn assertion(
     key: &SigningKey,
     client_id: &str,
-    issuer: &str,
+    audience: &str,
     now: DateTime<Utc>,
     rng: &(impl SecureRng + ?Sized),
 ) -> Result<String, FederationError> {
@@ -124,7 +141,7 @@ fn assertion(
     let claims = json!({
         "iss": client_id,
         "sub": client_id,
-        "aud": issuer,
+        "aud": audience,
         "jti": random_text(rng),
         "iat": issued_at,
         "nbf": issued_at,

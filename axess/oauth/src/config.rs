@@ -8,7 +8,7 @@ pub(crate) use check::{is_redirect_uri, is_scope, is_text};
 pub use error::OAuthConfigError;
 
 use crate::{
-    client_auth::ClientAuth,
+    client_auth::{ClientAssertionAudience, ClientAuth},
     fapi::{DpopKeyScope, FapiConfig, SenderConstraint},
     metadata::issuer_of,
 };
@@ -52,6 +52,7 @@ pub struct OAuthProviderConfig {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
     pub(crate) auth: ClientAuth,
+    pub(crate) assertion_audience: ClientAssertionAudience,
     pub(crate) redirect_uri: String,
     pub(crate) scopes: Vec<String>,
     pub(crate) resources: Vec<String>,
@@ -91,6 +92,7 @@ impl OAuthProviderConfig {
             issuer: issuer_of(issuer).to_owned(),
             client_id: client_id.into(),
             auth: auth.into(),
+            assertion_audience: ClientAssertionAudience::default(),
             redirect_uri: redirect_uri.into(),
             scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
             resources: Vec::new(),
@@ -113,6 +115,15 @@ impl OAuthProviderConfig {
             network: ProviderNetwork::Any,
             entra_tenants: Vec::new(),
         }
+    }
+
+    /// Sets for whom the assertion of `private_key_jwt` is.
+    ///
+    /// Default: the issuer; FAPI 2.0 takes no other.
+    #[must_use]
+    pub fn with_client_assertion_audience(mut self, audience: ClientAssertionAudience) -> Self {
+        self.assertion_audience = audience;
+        self
     }
 
     /// Switches the FAPI 2.0 profile on.

@@ -29,7 +29,7 @@ mod resource;
 mod social;
 mod token;
 
-pub use client_auth::{CLIENT_ASSERTION_LIFETIME_SECS, ClientAuth};
+pub use client_auth::{CLIENT_ASSERTION_LIFETIME_SECS, ClientAssertionAudience, ClientAuth};
 pub use config::{
     DEFAULT_CEREMONY_TIMEOUT, DEFAULT_CLOCK_SKEW, DEFAULT_MAX_ID_TOKEN_AGE, MAX_CONFIGURED_ENTRIES,
     OAuthConfigError, OAuthProviderConfig,

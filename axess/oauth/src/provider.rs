@@ -25,6 +25,7 @@ pub use revoke::TokenTypeHint;
 
 use crate::{
     caller::Caller,
+    client_auth::ClientAssertionAudience,
     config::{OAuthConfigError, OAuthProviderConfig},
     dpop::{DpopKey, Nonces},
     fapi::{DpopKeyScope, SenderConstraint},
@@ -166,9 +167,13 @@ impl OidcProvider {
         Ok(known)
     }
 
-    fn caller<'a>(&'a self, known: &Known, now: DateTime<Utc>, rng: &'a dyn SecureRng) -> Caller<'a> {
+    fn caller<'a>(&'a self, known: &'a Known, now: DateTime<Utc>, rng: &'a dyn SecureRng) -> Caller<'a> {
         let methods = known.metadata.token_endpoint_auth_methods_supported.as_deref();
-        Caller { auth: self.config.auth.among(methods), ..self.prover(now, rng) }
+        let audience = match self.config.assertion_audience {
+            ClientAssertionAudience::Issuer => &self.config.issuer,
+            ClientAssertionAudience::TokenEndpoint => &known.metadata.token_endpoint,
+        };
+        Caller { auth: self.config.auth.among(methods), audience, ..self.prover(now, rng) }
     }
 
     /// Makes what needs to know nothing of the provider: proofs, and requests with a token.
@@ -178,7 +183,7 @@ impl OidcProvider {
             nonces: &self.nonces,
             auth: Cow::Borrowed(&self.config.auth),
             client_id: &self.config.client_id,
-            issuer: &self.config.issuer,
+            audience: &self.config.issuer,
             now,
             rng,
         }

@@ -1,6 +1,6 @@
 use super::{MAX_CONFIGURED_ENTRIES, OAuthConfigError, OAuthProviderConfig};
 use crate::{
-    client_auth::ClientAuth,
+    client_auth::{ClientAssertionAudience, ClientAuth},
     dpop,
     fapi::SenderConstraint,
     http::{HttpClient, checked_url, is_loopback},
@@ -168,6 +168,10 @@ impl OAuthProviderConfig {
             "algorithms: under fapi PS256, ES256 and EdDSA only",
         );
         demand(
+            self.assertion_audience == ClientAssertionAudience::Issuer,
+            "client_assertion_audience: under fapi it is the issuer; leave it out",
+        );
+        demand(
             self.sender_constraint == Some(fapi.sender_constraint),
             "sender_constraint: leave it to fapi.sender_constraint",
         );
@@ -278,6 +282,10 @@ mod tests {
         assert!(only_fault(&weak).starts_with("algorithms"));
         let other = certificate.clone().with_fapi(fapi).with_sender_constraint(SenderConstraint::DPoP);
         assert!(only_fault(&other).starts_with("sender_constraint"));
+        let at_endpoint =
+            certificate.clone().with_client_assertion_audience(ClientAssertionAudience::TokenEndpoint);
+        assert!(at_endpoint.check().is_ok());
+        assert!(only_fault(&at_endpoint.with_fapi(fapi)).starts_with("client_assertion_audience"));
         let long = FapiConfig { max_id_token_lifetime_secs: 3601, ..fapi };
         assert!(
             only_fault(&certificate.clone().with_fapi(long)).starts_with("fapi.max_id_token_lifetime_secs")

@@ -1,7 +1,7 @@
 //! The configuration as it is stored for a tenant: JSON without secrets, and a secret beside it.
 
 use super::{OAuthConfigError, OAuthProviderConfig};
-use crate::{ClientAuth, FapiConfig, SenderConstraint};
+use crate::{ClientAssertionAudience, ClientAuth, FapiConfig, SenderConstraint};
 use axess_factors::federated::ProviderNetwork;
 use axess_identity::TokenSecret;
 use axess_jose::{Algorithm, SigningKey};
@@ -18,6 +18,8 @@ struct Settings {
     token_endpoint_auth_method: Option<String>,
     #[serde(default)]
     token_endpoint_auth_signing_alg: Option<String>,
+    #[serde(default)]
+    client_assertion_audience: ClientAssertionAudience,
     #[serde(default)]
     scopes: Option<Vec<String>>,
     #[serde(default)]
@@ -73,8 +75,8 @@ impl OAuthProviderConfig {
     /// Reads what is stored for a provider of a tenant's own: its issuer, the settings in JSON, and the secret beside them.
     ///
     /// The settings are `client_id` and `redirect_uri`, and where they differ from the defaults `token_endpoint_auth_method`
-    /// (RFC 7591 §2), `token_endpoint_auth_signing_alg`, `scopes`, `resources`, `claims`, `groups_claim`, `userinfo` (`false` to ask
-    /// for none), `required_acr`, `max_id_token_age_secs`, `clock_skew_secs`, `ceremony_timeout_secs`, `algorithms` (names as in
+    /// (RFC 7591 §2), `token_endpoint_auth_signing_alg`, `client_assertion_audience` (`issuer` or `token_endpoint`), `scopes`,
+    /// `resources`, `claims`, `groups_claim`, `userinfo` (`false` to ask for none), `required_acr`, `max_id_token_age_secs`, `clock_skew_secs`, `ceremony_timeout_secs`, `algorithms` (names as in
     /// RFC 7518), `post_logout_redirect_uris`, `signed_responses`, `pushed_requests`, `entra_tenants`, `sender_constraint` (`dpop`
     /// or `mtls`) and `fapi` (`sender_constraint`, `require_jarm`, `max_id_token_lifetime_secs`). Each means, and is bounded,
     /// like the method of its name. Any other is refused by name. The secret is the client's, or for `private_key_jwt` its key
@@ -111,6 +113,7 @@ impl OAuthProviderConfig {
         let auth = auth(&settings, secret).map_err(one)?;
         let mut config = Self::discover(issuer, settings.client_id, auth, settings.redirect_uri)
             .on_network(network)
+            .with_client_assertion_audience(settings.client_assertion_audience)
             .with_entra_tenants(settings.entra_tenants)
             .with_required_acr(settings.required_acr)
             .with_post_logout_redirect_uris(settings.post_logout_redirect_uris);
@@ -284,6 +287,14 @@ mod tests {
         );
         let post = json!({ "token_endpoint_auth_method": "client_secret_post" });
         assert_eq!(read(post, Some("s")).unwrap().auth.method(), "client_secret_post");
+        assert_eq!(bare.assertion_audience, ClientAssertionAudience::Issuer);
+        for (name, audience) in [
+            ("issuer", ClientAssertionAudience::Issuer),
+            ("token_endpoint", ClientAssertionAudience::TokenEndpoint),
+        ] {
+            let said = read(json!({ "client_assertion_audience": name }), None).unwrap();
+            assert_eq!(said.assertion_audience, audience);
+        }
         let fapi = json!({ "token_endpoint_auth_method": "tls_client_auth", "fapi": { "sender_constraint": "mtls" } });
         assert_eq!(read(fapi, None).unwrap().fapi, Some(FapiConfig::new(SenderConstraint::Mtls)));
     }
@@ -298,6 +309,13 @@ mod tests {
             (json!({ "token_endpoint_auth_method": "private_key_jwt" }), None, "needs a secret"),
             (json!({ "redirect_uri": "http://shop.example.com/" }), None, "redirect_uri"),
             (json!({ "fapi": { "sender_constraint": "dpop" } }), Some("s"), "fapi"),
+            (json!({ "client_assertion_audience": "anybody" }), None, "anybody"),
+            (
+                json!({ "client_assertion_audience": "token_endpoint", "token_endpoint_auth_method": "tls_client_auth",
+                    "fapi": { "sender_constraint": "mtls" } }),
+                None,
+                "client_assertion_audience",
+            ),
             (json!({ "max_id_token_age_secs": 3601 }), None, "max_id_token_age"),
             (json!({ "clock_skew_secs": 61 }), None, "clock_skew"),
             (json!({ "ceremony_timeout_secs": 59 }), None, "ceremony_timeout"),

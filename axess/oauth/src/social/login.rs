@@ -74,7 +74,7 @@ impl OAuth2Provider {
             nonces: &self.nonces,
             auth: Cow::Borrowed(&config.auth),
             client_id: &config.client_id,
-            issuer: &config.issuer,
+            audience: &config.issuer,
             now: context.now,
             rng: context.rng,
         };

@@ -3,7 +3,7 @@
 use axess_clock::{Clock, SystemClock};
 use axess_factors::federated::{Assurance, FederationError, FederationOptions};
 use axess_jose::jwe::DecryptionKey;
-use axess_oauth::ClientAuth;
+use axess_oauth::{ClientAssertionAudience, ClientAuth};
 use std::time::Duration;
 
 use crate::peer::{self, App, as_user, client_key, config, with_auth};
@@ -208,4 +208,15 @@ async fn an_injected_code_is_refused_by_pkce() {
     // The whole answer of another login.
     let refused = app.provider.complete_login(&pending, &victims, app.context()).await.unwrap_err();
     assert!(matches!(refused, FederationError::StateMismatch), "{refused}");
+}
+
+#[tokio::test]
+async fn a_key_says_who_we_are_to_the_issuer_and_to_its_token_endpoint() {
+    let name = "a_key_says_who_we_are_to_the_issuer_and_to_its_token_endpoint";
+    let Some(peer) = peer::provider(name) else { return };
+    for audience in [ClientAssertionAudience::Issuer, ClientAssertionAudience::TokenEndpoint] {
+        let config = with_auth(&peer, "keyed", client_key(&peer)).with_client_assertion_audience(audience);
+        let alice = App::new(&peer, config).log_in("alice").await.unwrap();
+        assert_eq!(alice.subject, "alice", "{audience:?}");
+    }
 }

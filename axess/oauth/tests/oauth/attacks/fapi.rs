@@ -2,7 +2,9 @@
 
 use axess_factors::federated::{FederationError, FederationOptions};
 use axess_jose::{Algorithm, Expectations, SigningKey, TypRule, VerificationKey, s256, verify};
-use axess_oauth::{ClientAuth, ClientCertificate, FapiConfig, OAuthProviderConfig, SenderConstraint};
+use axess_oauth::{
+    ClientAssertionAudience, ClientAuth, ClientCertificate, FapiConfig, OAuthProviderConfig, SenderConstraint,
+};
 use serde_json::{Value, json};
 use std::{collections::HashSet, sync::Arc};
 
@@ -238,4 +240,25 @@ async fn a_token_that_is_bound_to_another_certificate_is_refused() {
     }
     serve("DPoP", Some(json!({ "x5t#S256": thumbprint })));
     assert!(matches!(login.complete().await, Err(FederationError::Malformed { .. })));
+}
+
+#[tokio::test]
+async fn an_assertion_is_for_the_token_endpoint_where_that_is_said() {
+    for (audience, expected) in
+        [(ClientAssertionAudience::Issuer, ""), (ClientAssertionAudience::TokenEndpoint, "/token")]
+    {
+        let hostile = Hostile::start().await;
+        let key = Arc::new(SigningKey::generate(Algorithm::Es256).unwrap());
+        let auth = ClientAuth::PrivateKeyJwt(key.clone());
+        let config = OAuthProviderConfig::discover(&hostile.base, CLIENT, auth, CALLBACK)
+            .with_pushed_requests()
+            .with_client_assertion_audience(audience);
+        hostile.reply("/par", Reply::new(400, "application/json", r#"{"error":"invalid_request"}"#));
+        assert!(Login::begin_with(&hostile, config, &FederationOptions::default()).await.is_err());
+        let body = hostile.seen("/par").pop().unwrap();
+        let form = reqwest::Url::parse(&format!("http://x/?{body}")).unwrap();
+        let assertion = form.query_pairs().find(|(name, _)| name == "client_assertion").unwrap().1;
+        let claims = axess_jose::Jws::parse(&assertion, Default::default()).unwrap().unverified_claims();
+        assert_eq!(claims.unwrap()["aud"], json!(format!("{}{expected}", hostile.base)), "{audience:?}");
+    }
 }

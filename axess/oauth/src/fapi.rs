@@ -97,8 +97,13 @@ impl FapiConfig {
         faults
     }
 
-    /// Refuses a provider that cannot do what the profile demands.
-    pub(crate) fn check_metadata(&self, metadata: &ProviderMetadata) -> Result<(), FederationError> {
+    /// Refuses a provider that cannot do what the profile demands, and what is asked of it: `uses_jarm` says whether its answers
+    /// have to be signed, which the profile leaves open.
+    pub(crate) fn check_metadata(
+        &self,
+        metadata: &ProviderMetadata,
+        uses_jarm: bool,
+    ) -> Result<(), FederationError> {
         let demand = |holds: bool, what| {
             if holds { Ok(()) } else { Err(FederationError::WeakerThanConfigured { what }) }
         };
@@ -112,10 +117,10 @@ impl FapiConfig {
             "the provider takes no pushed authorization requests",
         )?;
         demand(
-            metadata.authorization_response_iss_parameter_supported || self.require_jarm,
+            metadata.authorization_response_iss_parameter_supported || uses_jarm,
             "the provider does not name itself in its answer",
         )?;
-        if self.require_jarm {
+        if uses_jarm {
             let modes = metadata.response_modes_supported.as_deref().unwrap_or_default();
             demand(
                 modes.iter().any(|mode| matches!(mode.as_str(), "jwt" | "query.jwt")),
@@ -159,16 +164,22 @@ mod tests {
     #[test]
     fn what_a_provider_must_offer_depends_on_the_constraint() {
         let (mtls, dpop) = (FapiConfig::new(SenderConstraint::Mtls), FapiConfig::new(SenderConstraint::DPoP));
-        assert!(mtls.check_metadata(&metadata(|_| {})).is_ok());
+        assert!(mtls.check_metadata(&metadata(|_| {}), false).is_ok());
         let silent = metadata(|it| it["code_challenge_methods_supported"] = Value::Null);
-        assert!(mtls.check_metadata(&silent).is_err(), "it says nothing of PKCE");
+        assert!(mtls.check_metadata(&silent, false).is_err(), "it says nothing of PKCE");
         let unbound = metadata(|it| it["tls_client_certificate_bound_access_tokens"] = json!(false));
-        assert!(mtls.check_metadata(&unbound).is_err());
-        assert!(dpop.check_metadata(&metadata(|_| {})).is_err());
+        assert!(mtls.check_metadata(&unbound, false).is_err());
+        assert!(dpop.check_metadata(&metadata(|_| {}), false).is_err());
         let proofs = |it: &mut Value| it["dpop_signing_alg_values_supported"] = json!(["ES256"]);
-        assert!(dpop.check_metadata(&metadata(proofs)).is_ok());
-        let jarm = FapiConfig { require_jarm: true, ..mtls };
-        assert!(jarm.check_metadata(&metadata(|_| {})).is_err());
-        assert!(jarm.check_metadata(&metadata(|it| it["response_modes_supported"] = json!(["jwt"]))).is_ok());
+        assert!(dpop.check_metadata(&metadata(proofs), false).is_ok());
+        let signs = |it: &mut Value| it["response_modes_supported"] = json!(["jwt"]);
+        assert!(mtls.check_metadata(&metadata(|_| {}), true).is_err(), "it signs no answers");
+        assert!(mtls.check_metadata(&metadata(signs), true).is_ok());
+        let nameless = |it: &mut Value| {
+            signs(it);
+            it["authorization_response_iss_parameter_supported"] = json!(false);
+        };
+        assert!(mtls.check_metadata(&metadata(nameless), false).is_err());
+        assert!(mtls.check_metadata(&metadata(nameless), true).is_ok(), "a signed answer names its issuer");
     }
 }

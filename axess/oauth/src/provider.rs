@@ -162,7 +162,7 @@ impl OidcProvider {
     async fn known(&self) -> Result<Arc<Known>, FederationError> {
         let known = self.metadata.known().await?;
         if let Some(fapi) = &self.config.fapi {
-            fapi.check_metadata(&known.metadata)?;
+            fapi.check_metadata(&known.metadata, self.config.uses_jarm)?;
         }
         Ok(known)
     }

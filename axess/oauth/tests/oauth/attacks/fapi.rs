@@ -46,6 +46,20 @@ async fn a_provider_that_cannot_do_it_is_refused_at_the_beginning() {
 }
 
 #[tokio::test]
+async fn signed_answers_that_the_profile_leaves_open_are_demanded_where_they_are_asked_for() {
+    let hostile = Hostile::start().await;
+    hostile.reply("/par", Reply::new(201, "application/json", r#"{"request_uri":"urn:x","expires_in":60}"#));
+    let begin = async || {
+        let config = config(&hostile, FapiConfig::new(SenderConstraint::DPoP)).with_signed_responses();
+        Login::begin_with(&hostile, config, &FederationOptions::default()).await.map(drop)
+    };
+    hostile.describe(|it| it["response_modes_supported"] = json!(["query"]));
+    assert!(is_weaker(&begin().await.unwrap_err()), "it signs none");
+    hostile.describe(|it| it["authorization_response_iss_parameter_supported"] = json!(false));
+    begin().await.expect("a signed answer names its issuer");
+}
+
+#[tokio::test]
 async fn a_token_that_is_bound_to_nothing_is_refused() {
     let hostile = Hostile::start().await;
     let login = begin(&hostile, FapiConfig::new(SenderConstraint::DPoP)).await.unwrap();

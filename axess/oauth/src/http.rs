@@ -8,7 +8,7 @@ mod url;
 
 pub(crate) use answer::Answer;
 pub use error::HttpError;
-pub(crate) use url::{checked_url, is_loopback};
+pub(crate) use url::{checked_url, is_loopback, may_lead_here};
 
 use axess_factors::federated::ProviderNetwork;
 use axess_jose::s256;

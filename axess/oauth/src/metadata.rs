@@ -4,7 +4,7 @@ mod source;
 
 pub(crate) use source::{Known, MetadataSource};
 
-use crate::http::{checked_url, is_loopback};
+use crate::http::{checked_url, may_lead_here};
 use axess_factors::federated::FederationError;
 use serde::Deserialize;
 
@@ -131,8 +131,8 @@ impl ProviderMetadata {
             return Err(FederationError::IssuerMismatch);
         }
         // Somebody far away must not send us to what listens on this machine.
-        let is_near = checked_url(issuer).is_some_and(|url| is_loopback(&url));
-        let is_safe = |url| checked_url(url).is_some_and(|url| is_near || !is_loopback(&url));
+        let is_near = checked_url(issuer).is_some_and(|url| may_lead_here(&url));
+        let is_safe = |url| checked_url(url).is_some_and(|url| is_near || !may_lead_here(&url));
         if !metadata.urls().all(is_safe) {
             return Err(malformed("an address in the provider's metadata is not safe"));
         }

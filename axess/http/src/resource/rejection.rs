@@ -97,7 +97,9 @@ pub(super) fn suspicious(refusal: &TokenRefusal) -> Option<AccessTokenFailureRea
         TokenRefusal::Invalid(JoseError::Expired | JoseError::NotYetValid | JoseError::TooOld) => None,
         TokenRefusal::ProofInvalid(JoseError::NotYetValid | JoseError::TooOld) => None,
         TokenRefusal::ProofInvalid(_) => Some(AccessTokenFailureReason::ProofInvalid),
-        TokenRefusal::Invalid(_) => Some(AccessTokenFailureReason::TokenInvalid),
+        TokenRefusal::Invalid(_) | TokenRefusal::NotForUs { .. } => {
+            Some(AccessTokenFailureReason::TokenInvalid)
+        }
         TokenRefusal::Missing
         | TokenRefusal::Malformed { .. }
         | TokenRefusal::NotGood { .. }
@@ -111,6 +113,13 @@ pub(super) fn suspicious(refusal: &TokenRefusal) -> Option<AccessTokenFailureRea
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_is_for_somebody_else_is_on_record_and_one_that_is_over_is_not() {
+        let reason = suspicious(&TokenRefusal::NotForUs { what: "it is for another resource" });
+        assert_eq!(reason, Some(AccessTokenFailureReason::TokenInvalid));
+        assert_eq!(suspicious(&TokenRefusal::NotGood { what: "it is over, or has not begun" }), None);
+    }
 
     #[test]
     fn a_clock_that_is_wrong_is_no_attack() {

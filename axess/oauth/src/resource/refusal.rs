@@ -26,9 +26,15 @@ pub enum TokenRefusal {
     /// The token is refused.
     #[error("the access token is refused")]
     Invalid(#[source] JoseError),
-    /// The issuer says that the token is not good, or it says too little.
+    /// The issuer says that the token is not good, or no longer.
     #[error("the access token is not good: {what}")]
     NotGood {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The token is good, and for something else: another issuer's, for another resource, or no access token.
+    #[error("the access token is not for this resource: {what}")]
+    NotForUs {
         /// What is wrong.
         what: &'static str,
     },
@@ -88,7 +94,9 @@ impl TokenRefusal {
         match self {
             Self::Missing | Self::Unavailable(_) => None,
             Self::Malformed { .. } => Some("invalid_request"),
-            Self::Invalid(_) | Self::NotGood { .. } | Self::NotTheHolder { .. } => Some("invalid_token"),
+            Self::Invalid(_) | Self::NotGood { .. } | Self::NotForUs { .. } | Self::NotTheHolder { .. } => {
+                Some("invalid_token")
+            }
             Self::ProofInvalid(_) | Self::ProofReplayed => Some("invalid_dpop_proof"),
             Self::NonceWanted => Some("use_dpop_nonce"),
             Self::InsufficientScope { .. } => Some("insufficient_scope"),

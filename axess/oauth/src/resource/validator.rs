@@ -130,12 +130,13 @@ impl AccessTokenValidator {
     /// Returns what the issuer says of an opaque token, if it is good and for us.
     async fn introspected(&self, token: &str, clock: &dyn Clock) -> Result<Map<String, Value>, TokenRefusal> {
         let not_good = |what| Err(TokenRefusal::NotGood { what });
+        let not_for_us = |what| Err(TokenRefusal::NotForUs { what });
         let Some(answer) = self.source.introspection(token).await? else {
             return not_good("the issuer does not know it, or no longer");
         };
         let claims = &answer.claims;
         if claims.get("iss").is_some_and(|issuer| issuer.as_str() != Some(self.rules.issuer.as_str())) {
-            return not_good("it is another issuer's");
+            return not_for_us("it is another issuer's");
         }
         let is_ours = |value: &Value| value.as_str() == Some(self.rules.audience.as_str());
         let is_for_us = match claims.get("aud") {
@@ -144,10 +145,10 @@ impl AccessTokenValidator {
             Some(one) => is_ours(one),
         };
         if !is_for_us {
-            return not_good("it is for another resource");
+            return not_for_us("it is for another resource");
         }
         if !is_access_token(claims) {
-            return not_good("the issuer does not say that it is an access token");
+            return not_for_us("the issuer does not say that it is an access token");
         }
         // The answer may be a while old.
         let (ends, begins) = (time(claims, "exp")?, time(claims, "nbf")?);

@@ -193,12 +193,12 @@ async fn an_opaque_token_is_looked_up_and_remembered_for_a_moment() {
     // Nobody said that it is for this resource.
     assert!(matches!(
         bearer(&make(rules(&peer), Duration::ZERO), token.expose()).await,
-        Err(TokenRefusal::NotGood { .. })
+        Err(TokenRefusal::NotForUs { .. })
     ));
     let elsewhere = AccessTokenRules { issuer: "https://other.example".to_owned(), ..any.clone() };
     assert!(matches!(
         bearer(&make(elsewhere, Duration::ZERO), token.expose()).await,
-        Err(TokenRefusal::NotGood { .. })
+        Err(TokenRefusal::NotForUs { .. })
     ));
 
     app.provider.revoke_token(&token, None).await.unwrap();

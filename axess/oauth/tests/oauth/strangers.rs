@@ -170,7 +170,7 @@ async fn a_refresh_token_opens_no_resource() {
     };
     assert!(present(tokens.access_token.expose()).await.is_ok());
     let refused = present(tokens.refresh_token.unwrap().expose()).await;
-    assert!(matches!(refused, Err(TokenRefusal::NotGood { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(TokenRefusal::NotForUs { .. })), "{refused:?}");
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ pub enum FederationRefusalReason {
     Denied,
     /// The answer belongs to no login of the session.
     StateMismatch,
-    /// It came too late.
+    /// The browser came back too late.
     Expired,
     /// It is another issuer's.
     IssuerMismatch,
@@ -69,7 +69,7 @@ pub enum FederationRefusalReason {
     Malformed,
     /// It is weaker than the provider is set to demand.
     WeakerThanConfigured,
-    /// It was issued too long ago.
+    /// It was issued too long ago, or has ended.
     TooOld,
     /// It is from the future.
     NotYetValid,
@@ -99,6 +99,8 @@ pub enum FederationRefusalReason {
     NotAdmitted,
     /// The login name for a new account is taken.
     NameTaken,
+    /// The provider does not take the code that came back: it is another login's, was used before or is over.
+    GrantRefused,
 }
 
 impl FederationRefusalReason {
@@ -126,7 +128,8 @@ impl FederationRefusalReason {
             | Self::NoMethod
             | Self::NotAdmitted
             | Self::NameTaken => true,
-            Self::StateMismatch
+            Self::GrantRefused
+            | Self::StateMismatch
             | Self::IssuerMismatch
             | Self::AudienceMismatch
             | Self::NonceMismatch

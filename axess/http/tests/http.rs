@@ -12,6 +12,8 @@ mod http {
     mod authz_site;
     mod browser;
     mod chromium;
+    #[cfg(feature = "oauth")]
+    mod code_injection;
     mod compile_fail;
     mod cookies;
     mod curl;

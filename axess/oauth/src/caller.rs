@@ -154,17 +154,40 @@ pub(crate) fn refusal(what: &'static str, answer: &Answer) -> Option<FederationE
     let status = answer.status.as_u16();
     let code = answer.json::<ErrorAnswer>("an error").ok().map(|answer| answer.error);
     Some(match code.as_deref() {
-        _ if answer.status.is_server_error() || status == 429 => {
-            fault::http(what, crate::HttpError::Status { status })
-        }
-        Some("temporarily_unavailable" | "server_error") => {
-            fault::http(what, crate::HttpError::Status { status })
-        }
-        Some(code @ ("invalid_client" | "unauthorized_client" | "invalid_dpop_proof")) => {
-            FederationError::client_rejected(code)
-        }
-        Some(code) => FederationError::denied(code),
+        _ if is_down(answer.status) => fault::http(what, crate::HttpError::Status { status }),
+        Some(code) => fault::code(what, code),
         None if status == 401 => FederationError::client_rejected("401"),
         None => fault::http(what, crate::HttpError::Status { status }),
     })
+}
+
+/// Says what an answer with an error means to whoever showed an access token that the provider has just issued (RFC 6750 §3.1);
+/// nothing for one that is no error.
+pub(crate) fn resource_refusal(what: &'static str, answer: &Answer) -> Option<FederationError> {
+    if answer.status.is_success() || is_down(answer.status) {
+        return refusal(what, answer);
+    }
+    let status = answer.status.as_u16();
+    let said = answer.json::<ErrorAnswer>("an error").ok().map(|answer| answer.error);
+    Some(match said.as_deref().or_else(|| challenged(answer)) {
+        // Such a proof is ours.
+        Some(code @ ("invalid_dpop_proof" | "use_dpop_nonce")) => fault::code(what, code),
+        // Whatever else they call it.
+        code if status == 401 || matches!(code, Some("invalid_token" | "insufficient_scope")) => {
+            let what = format!("{what} does not take the access token ({status}), often for want of a scope");
+            FederationError::Configuration { what }
+        }
+        Some(code) => fault::code(what, code),
+        None => fault::http(what, crate::HttpError::Status { status }),
+    })
+}
+
+fn is_down(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+/// Returns the error code of a challenge (RFC 6750 §3).
+fn challenged(answer: &Answer) -> Option<&str> {
+    let (_, rest) = answer.header("www-authenticate")?.split_once("error=\"")?;
+    rest.split_once('"').map(|(code, _)| code)
 }

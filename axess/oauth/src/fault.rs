@@ -9,6 +9,34 @@ pub(crate) fn http(what: &'static str, error: HttpError) -> FederationError {
     FederationError::unavailable(what, error)
 }
 
+/// Says what the error code of an endpoint means (RFC 6749 §5.2 and what builds on it; GitHub has names of its own).
+pub(crate) fn code(what: &'static str, code: &str) -> FederationError {
+    match code {
+        "server_error" | "temporarily_unavailable" => FederationError::unavailable(what, code),
+        "invalid_client" | "unauthorized_client" | "invalid_dpop_proof" | "incorrect_client_credentials" => {
+            FederationError::client_rejected(code)
+        }
+        "invalid_grant" | "bad_verification_code" => FederationError::grant_refused(code),
+        // What is left for the user to do at the provider, or what they said there.
+        "access_denied"
+        | "login_required"
+        | "interaction_required"
+        | "consent_required"
+        | "unverified_user_email" => FederationError::denied(code),
+        _ => FederationError::request_refused(what, code),
+    }
+}
+
+/// Says what the error code means that a browser brought back (RFC 6749 §4.1.2.1): the user said no, unless the provider is down.
+pub(crate) fn brought(code: &str) -> FederationError {
+    match code {
+        "server_error" | "temporarily_unavailable" => {
+            FederationError::unavailable("its authorization endpoint", code)
+        }
+        _ => FederationError::denied(code),
+    }
+}
+
 /// Says why a token of the provider was refused.
 pub(crate) fn jose(error: JoseError) -> FederationError {
     match error {
@@ -23,9 +51,8 @@ pub(crate) fn jose(error: JoseError) -> FederationError {
         JoseError::IssuerMismatch => FederationError::IssuerMismatch,
         JoseError::AudienceMismatch => FederationError::AudienceMismatch,
         JoseError::NonceMismatch => FederationError::NonceMismatch,
-        JoseError::Expired => FederationError::Expired,
+        JoseError::Expired | JoseError::TooOld => FederationError::TooOld,
         JoseError::NotYetValid => FederationError::NotYetValid,
-        JoseError::TooOld => FederationError::TooOld,
         JoseError::LifetimeTooLong => {
             FederationError::WeakerThanConfigured { what: "a token lives too long" }
         }

@@ -52,7 +52,7 @@ pub(crate) fn read(
     {
         (Ok(parsed), _) => parsed,
         // Some say so with status 200.
-        (Err(_), Ok(refused)) => return Err(FederationError::denied(&refused.error)),
+        (Err(_), Ok(refused)) => return Err(fault::code(TOKEN_ENDPOINT, &refused.error)),
         (Err(error), Err(_)) => return Err(fault::http(TOKEN_ENDPOINT, error)),
     };
     let texts = [Some(&parsed.access_token), parsed.refresh_token.as_ref(), parsed.id_token.as_ref()];

@@ -169,7 +169,7 @@ fn read_request(
 ) -> Result<LogoutNotice, FederationError> {
     let ends = element.attribute("NotOnOrAfter").map(time::read).transpose()?;
     if ends.is_some_and(|ends| context.now >= ends + own.skew) {
-        return Err(FederationError::Expired);
+        return Err(FederationError::TooOld);
     }
     let name = encryption::name_id(element, own)?;
     let name = name.ok_or(FederationError::Malformed { what: "the request names nobody" })?;

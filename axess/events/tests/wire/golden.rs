@@ -251,6 +251,7 @@ fn the_closed_sets_of_federation_are_as_ever() {
             (Refusal::NoMethod, "no-method"),
             (Refusal::NotAdmitted, "not-admitted"),
             (Refusal::NameTaken, "name-taken"),
+            (Refusal::GrantRefused, "grant-refused"),
         ],
     );
     check_names(

@@ -26,11 +26,18 @@ pub enum FederationError {
         /// The error code of the protocol, such as `access_denied`; at most 64 characters of it.
         code: String,
     },
+    /// The provider does not take the code that the browser brought, or a token to be refreshed: it is another login's, was used
+    /// before, does not go with the PKCE verifier, was revoked, or is over (`invalid_grant`, RFC 6749 §5.2).
+    #[error("the provider does not take the code or the token: {code}")]
+    GrantRefused {
+        /// The error code of the protocol; at most 64 characters of it.
+        code: String,
+    },
     /// What came back belongs to another login, or to none.
     #[error("the answer belongs to no login of this session")]
     StateMismatch,
-    /// The browser came back too late, or what it brought has ended.
-    #[error("the login or the provider's answer has expired")]
+    /// The browser came back too late.
+    #[error("the login has expired")]
     Expired,
     /// The answer is another issuer's.
     #[error("the answer is of another issuer")]
@@ -65,7 +72,7 @@ pub enum FederationError {
         /// What is missing.
         what: &'static str,
     },
-    /// The answer was issued too long ago.
+    /// The answer was issued too long ago, or has ended: somebody kept it, or the clocks disagree.
     #[error("the answer is too old")]
     TooOld,
     /// The answer is from the future.
@@ -134,6 +141,26 @@ impl FederationError {
         Self::Denied { code: kept(code) }
     }
 
+    /// Says that the provider does not take a code or a token; keeps what an error code may hold and drops the rest.
+    #[must_use]
+    pub fn grant_refused(code: &str) -> Self {
+        Self::GrantRefused { code: kept(code) }
+    }
+
+    /// Says that a part of the provider does not take a request of ours.
+    ///
+    /// Such a request is written as the provider is set up here. Of the code it keeps what one may hold.
+    ///
+    /// ```
+    /// use axess_factors::federated::FederationError;
+    /// let refused = FederationError::request_refused("its token endpoint", "invalid_scope");
+    /// assert!(refused.to_string().ends_with("its token endpoint refuses the request: invalid_scope"));
+    /// ```
+    #[must_use]
+    pub fn request_refused(part: &str, code: &str) -> Self {
+        Self::Configuration { what: format!("{part} refuses the request: {}", kept(code)) }
+    }
+
     /// Says that the provider does not accept us; keeps what an error code may hold and drops the rest.
     #[must_use]
     pub fn client_rejected(code: &str) -> Self {
@@ -147,6 +174,7 @@ impl FederationError {
             Self::Unavailable { .. } => FederationFault::Provider,
             Self::ClientRejected { .. } | Self::Configuration { .. } => FederationFault::Configuration,
             Self::Denied { .. }
+            | Self::GrantRefused { .. }
             | Self::StateMismatch
             | Self::Expired
             | Self::IssuerMismatch

@@ -33,15 +33,15 @@ impl Provisioner for Everybody {
     }
 }
 
-struct World {
-    peer: OpenIdProvider,
-    service: AuthnService<InMemoryBackend, InMemoryBackend>,
+pub(super) struct World {
+    pub(super) peer: OpenIdProvider,
+    pub(super) service: AuthnService<InMemoryBackend, InMemoryBackend>,
     sessions: Sessions,
     clock: MockClock,
 }
 
 impl World {
-    fn new(peer: OpenIdProvider) -> Self {
+    pub(super) fn new(peer: OpenIdProvider) -> Self {
         let clock = MockClock::new(SystemClock.now());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let config = OAuthProviderConfig::discover(
@@ -102,7 +102,7 @@ impl World {
     }
 }
 
-fn server(test: &str) -> Option<(Option<Server>, OpenIdProvider)> {
+pub(super) fn server(test: &str) -> Option<(Option<Server>, OpenIdProvider)> {
     if let Some(shared) = OpenIdProvider::shared() {
         return Some((None, shared));
     }

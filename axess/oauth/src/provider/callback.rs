@@ -45,7 +45,7 @@ impl OidcProvider {
             return Err(FederationError::Malformed { what: "a token that nobody asked for" });
         }
         if let Some(code) = get("error") {
-            return Err(FederationError::denied(code));
+            return Err(fault::brought(code));
         }
         match get("code") {
             Some(code) if (1..=MAX_CODE_BYTES).contains(&code.len()) => Ok(code.to_owned()),

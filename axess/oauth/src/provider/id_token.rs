@@ -1,7 +1,7 @@
 use super::OidcProvider;
 use crate::{fault, metadata::Known};
 use axess_factors::federated::FederationError;
-use axess_jose::{Claims, Expectations, TypRule, jwe, verify_with};
+use axess_jose::{Claims, Expectations, Limits, TypRule, jwe, verify_with};
 use chrono::{DateTime, TimeDelta, Utc};
 use subtle::ConstantTimeEq;
 
@@ -67,12 +67,22 @@ impl OidcProvider {
 
     /// Takes what may be encrypted out of its envelope, if it has one.
     pub(super) fn opened(&self, token: &str) -> Result<Option<String>, FederationError> {
+        self.opened_within(token, Limits::default())
+    }
+
+    /// The same for one that may be larger, or must be smaller, than most.
+    pub(super) fn opened_within(
+        &self,
+        token: &str,
+        limits: Limits,
+    ) -> Result<Option<String>, FederationError> {
         match (jwe::is_encrypted(token), self.config.decryption_keys.is_empty()) {
             (false, _) => Ok(None),
             (true, true) => Err(FederationError::Malformed { what: "a token is encrypted to somebody else" }),
             (true, false) => {
-                let plain = jwe::decrypt(token, &self.config.decryption_keys, &jwe::JweAllowed::default())
-                    .map_err(fault::jose)?;
+                let allowed = jwe::JweAllowed { limits, ..jwe::JweAllowed::default() };
+                let plain =
+                    jwe::decrypt(token, &self.config.decryption_keys, &allowed).map_err(fault::jose)?;
                 let text = String::from_utf8(plain)
                     .map_err(|_| FederationError::Malformed { what: "what was encrypted is no token" })?;
                 Ok(Some(text))

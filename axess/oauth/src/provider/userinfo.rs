@@ -1,8 +1,9 @@
 use super::OidcProvider;
 use crate::{
-    caller::refusal,
+    caller::resource_refusal,
     dpop::DpopKey,
     fault,
+    http::MAX_ANSWER_BYTES,
     metadata::{Endpoint, Known},
 };
 use axess_factors::federated::FederationError;
@@ -12,6 +13,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 const USERINFO_ENDPOINT: &str = "its userinfo endpoint";
+/// What the connection lets through is read: nobody carries it in a header, and some people are in very many groups.
+const LIMITS: Limits = Limits { max_bytes: MAX_ANSWER_BYTES, max_depth: 16 };
 
 impl OidcProvider {
     /// Asks what else the provider says of the user (OpenID Connect Core 1.0 §5.3); nothing where it is not to be asked.
@@ -28,21 +31,18 @@ impl OidcProvider {
         let url = known.metadata.endpoint(Endpoint::Userinfo, self.config.shows_certificate());
         let Some(url) = url.filter(|_| self.config.uses_userinfo) else { return Ok(None) };
         let answer = self.prover(now, rng).get(USERINFO_ENDPOINT, url, access_token, key).await?;
-        if let Some(error) = refusal(USERINFO_ENDPOINT, &answer) {
+        if let Some(error) = resource_refusal(USERINFO_ENDPOINT, &answer) {
             return Err(error);
         }
         let nonsense = || FederationError::Malformed { what: "the userinfo cannot be read" };
         let claims = match answer.media_type().as_str() {
-            "application/json" => json::object(&answer.body, Limits::default()).map_err(|_| nonsense())?,
+            "application/json" => json::object(&answer.body, LIMITS).map_err(|_| nonsense())?,
             "application/jwt" => {
                 let token = std::str::from_utf8(&answer.body).map_err(|_| nonsense())?.trim();
-                let opened = self.opened(token)?;
+                let opened = self.opened_within(token, LIMITS)?;
                 // What is encrypted and not signed is as good as plain JSON: it came from the same place.
                 if let Some(plain) = opened.as_deref().filter(|text| text.starts_with('{')) {
-                    return about(
-                        json::object(plain.as_bytes(), Limits::default()).map_err(|_| nonsense())?,
-                        subject,
-                    );
+                    return about(json::object(plain.as_bytes(), LIMITS).map_err(|_| nonsense())?, subject);
                 }
                 let token = opened.as_deref().unwrap_or(token);
                 let config = &self.config;
@@ -50,6 +50,7 @@ impl OidcProvider {
                     typ: TypRule::Any,
                     ahead: TimeDelta::from_std(config.clock_skew).unwrap_or_default(),
                     required: vec!["iss", "aud", "sub"],
+                    limits: LIMITS,
                     ..self.expectations()
                 };
                 let claims =

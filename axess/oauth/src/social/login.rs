@@ -1,6 +1,6 @@
 use super::OAuth2Provider;
 use crate::{
-    caller::{self, Caller, refusal},
+    caller::{self, Caller, resource_refusal},
     fault,
     pending::PendingLogin,
     pkce::challenge,
@@ -65,7 +65,7 @@ impl OAuth2Provider {
             return Err(FederationError::MixUp);
         }
         if let Some(code) = get("error") {
-            return Err(FederationError::denied(code));
+            return Err(fault::brought(code));
         }
         let code = get("code").filter(|code| (1..=MAX_CODE_BYTES).contains(&code.len()));
         let code = code.ok_or(FederationError::Malformed { what: "there is no code, or it is too long" })?;
@@ -114,7 +114,7 @@ fn check_scope(asked: &[String], granted: Option<&str>) -> Result<(), Federation
 
 async fn document(caller: &Caller<'_>, url: &str, access_token: &str) -> Result<Value, FederationError> {
     let answer = caller.get(USER_ENDPOINT, url, access_token, None).await?;
-    match refusal(USER_ENDPOINT, &answer) {
+    match resource_refusal(USER_ENDPOINT, &answer) {
         Some(error) => Err(error),
         None => answer.json("a document").map_err(|error| fault::http(USER_ENDPOINT, error)),
     }

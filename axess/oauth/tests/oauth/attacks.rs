@@ -7,6 +7,7 @@ mod front;
 mod id_token;
 mod logout_token;
 mod refresh;
+mod refusals;
 mod tokens;
 
 use axess_factors::federated::FederationError;

@@ -172,7 +172,10 @@ async fn tokens_are_refreshed_and_a_spent_one_is_refused() {
     let next = app.provider.refresh(&next, "alice").await.unwrap();
     assert!(!next.access_token.ct_eq(tokens.access_token.expose()));
     let refused = app.provider.refresh(&tokens, "alice").await.unwrap_err();
-    assert!(matches!(&refused, FederationError::Denied { code } if code == "invalid_grant"), "{refused}");
+    assert!(
+        matches!(&refused, FederationError::GrantRefused { code } if code == "invalid_grant"),
+        "{refused}"
+    );
     // The replay ended the whole family.
     assert!(app.provider.refresh(&next, "alice").await.is_err());
 
@@ -190,7 +193,10 @@ async fn a_code_is_good_once() {
     let (pending, back) = app.go(&as_user("alice")).await.unwrap();
     assert!(app.provider.complete_login(&pending, &back, app.context()).await.is_ok());
     let refused = app.provider.complete_login(&pending, &back, app.context()).await.unwrap_err();
-    assert!(matches!(&refused, FederationError::Denied { code } if code == "invalid_grant"), "{refused}");
+    assert!(
+        matches!(&refused, FederationError::GrantRefused { code } if code == "invalid_grant"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -204,7 +210,10 @@ async fn an_injected_code_is_refused_by_pkce() {
     let stolen = victims.get("code").unwrap().unwrap().to_owned();
     mixed.parameters.iter_mut().find(|(name, _)| name == "code").unwrap().1 = stolen;
     let refused = app.provider.complete_login(&pending, &mixed, app.context()).await.unwrap_err();
-    assert!(matches!(&refused, FederationError::Denied { code } if code == "invalid_grant"), "{refused}");
+    assert!(
+        matches!(&refused, FederationError::GrantRefused { code } if code == "invalid_grant"),
+        "{refused}"
+    );
     // The whole answer of another login.
     let refused = app.provider.complete_login(&pending, &victims, app.context()).await.unwrap_err();
     assert!(matches!(refused, FederationError::StateMismatch), "{refused}");

@@ -113,13 +113,16 @@ async fn a_changed_answer_is_refused() {
     let state = begun.pending.private["state"].as_str().unwrap();
     type Expected = fn(&FederationError) -> bool;
     let is_malformed: Expected = |e| matches!(e, FederationError::Malformed { .. });
-    let cases: [(&[(&str, &str)], Expected); 6] = [
+    let cases: [(&[(&str, &str)], Expected); 7] = [
         (&[("code", "c")], |e| matches!(e, FederationError::StateMismatch)),
         (&[("code", "c"), ("state", "x")], |e| matches!(e, FederationError::StateMismatch)),
         (&[("code", "c"), ("state", state), ("iss", "https://evil.example")], |e| {
             matches!(e, FederationError::MixUp)
         }),
         (&[("error", "access_denied"), ("state", state)], |e| matches!(e, FederationError::Denied { .. })),
+        (&[("error", "temporarily_unavailable"), ("state", state)], |e| {
+            matches!(e, FederationError::Unavailable { .. })
+        }),
         (&[("state", state)], is_malformed),
         (&[("code", "c"), ("code", "d"), ("state", state)], is_malformed),
     ];
@@ -132,10 +135,19 @@ async fn a_changed_answer_is_refused() {
     let good: &[(&str, &str)] = &[("code", "c"), ("state", state)];
     hostile.reply("/user", Reply::json(&json!({ "id": "seven" })));
     assert!(is_malformed(&social.complete(&hostile, &begun, good).await.unwrap_err()));
-    // Some say no with status 200.
-    hostile.reply("/token", Reply::json(&json!({ "error": "bad_verification_code" })));
-    let refused = social.complete(&hostile, &begun, good).await.unwrap_err();
-    assert!(matches!(refused, FederationError::Denied { .. }), "{refused:?}");
+    // GitHub says no with status 200, and in words of its own.
+    let words: [(&str, Expected); 5] = [
+        ("bad_verification_code", |e| matches!(e, FederationError::GrantRefused { .. })),
+        ("incorrect_client_credentials", |e| matches!(e, FederationError::ClientRejected { .. })),
+        ("redirect_uri_mismatch", |e| matches!(e, FederationError::Configuration { .. })),
+        ("unverified_user_email", |e| matches!(e, FederationError::Denied { .. })),
+        ("server_error", |e| matches!(e, FederationError::Unavailable { .. })),
+    ];
+    for (word, expected) in words {
+        hostile.reply("/token", Reply::json(&json!({ "error": word })));
+        let refused = social.complete(&hostile, &begun, good).await.unwrap_err();
+        assert!(expected(&refused), "{word}: {refused:?}");
+    }
 }
 
 #[tokio::test]

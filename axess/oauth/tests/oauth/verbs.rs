@@ -61,7 +61,7 @@ async fn a_token_is_looked_up_and_revoked() {
     let found = app.provider.introspect(&refresh, None).await.unwrap();
     assert!(!found.is_active && found.claims.is_empty());
     let refused = app.provider.refresh(&tokens, "alice").await.unwrap_err();
-    assert!(matches!(refused, FederationError::Denied { .. }), "{refused}");
+    assert!(matches!(refused, FederationError::GrantRefused { .. }), "{refused}");
     // A token that nobody knows is revoked as well.
     app.provider.revoke_token(&"unknown".into(), None).await.unwrap();
     assert!(!app.provider.introspect(&"unknown".into(), None).await.unwrap().is_active);

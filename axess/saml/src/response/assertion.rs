@@ -104,7 +104,7 @@ fn authentication(
     }
     let ends = statement.attribute("SessionNotOnOrAfter").map(time::read).transpose()?;
     if ends.is_some_and(|ends| expected.now >= ends + skew) {
-        return Err(FederationError::Expired);
+        return Err(FederationError::TooOld);
     }
     let context = statement.one(ns::ASSERTION, "AuthnContext")?;
     let class = context.at_most_one(ns::ASSERTION, "AuthnContextClassRef")?.map(Element::text).transpose()?;

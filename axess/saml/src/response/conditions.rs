@@ -79,7 +79,7 @@ fn check_window(
     }
     let end = read("NotOnOrAfter")?.map(|end| end + skew);
     if end.is_some_and(|end| expected.now >= end) {
-        return Err(FederationError::Expired);
+        return Err(FederationError::TooOld);
     }
     Ok(end)
 }

@@ -95,7 +95,7 @@ fn a_request_is_the_identity_providers_and_of_now() {
     let notice = judged(ISSUER, 60).unwrap();
     assert_eq!((notice.subject.as_deref(), notice.session_id.as_deref()), (Some("alice-id"), Some("s1")));
     assert!(judged(ISSUER, -59).is_ok(), "clocks may be a minute apart");
-    assert!(matches!(judged(ISSUER, -60).map(drop), Err(FederationError::Expired)));
+    assert!(matches!(judged(ISSUER, -60).map(drop), Err(FederationError::TooOld)));
     for issuer in ["https://evil.example.test/metadata", &format!("{ISSUER}/"), ""] {
         let refused = judged(issuer, 60).map(drop).unwrap_err();
         assert!(

@@ -264,13 +264,13 @@ fn what_is_signed_well_but_says_something_wrong_is_refused() {
     let before = |place: &str, what: &str| unsigned.replace(place, &format!("{what}{place}"));
     for (name, text, expected) in [
         ("no audience", without("ns1:AudienceRestriction"), Refusal::Audience),
-        ("conditions are over", with(&unsigned, "<ns1:Conditions", "NotOnOrAfter", past), Refusal::Expired),
+        ("conditions are over", with(&unsigned, "<ns1:Conditions", "NotOnOrAfter", past), Refusal::TooOld),
         ("conditions begin", with(&unsigned, "<ns1:Conditions", "NotBefore", future), Refusal::NotYetValid),
         ("a condition", before("<ns1:AudienceRestriction>", "<ns1:Condition/>"), Refusal::Malformed),
         ("no conditions", without("ns1:Conditions"), Refusal::Malformed),
         ("another part", before("<ns1:AuthnStatement", "<ns1:Advice/>"), Refusal::Malformed),
         ("another issuer", unsigned.replace(&assertion, &of_another), Refusal::Issuer),
-        ("no session", with(&unsigned, "<ns1:AuthnStatement", "SessionNotOnOrAfter", past), Refusal::Expired),
+        ("no session", with(&unsigned, "<ns1:AuthnStatement", "SessionNotOnOrAfter", past), Refusal::TooOld),
         (
             "a later login",
             with(&unsigned, "<ns1:AuthnStatement", "AuthnInstant", future),
@@ -279,7 +279,7 @@ fn what_is_signed_well_but_says_something_wrong_is_refused() {
         ("no login", without("ns1:AuthnStatement"), Refusal::Malformed),
         ("issued later", with(&unsigned, "<ns1:Assertion ", "IssueInstant", future), Refusal::NotYetValid),
         ("no bearer", unsigned.replace("cm:bearer", "cm:sender-vouches"), Refusal::Malformed),
-        ("over", with(&unsigned, "<ns1:SubjectConfirmationData", "NotOnOrAfter", past), Refusal::Expired),
+        ("over", with(&unsigned, "<ns1:SubjectConfirmationData", "NotOnOrAfter", past), Refusal::TooOld),
         ("version", with(&unsigned, "<ns1:Assertion ", "Version", "1.1"), Refusal::Malformed),
     ] {
         let error =

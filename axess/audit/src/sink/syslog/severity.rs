@@ -132,6 +132,8 @@ mod tests {
             "state-mismatch",
             "signature-invalid",
             "mix-up",
+            "grant-refused",
+            "too-old",
             "replayed",
             "nonce-mismatch",
             "unavailable",

@@ -55,6 +55,7 @@ fn reason(error: &FederationError) -> FederationRefusalReason {
     use FederationRefusalReason as Reason;
     match error {
         FederationError::Denied { .. } => Reason::Denied,
+        FederationError::GrantRefused { .. } => Reason::GrantRefused,
         FederationError::StateMismatch => Reason::StateMismatch,
         FederationError::Expired => Reason::Expired,
         FederationError::IssuerMismatch => Reason::IssuerMismatch,
@@ -79,9 +80,9 @@ fn reason(error: &FederationError) -> FederationRefusalReason {
 
 fn detail(error: &FederationError) -> Option<AuditText> {
     match error {
-        FederationError::Denied { code } | FederationError::ClientRejected { code } => {
-            Some(code.as_str().into())
-        }
+        FederationError::Denied { code }
+        | FederationError::GrantRefused { code }
+        | FederationError::ClientRejected { code } => Some(code.as_str().into()),
         FederationError::Malformed { what }
         | FederationError::WeakerThanConfigured { what }
         | FederationError::Unavailable { what, .. } => Some((*what).into()),
@@ -124,6 +125,7 @@ mod tests {
             FederationError::Unavailable { .. } => 17,
             FederationError::ClientRejected { .. } => 18,
             FederationError::Configuration { .. } => 19,
+            FederationError::GrantRefused { .. } => 20,
         }
     }
 
@@ -153,6 +155,7 @@ mod tests {
             (FederationError::unavailable("its keys", "a secret cause"), "unavailable", Some("its keys")),
             (FederationError::client_rejected("invalid_client"), "client-rejected", Some("invalid_client")),
             (FederationError::Configuration { what: "no key".into() }, "misconfigured", Some("no key")),
+            (FederationError::grant_refused("invalid_grant"), "grant-refused", Some("invalid_grant")),
         ]
     }
 
@@ -162,7 +165,7 @@ mod tests {
         let (tenant_id, provider) = (TenantId::from_parts(0, [1; 10]), "okta".parse().unwrap());
         let rows = rows();
         let places: Vec<usize> = rows.iter().map(|(error, ..)| place(error)).collect();
-        assert_eq!(places, (0..20).collect::<Vec<_>>(), "one row each");
+        assert_eq!(places, (0..21).collect::<Vec<_>>(), "one row each");
         for (error, reason, detail) in &rows {
             let trail = MemoryAuditSink::default();
             let service = AuthnService::new((), ()).with_audit_sink(Arc::new(trail.clone()));

@@ -59,7 +59,7 @@ const CASES: [(&str, Change, Expected); 15] = [
         |e| matches!(e, FederationError::AudienceMismatch),
     ),
     ("another party", |it, _| it["azp"] = json!("other"), |e| matches!(e, FederationError::AudienceMismatch)),
-    ("over", |it, now| it["exp"] = json!(now - 61), |e| matches!(e, FederationError::Expired)),
+    ("over", |it, now| it["exp"] = json!(now - 61), |e| matches!(e, FederationError::TooOld)),
     (
         "six minutes old, though it has not ended",
         |it, now| it["iat"] = json!(now - 361),

@@ -77,9 +77,6 @@ async fn userinfo_is_about_the_same_user() {
         ("signed for nobody", lacking("aud"), is_malformed),
         ("signed, nobody", lacking("sub"), is_malformed),
         ("forged", signed(&forged, "alice"), |e| matches!(e, FederationError::SignatureInvalid)),
-        ("a refusal", Reply::new(401, "text/plain", ""), |e| {
-            matches!(e, FederationError::ClientRejected { .. })
-        }),
     ];
     for (name, reply, expected) in cases {
         hostile.reply("/userinfo", reply);
@@ -95,6 +92,24 @@ async fn userinfo_is_about_the_same_user() {
         Reply::json(&json!({ "sub": "alice", "email": "root@example.test", "email_verified": true })),
     );
     assert_eq!(login.complete().await.unwrap().email.unwrap().as_str(), "alice@example.test");
+}
+
+#[tokio::test]
+async fn userinfo_may_be_as_large_as_an_answer() {
+    let hostile = Hostile::start().await;
+    let login = Login::begin(&hostile).await;
+    let groups: Vec<String> = (0..900).map(|n| format!("{n:0100}")).collect();
+    let claims = json!({ "iss": hostile.base, "aud": "client", "sub": "alice", "groups": groups });
+    assert!(claims.to_string().len() > 90_000);
+    let signed = Reply::new(200, "application/jwt", hostile.key.sign("JWT", &claims).unwrap());
+    for reply in [Reply::json(&claims), signed] {
+        hostile.reply("/userinfo", reply);
+        assert_eq!(login.complete().await.unwrap().groups.len(), 900);
+    }
+    let filler = "x".repeat(1024 * 1024);
+    hostile.reply("/userinfo", Reply::json(&json!({ "sub": "alice", "filler": filler })));
+    let refused = login.complete().await.unwrap_err();
+    assert!(matches!(refused, FederationError::Unavailable { .. }), "{refused:?}");
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ fn a_response_has_its_time() {
     at(TimeDelta::zero()).unwrap();
     // Five minutes and a clock that is a minute off.
     at(TimeDelta::seconds(5 * 60 + 60 - 11)).unwrap();
-    expect("just over", at(TimeDelta::seconds(5 * 60 + 60 - 9)), Refusal::Expired);
+    expect("just over", at(TimeDelta::seconds(5 * 60 + 60 - 9)), Refusal::TooOld);
     expect("the next day", at(TimeDelta::days(1)), Refusal::Expired);
     at(TimeDelta::seconds(-69)).unwrap();
     expect("too early", at(TimeDelta::seconds(-72)), Refusal::NotYetValid);

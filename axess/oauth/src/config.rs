@@ -164,6 +164,8 @@ impl OAuthProviderConfig {
 
     /// Names the claim that lists a user's groups.
     ///
+    /// The first 1,000 are kept; what is dropped is counted in a warning of the log.
+    ///
     /// Default: `groups`.
     #[must_use]
     pub fn with_groups_claim(mut self, name: impl Into<String>) -> Self {

@@ -2,8 +2,8 @@ use axess_factors::federated::{Assurance, FederatedIdentity, FederationError};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-/// The most groups, and ways to have authenticated, that are kept.
-const MAX_ENTRIES: usize = 1000;
+/// The most groups, and ways to have authenticated, that are kept; the rest is dropped, and the log says how many.
+const MAX_GROUPS: usize = 1000;
 /// Claims about the token rather than the user.
 const PROTOCOL: [&str; 14] = [
     "iss",
@@ -56,8 +56,8 @@ pub(super) fn from_claims(
     identity.display_name = take(&mut claims, "name");
     identity.username = take(&mut claims, "preferred_username");
     identity.acr = take(&mut claims, "acr");
-    identity.amr = claims.remove("amr").map(texts).unwrap_or_default();
-    identity.groups = claims.remove(groups_claim).map(texts).unwrap_or_default();
+    identity.amr = claims.remove("amr").map(|value| texts("amr", value)).unwrap_or_default();
+    identity.groups = claims.remove(groups_claim).map(|value| texts("groups", value)).unwrap_or_default();
     claims.retain(|name, _| !PROTOCOL.contains(&name.as_str()));
     identity.attributes = claims;
     identity.check()?;
@@ -76,22 +76,27 @@ fn take(claims: &mut Map<String, Value>, name: &str) -> Option<String> {
 }
 
 /// Returns a list of texts; one alone counts as a list of it.
-fn texts(value: Value) -> Vec<String> {
-    match value {
+fn texts(what: &'static str, value: Value) -> Vec<String> {
+    let mut texts: Vec<String> = match value {
         Value::String(text) => vec![text],
-        Value::Array(values) => {
-            let texts = values.into_iter().filter_map(|value| match value {
+        Value::Array(values) => values
+            .into_iter()
+            .filter_map(|value| match value {
                 Value::String(text) => Some(text),
                 _ => None,
-            });
-            texts.take(MAX_ENTRIES).collect()
-        }
+            })
+            .collect(),
         _ => Vec::new(),
+    };
+    if let Some(dropped) = texts.len().checked_sub(MAX_GROUPS).filter(|dropped| *dropped > 0) {
+        tracing::warn!(what, kept = MAX_GROUPS, dropped, "a provider lists more of a user than is kept");
+        texts.truncate(MAX_GROUPS);
     }
+    texts
 }
 
 /// Reads a time up to the year 9999; what is no such time is not kept, because nobody could read it back.
-fn moment(value: Option<&Value>) -> Option<DateTime<Utc>> {
+pub(super) fn moment(value: Option<&Value>) -> Option<DateTime<Utc>> {
     const LAST_SECOND: i64 = 253_402_300_799;
     let number = value?.as_number()?;
     let seconds = number.as_i64().or_else(|| Some(number.as_f64()? as i64))?;
@@ -182,6 +187,40 @@ mod tests {
         ] {
             let found = identity(json!({ "sub": "1", "auth_time": time })).auth_time;
             assert_eq!(found.map(|at| at.timestamp()), kept, "{time}");
+        }
+    }
+
+    /// Counts what is logged.
+    #[derive(Clone, Default)]
+    struct Log(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+    impl tracing::Subscriber for Log {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            *metadata.level() <= tracing::Level::WARN
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            assert!(event.fields().any(|field| field.name() == "dropped"));
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn groups_that_are_dropped_are_in_the_log() {
+        for (listed, kept, lines) in [(1_000, 1_000, 0), (1_001, 1_000, 1)] {
+            let groups: Vec<String> = (0..listed).map(|n| format!("g{n}")).collect();
+            let log = Log::default();
+            let found = tracing::subscriber::with_default(log.clone(), || {
+                identity(json!({ "sub": "1", "groups": groups })).groups
+            });
+            assert_eq!((found.len(), found.last().unwrap().as_str()), (kept, "g999"));
+            assert_eq!(log.0.load(std::sync::atomic::Ordering::SeqCst), lines, "{listed}");
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::{OidcProvider, id_token::IdTokenRules};
+use super::{OidcProvider, id_token::IdTokenRules, identity::moment};
 use crate::{caller, dpop::DpopKey, fault};
 use axess_factors::federated::{FederatedTokens, FederationError};
 use axess_identity::TokenSecret;
@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 impl OidcProvider {
     /// Gets the next tokens for those of a login (RFC 6749 §6), all of which the next call is given.
     ///
-    /// A new ID token must be about the same `subject`, issued to the same party, and have the nonce of the one before or none
-    /// (OpenID Connect Core 1.0 §12.2); without the one before, none. Where the answer has no refresh token, ID token or
+    /// A new ID token must be about the same `subject`, issued to the same party, have the nonce of the one before or none, and the
+    /// same `auth_time` where both have one (OpenID Connect Core 1.0 §12.2); without the one before, no nonce. Where the answer has no refresh token, ID token or
     /// scope, those before stay; where it has a refresh token, the old one is spent: keep the new one before anything else.
     ///
     /// # Errors
     ///
-    /// [`FederationError::Denied`] with `invalid_grant` when the refresh token is spent, revoked or over;
+    /// [`FederationError::GrantRefused`] when the refresh token is spent, revoked or over;
     /// [`FederationError::Configuration`] when there is none, or the key that tokens are bound to is missing;
     /// [`FederationError::WeakerThanConfigured`] when the new token is bound to nothing; any other [`FederationError`].
     pub async fn refresh(
@@ -76,6 +76,12 @@ fn check_continuity(claims: &Claims, before: Option<&Map<String, Value>>) -> Res
     }
     if !is_same("sub") {
         return Err(FederationError::Malformed { what: "the new ID token is about somebody else" });
+    }
+    // When the user authenticated, not when the tokens were refreshed.
+    if let (Some(now), Some(then)) = (moment(claims.get("auth_time")), moment(was("auth_time")))
+        && now != then
+    {
+        return Err(FederationError::Malformed { what: "the new ID token is of another authentication" });
     }
     Ok(())
 }

@@ -6,35 +6,52 @@ use serde_json::{Value, json};
 use super::{Expected, is_malformed};
 use crate::hostile::{CLIENT, Hostile, Login};
 
+type Change = fn(&mut Value);
+
+fn no_nonce(claims: &mut Value) {
+    claims.as_object_mut().unwrap().remove("nonce");
+}
+
+const CASES: [(&str, Change, Option<Expected>); 10] = [
+    ("the same nonce", |_| (), None),
+    ("no nonce", no_nonce, None),
+    ("another nonce", |it| it["nonce"] = json!("x"), Some(|e| matches!(e, FederationError::NonceMismatch))),
+    (
+        "a party that was not there",
+        |it| it["azp"] = json!(CLIENT),
+        Some(|e| matches!(e, FederationError::AudienceMismatch)),
+    ),
+    ("somebody else", |it| it["sub"] = json!("bob"), Some(is_malformed)),
+    (
+        "a later authentication",
+        |it| it["auth_time"] = json!(it["auth_time"].as_i64().unwrap() + 1),
+        Some(is_malformed),
+    ),
+    (
+        "an earlier authentication",
+        |it| it["auth_time"] = json!(it["auth_time"].as_i64().unwrap() - 1),
+        Some(is_malformed),
+    ),
+    (
+        "the same authentication, written otherwise",
+        |it| it["auth_time"] = json!(it["auth_time"].as_f64().unwrap()),
+        None,
+    ),
+    ("nothing of the authentication", |it| drop(it.as_object_mut().unwrap().remove("auth_time")), None),
+    (
+        "another issuer",
+        |it| it["iss"] = json!("https://evil.example"),
+        Some(|e| matches!(e, FederationError::IssuerMismatch)),
+    ),
+];
+
 #[tokio::test]
 async fn a_refreshed_token_keeps_user_party_and_nonce() {
     let hostile = Hostile::start().await;
     let login = Login::begin(&hostile).await;
     login.answer_code(|answer| answer["refresh_token"] = json!("r"));
     let first = login.complete().await.unwrap().tokens.unwrap();
-    type Change = fn(&mut Value);
-    let no_nonce: Change = |it| drop(it.as_object_mut().unwrap().remove("nonce"));
-    let cases: [(&str, Change, Option<Expected>); 6] = [
-        ("the same nonce", |_| (), None),
-        ("no nonce", no_nonce, None),
-        (
-            "another nonce",
-            |it| it["nonce"] = json!("x"),
-            Some(|e| matches!(e, FederationError::NonceMismatch)),
-        ),
-        (
-            "a party that was not there",
-            |it| it["azp"] = json!(CLIENT),
-            Some(|e| matches!(e, FederationError::AudienceMismatch)),
-        ),
-        ("somebody else", |it| it["sub"] = json!("bob"), Some(is_malformed)),
-        (
-            "another issuer",
-            |it| it["iss"] = json!("https://evil.example"),
-            Some(|e| matches!(e, FederationError::IssuerMismatch)),
-        ),
-    ];
-    for (name, change, expected) in cases {
+    for (name, change, expected) in CASES {
         let mut claims = login.claims();
         change(&mut claims);
         login.serve(&claims);

@@ -20,6 +20,9 @@ use axess_factors::federated::{
     Redirection,
 };
 
+/// The most sessions that one request names.
+const MAX_SESSIONS: usize = 100;
+
 /// Asks the identity provider to log a user out there too; nothing when it has no single logout, or we do not.
 pub(crate) fn begin(
     own: &Compiled,
@@ -82,7 +85,7 @@ pub(crate) fn verify(
     let nobody = LogoutNotice {
         issuer,
         subject: None,
-        session_id: None,
+        session_ids: Vec::new(),
         replay: None,
         answer: None,
         is_answer: false,
@@ -160,7 +163,7 @@ fn check_envelope(
     Ok(())
 }
 
-/// Reads whom a request is about. One that names several sessions, or none, is about all of the user's.
+/// Reads whom a request is about. One that names no session is about all of the user's (SAML Core §3.7.1).
 fn read_request(
     element: &Element,
     own: &Compiled,
@@ -174,14 +177,18 @@ fn read_request(
     let name = encryption::name_id(element, own)?;
     let name = name.ok_or(FederationError::Malformed { what: "the request names nobody" })?;
     let name = name.text()?;
-    let sessions =
-        element.named(ns::PROTOCOL, "SessionIndex").map(Element::text).collect::<Result<Vec<_>, _>>()?;
-    if let [session] = *sessions {
-        notice.session_id = Some(session.to_owned());
+    for index in element.named(ns::PROTOCOL, "SessionIndex") {
+        let index = index.text()?.to_owned();
+        if !notice.session_ids.contains(&index) {
+            notice.session_ids.push(index);
+        }
+        if notice.session_ids.len() > MAX_SESSIONS {
+            return Err(FederationError::Malformed { what: "the request names too many sessions" });
+        }
     }
     if own.config.attributes.subject.is_none() {
         notice.subject = Some(name.to_owned());
-    } else if notice.session_id.is_none() {
+    } else if notice.session_ids.is_empty() {
         return Err(FederationError::Malformed { what: "the request names no session" });
     }
     let id = element.attribute("ID").filter(|id| !id.is_empty());

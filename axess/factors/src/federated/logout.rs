@@ -10,12 +10,12 @@ use std::fmt;
 /// let notice = LogoutNotice {
 ///     issuer: "https://login.example.com".into(),
 ///     subject: None,
-///     session_id: Some("08a5019c".into()),
+///     session_ids: vec!["08a5019c".into()],
 ///     replay: Some(("bWJq".into(), chrono::DateTime::UNIX_EPOCH)),
 ///     answer: None,
 ///     is_answer: false,
 /// };
-/// assert!(notice.session_id.is_some());
+/// assert!(notice.session_ids.len() == 1);
 /// ```
 #[derive(Clone)]
 pub struct LogoutNotice {
@@ -23,8 +23,8 @@ pub struct LogoutNotice {
     pub issuer: String,
     /// The user, if named.
     pub subject: Option<String>,
-    /// The session at the provider, if named; without it, all sessions of the user.
-    pub session_id: Option<String>,
+    /// The sessions at the provider that are named, each once; where there are none, all sessions of the user.
+    pub session_ids: Vec<String>,
     /// What the message is called, and until when it must not be taken again.
     pub replay: Option<(String, DateTime<Utc>)>,
     /// What the browser takes back to the provider (a SAML `LogoutResponse`).

@@ -64,7 +64,7 @@ impl OidcProvider {
         Ok(LogoutNotice {
             issuer: config.issuer.clone(),
             subject: named("sub").map(|_| self.subject(&claims)),
-            session_id: named("sid"),
+            session_ids: named("sid").into_iter().collect(),
             replay: Some((jti, until)),
             answer: None,
             is_answer: false,

@@ -62,7 +62,7 @@ async fn a_logout_goes_to_the_provider_and_comes_back_as_a_token() {
     let context = app.context();
     let notice = app.provider.verify_logout(&posted(&token), context).await.unwrap();
     assert_eq!((notice.issuer.as_str(), notice.subject.as_deref()), (peer.issuer(), Some("alice")));
-    assert!(notice.session_id.is_some(), "the session is named");
+    assert!(notice.session_ids.len() == 1, "the session is named");
     let (jti, until) = notice.replay.unwrap();
     assert!(!jti.is_empty() && until > context.now + TimeDelta::minutes(5));
 

@@ -47,7 +47,7 @@ fn we_log_a_user_out_at_pysaml2() {
             let notice = site.provider.verify_logout(&answer, context()).await;
             let notice =
                 notice.unwrap_or_else(|error| panic!("{binding:?}: {error} {:?}", answer.parameters));
-            assert!(notice.subject.is_none() && notice.session_id.is_none() && notice.answer.is_none());
+            assert!(notice.subject.is_none() && notice.session_ids.is_empty() && notice.answer.is_none());
             assert!(notice.is_answer && notice.replay.is_some(), "it is taken once");
         }
     });
@@ -74,7 +74,7 @@ fn pysaml2_logs_a_user_out_here() {
                 if binding == "post" { Form::of(&page).into_callback() } else { callback_of(&address) };
             let notice = site.provider.verify_logout(&message, context()).await.unwrap();
             assert_eq!(notice.subject.as_deref(), Some("alice-id"));
-            assert_eq!(notice.session_id.as_deref(), session);
+            assert_eq!(notice.session_ids, Vec::from_iter(session));
             assert!(notice.replay.is_some());
             let answer = notice.answer.unwrap();
             assert_eq!(matches!(answer, Redirection::Post { .. }), binding == "post");
@@ -112,10 +112,8 @@ fn a_request_is_signed_for_us_and_new() {
     }
     let judged = |text: &str, after: TimeDelta| judge(&provider(), &posted(text), *NOW + after);
     let notice = judged(&request(), TimeDelta::zero()).unwrap();
-    assert_eq!(
-        (notice.subject.as_deref(), notice.session_id.as_deref()),
-        (Some("alice-id"), Some("a-session"))
-    );
+    assert_eq!(notice.subject.as_deref(), Some("alice-id"));
+    assert_eq!(notice.session_ids, ["a-session"]);
     let (_, until) = notice.replay.unwrap();
     assert!(until > *NOW + TimeDelta::minutes(10));
     let answer = notice.answer.unwrap();
@@ -203,7 +201,7 @@ fn an_answer_is_to_a_request_of_ours() {
     };
     let genuine = answer(&pair("sp").certificate(), &asked(&ours));
     let notice = judge(&ours, &genuine, *NOW).unwrap();
-    assert!(notice.is_answer && notice.subject.is_none() && notice.session_id.is_none());
+    assert!(notice.is_answer && notice.subject.is_none() && notice.session_ids.is_empty());
     let (name, until) = notice.replay.unwrap();
     assert_eq!(judge(&ours, &genuine, *NOW + TimeDelta::minutes(1)).unwrap().replay.unwrap(), (name, until));
     let other = judge(&ours, &answer(&pair("sp").certificate(), &asked(&ours)), *NOW).unwrap();

@@ -15,7 +15,7 @@ use axess_factors::federated::{
     CallbackMethod, CallbackResponse, FederationError, FederationProvider, LogoutHint, LogoutNotice,
 };
 use axess_rng::MockRng;
-use axess_saml::{IdpSource, SamlProvider};
+use axess_saml::{IdpSource, SamlConfig, SamlProvider};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
@@ -29,7 +29,17 @@ const STATUS: &str = "urn:oasis:names:tc:SAML:2.0:status";
 
 /// A service provider that trusts the key we sign with here.
 fn provider() -> SamlProvider {
+    trusting(config_with_keys())
+}
+
+/// The same, where an attribute says who somebody is.
+fn provider_by_attribute() -> SamlProvider {
     let mut config = config_with_keys();
+    config.attributes.subject = Some("uid".into());
+    trusting(config)
+}
+
+fn trusting(mut config: SamlConfig) -> SamlProvider {
     if let IdpSource::Explicit { certificates, .. } = &mut config.idp {
         *certificates = vec![pair("idp").certificate()];
     }
@@ -58,7 +68,15 @@ fn redirected(parameter: &str, xml: &str) -> CallbackResponse {
 }
 
 fn judge(message: &CallbackResponse, now: DateTime<Utc>) -> Result<LogoutNotice, FederationError> {
-    run(provider().verify_logout(message, context(&MockRng::new(1), now)))
+    judge_at(&provider(), message, now)
+}
+
+fn judge_at(
+    provider: &SamlProvider,
+    message: &CallbackResponse,
+    now: DateTime<Utc>,
+) -> Result<LogoutNotice, FederationError> {
+    run(provider.verify_logout(message, context(&MockRng::new(1), now)))
 }
 
 fn instant(time: DateTime<Utc>) -> String {
@@ -93,7 +111,10 @@ fn a_request_is_the_identity_providers_and_of_now() {
         judge(&redirected("SAMLRequest", &xml), *NOW)
     };
     let notice = judged(ISSUER, 60).unwrap();
-    assert_eq!((notice.subject.as_deref(), notice.session_id.as_deref()), (Some("alice-id"), Some("s1")));
+    assert_eq!(
+        (notice.subject.as_deref(), notice.session_ids.as_slice()),
+        (Some("alice-id"), &["s1".to_owned()][..])
+    );
     assert!(judged(ISSUER, -59).is_ok(), "clocks may be a minute apart");
     assert!(matches!(judged(ISSUER, -60).map(drop), Err(FederationError::TooOld)));
     for issuer in ["https://evil.example.test/metadata", &format!("{ISSUER}/"), ""] {
@@ -106,15 +127,31 @@ fn a_request_is_the_identity_providers_and_of_now() {
 }
 
 #[test]
-fn a_request_that_names_several_sessions_is_about_all_of_the_user() {
+fn a_request_is_about_the_sessions_it_names() {
     if are_missing("saml: sessions of a logout request") {
         return;
     }
-    for (sessions, named) in [(&[][..], None), (&["s1"], Some("s1")), (&["s1", "s2"], None)] {
-        let xml = message("LogoutRequest", ISSUER, *NOW, "", &alice(sessions));
-        let notice = judge(&redirected("SAMLRequest", &xml), *NOW).unwrap();
-        assert_eq!((notice.subject.as_deref(), notice.session_id.as_deref()), (Some("alice-id"), named));
+    let many: Vec<String> = (0..100).map(|n| format!("s{n}")).collect();
+    let named: Vec<&str> = many.iter().map(String::as_str).collect();
+    for (sessions, named) in
+        [(&[][..], &[][..]), (&["s1"], &["s1"]), (&["s1", "s2", "s1"], &["s1", "s2"]), (&named, &named)]
+    {
+        let request =
+            redirected("SAMLRequest", &message("LogoutRequest", ISSUER, *NOW, "", &alice(sessions)));
+        let notice = judge(&request, *NOW).unwrap();
+        assert_eq!(notice.subject.as_deref(), Some("alice-id"));
+        assert_eq!(notice.session_ids, named);
+        // Where another attribute is the subject, the sessions are all that says who is meant.
+        let by_attribute = judge_at(&provider_by_attribute(), &request, *NOW);
+        match by_attribute {
+            Ok(notice) => assert!(notice.subject.is_none() && notice.session_ids == named),
+            Err(refused) => assert!(named.is_empty(), "{sessions:?}: {refused}"),
+        }
     }
+    let more: Vec<&str> = [&named[..], &["another"]].concat();
+    let request = message("LogoutRequest", ISSUER, *NOW, "", &alice(&more));
+    let refused = judge(&redirected("SAMLRequest", &request), *NOW).map(drop).unwrap_err();
+    assert!(matches!(refused, FederationError::Malformed { .. }), "{refused}");
 }
 
 #[test]

@@ -218,7 +218,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         let notice = LogoutNotice {
             issuer: provider.issuer().to_owned(),
             subject: None,
-            session_id: Some(sid.to_owned()),
+            session_ids: vec![sid.to_owned()],
             replay: None,
             answer: None,
             is_answer: false,

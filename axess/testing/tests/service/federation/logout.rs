@@ -67,6 +67,14 @@ async fn a_message_ends_exactly_the_sessions_it_names() {
     for (row, sid, subject, want, count) in [
         ("a session", Some("sid-1"), None, [false, false, true, true, true], 2),
         ("a session and its user", Some("sid-2"), Some("alice"), [true, true, false, true, true], 1),
+        ("two sessions", Some("sid-1 sid-2"), None, [false, false, false, true, true], 3),
+        (
+            "two sessions, one of somebody else",
+            Some("sid-2 sid-3"),
+            Some("alice"),
+            [true, true, false, true, true],
+            1,
+        ),
         ("a user", None, Some("alice"), [false, false, false, true, true], 3),
         ("a session of somebody else", Some("sid-3"), Some("alice"), [true; 5], 0),
         ("an unknown session", Some("sid-9"), None, [true; 5], 0),

@@ -210,7 +210,12 @@ impl FederationProvider for Scripted {
             Ok(LogoutNotice {
                 issuer: message.get("iss")?.unwrap_or(&self.0.issuer).to_owned(),
                 subject: message.get("sub")?.map(str::to_owned),
-                session_id: message.get("sid")?.map(str::to_owned),
+                session_ids: message
+                    .get("sid")?
+                    .iter()
+                    .flat_map(|all| all.split(' '))
+                    .map(str::to_owned)
+                    .collect(),
                 replay: message.get("jti")?.map(|id| (id.to_owned(), until)),
                 answer: None,
                 is_answer: message.get("answer")?.is_some(),

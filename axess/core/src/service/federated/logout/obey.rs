@@ -77,9 +77,20 @@ impl<I, F> AuthnService<I, F> {
             return Ok(ProviderLogoutOutcome::Ended { sessions: 0, answer: None });
         }
         let (of, issuer, now) = (call.resolved.of, notice.issuer.clone(), self.now());
-        let named = match (&notice.session_id, &notice.subject) {
-            (Some(sid), subject) => {
-                let mut found = logout.sids.find_by_sid(of, issuer.clone(), sid.clone(), now).await?;
+        let named = match (notice.session_ids.as_slice(), &notice.subject) {
+            ([], Some(subject)) => {
+                logout.sids.find_by_subject(of, issuer.clone(), subject.clone(), now).await?
+            }
+            ([], None) => {
+                let error = FederationError::Malformed { what: "the logout names nobody" };
+                self.provider_refused(call.session, Some(call.tenant_id), &call.name, &error).await?;
+                return Ok(ProviderLogoutOutcome::Refused(error));
+            }
+            (sids, subject) => {
+                let mut found = Vec::new();
+                for sid in sids {
+                    found.extend(logout.sids.find_by_sid(of, issuer.clone(), sid.clone(), now).await?);
+                }
                 found.retain(|binding| subject.as_ref().is_none_or(|subject| *subject == binding.subject));
                 if let Some(subject) = subject {
                     // At whose login the provider named no session may be the one that is meant.
@@ -87,14 +98,6 @@ impl<I, F> AuthnService<I, F> {
                     found.extend(all.into_iter().filter(|binding| binding.sid.is_none()));
                 }
                 found
-            }
-            (None, Some(subject)) => {
-                logout.sids.find_by_subject(of, issuer.clone(), subject.clone(), now).await?
-            }
-            (None, None) => {
-                let error = FederationError::Malformed { what: "the logout names nobody" };
-                self.provider_refused(call.session, Some(call.tenant_id), &call.name, &error).await?;
-                return Ok(ProviderLogoutOutcome::Refused(error));
             }
         };
         // The tenant that was called has a record of it, whether anything of it ended or not.

@@ -88,7 +88,7 @@ pub mod factors {
 /// use axess::{
 ///     ProviderPolicy,
 ///     clock::SystemClock,
-///     factors::{oauth::{HttpClient, OAuthProviderConfig, OidcProvider}, saml::{SamlConfig, SamlProvider}},
+///     factors::{oauth::{HttpClient, OAuth2Config, OAuth2Provider, OAuthProviderConfig, OidcProvider}, saml::{SamlConfig, SamlProvider}},
 ///     federation::{BoxFuture, FederationError, FederationProvider, ProviderNetwork, TenantIdpBuilder, TenantProvider},
 ///     rng::SystemRng,
 ///     store::{IdpProtocol, TenantIdp},
@@ -113,7 +113,11 @@ pub mod factors {
 ///                 let network = ProviderNetwork::Public;
 ///                 Arc::new(SamlProvider::new(SamlConfig::from_settings(&idp.issuer, &idp.settings, key, network)?)?)
 ///             }
-///             IdpProtocol::OAuth2 => return Err("plain OAuth 2.0 is too weak for us".into()),
+///             // Weaker: nobody signs what it says. Leave it out where that will not do.
+///             IdpProtocol::OAuth2 => {
+///                 let config = OAuth2Config::from_settings(&idp.issuer, &idp.settings, secret, ProviderNetwork::Public)?;
+///                 Arc::new(OAuth2Provider::new(config, self.0.clone())?)
+///             }
 ///         })
 ///     }
 /// }
@@ -151,7 +155,7 @@ pub mod resource {
 pub mod workload;
 
 /// JSON Object Signing and Encryption: keys, signatures, claims, proofs of possession.
-#[cfg(any(feature = "oauth", feature = "jwt-svid"))]
+#[cfg(feature = "jwt")]
 pub mod jose {
     pub use axess_jose::*;
 }

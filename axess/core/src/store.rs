@@ -44,7 +44,8 @@ pub use factor::{DynFactorStore, Expected, FactorStore, ScopedFactor, Stored};
 pub use federated_link::{DynFederatedLinkStore, FederatedLink, FederatedLinkStore};
 pub use identity::{
     DynIdentityAdmin, DynIdentityAuthnLog, DynIdentityLookup, IdentityAdmin, IdentityAuthnLog,
-    IdentityLookup, IdentityStore, LoginSubject, NewUser, NoopAuthnLog, Page, TenantBootstrap, UserChange,
+    IdentityLookup, IdentityStore, LoginSubject, MAX_DISPLAY_NAME_BYTES, NewUser, NoopAuthnLog, Page,
+    TenantBootstrap, UserChange, check_display_name,
 };
 pub use key_value::{Store, StoreFuture};
 pub use lease::{DynLeaderLock, LeaderLock, Lease};

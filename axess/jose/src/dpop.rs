@@ -140,7 +140,8 @@ pub fn proof(
 
 /// Checks a proof (RFC 9449 §4.3) but for its `jti`, which the caller must not have seen before.
 ///
-/// `htu` and the URI of the request are compared after normalisation (RFC 3986 §6.2.2, §6.2.3).
+/// `htu` and the URI of the request are compared after normalisation (RFC 3986 §6.2.2, §6.2.3). A request whose path has a segment
+/// `.` or `..` fits no proof: what normalisation makes of it need not be where the router went.
 ///
 /// # Errors
 ///
@@ -170,7 +171,7 @@ pub fn verify_proof(
         return Err(JoseError::ClaimMismatch("htm"));
     }
     let said = uri::normalised(text("htu")?).ok_or(JoseError::ClaimMismatch("htu"))?;
-    if uri::normalised(expected.uri) != Some(said) {
+    if uri::normalised(expected.uri) != Some(said) || uri::has_dot_segments(expected.uri) {
         return Err(JoseError::ClaimMismatch("htu"));
     }
     let jti = text("jti")?;

@@ -87,7 +87,9 @@ impl<'a> Reference<'a> {
             return Err(FederationError::AlgorithmRefused);
         }
         let prefixes = exclusive(exclusively)?;
-        let algorithm = method.attribute("Algorithm").and_then(DigestAlgorithm::from_uri);
+        // What is inside would be part of what is canonicalised, before anybody has proved anything.
+        let is_bare = method.elements().next().is_none();
+        let algorithm = method.attribute("Algorithm").filter(|_| is_bare).and_then(DigestAlgorithm::from_uri);
         let algorithm = algorithm.ok_or(FederationError::AlgorithmRefused)?;
         let digest = decode_base64(value.text()?, MAX_SIGNATURE_BYTES)
             .ok_or(FederationError::Malformed { what: "a digest is not base64" })?;

@@ -3,6 +3,10 @@
 mod build;
 mod parse;
 mod scope;
+fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -99,11 +103,23 @@ impl Element {
 
     /// Returns the text of an element that holds nothing else, without the white space around it.
     pub(crate) fn text(&self) -> Result<&str, XmlError> {
+        Ok(trimmed(self.exact_text()?))
+    }
+
+    /// Returns the text of an element that holds nothing else.
+    pub(crate) fn exact_text(&self) -> Result<&str, XmlError> {
         match self.children.as_slice() {
             [] => Ok(""),
-            [Node::Text(text)] => Ok(text.trim_matches([' ', '\t', '\r', '\n'])),
+            [Node::Text(text)] => Ok(text),
             _ => Err(XmlError("an element is where text belongs")),
         }
+    }
+
+    /// Returns the text of an element that names somebody: one with white space around it is not the one without (SAML Core
+    /// §1.3.1), and is refused.
+    pub(crate) fn name(&self) -> Result<&str, XmlError> {
+        let name = self.exact_text()?;
+        if trimmed(name) == name { Ok(name) } else { Err(XmlError("there is white space around a name")) }
     }
 
     /// Checks that there is no text between the children.

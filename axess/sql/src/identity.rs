@@ -22,8 +22,6 @@ use std::sync::Arc;
 
 pub(crate) use scope::{NIL, checked_scope, json};
 
-/// The most bytes a name for people has.
-const MAX_DISPLAY_NAME: usize = 4 * 1024;
 /// The most rows one page returns.
 const MAX_PAGE: usize = 1_000;
 
@@ -133,12 +131,4 @@ fn one_tenant(tenant_id: TenantId) -> Result<(), StoreError> {
 /// Refuses the id that stands for all users.
 fn one_user(user_id: UserId) -> Result<(), StoreError> {
     if user_id.as_uuid().is_nil() { Err(misuse("the nil id names no user")) } else { Ok(()) }
-}
-
-/// Refuses what not every database can keep.
-fn checked_name(name: &str) -> Result<(), StoreError> {
-    if name.len() > MAX_DISPLAY_NAME || name.contains('\0') {
-        return Err(misuse("a name for people has at most 4 KiB and no NUL"));
-    }
-    Ok(())
 }

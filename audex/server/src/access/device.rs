@@ -140,7 +140,7 @@ pub async fn begin(
     client_ip: Option<IpAddr>,
 ) -> Result<DeviceLogin, Problem> {
     let client = client.unwrap_or("a program").trim();
-    if client.is_empty() || client.len() > MAX_CLIENT || client.chars().any(char::is_control) {
+    if client.is_empty() || client.len() > MAX_CLIENT || !tokens::is_shown(client) {
         return Err(Problem::invalid("client", format!("a name has 1 to {MAX_CLIENT} bytes on one line")));
     }
     let scopes = asked_scopes(scope)?;

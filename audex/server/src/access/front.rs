@@ -1,6 +1,10 @@
 //! What stands between the network and the handlers: ids, addresses, limits, sessions, CSRF, headers.
 
-use super::{Access, Caller, Proof, bearer, sso::Paths, wire};
+use super::{
+    Access, Caller, Proof, bearer,
+    sso::{BACKCHANNEL, Paths},
+    wire,
+};
 use crate::{api, app::App, console, problem::Problem, serve};
 use axess::{
     CsrfLayer, Guard, GuardedRouter, RateLimitConfig, RateLimitLayer, RequestIdLayer, TraceContextLayer,
@@ -48,6 +52,9 @@ const POLLED: &str = "/login/device/token";
 /// How many requests of logins and logouts at the identity provider an address may make: offices share one, and so does the
 /// provider.
 const MAX_BY_SSO: u32 = 600;
+/// How many logouts it may bring itself, from server to server: one for each session when it logs a company out, and what is refused
+/// then it need not bring again.
+const MAX_TOLD: u32 = 3_000;
 /// How long browsers are to come by HTTPS alone.
 const HSTS: &str = "max-age=31536000";
 /// Nothing inline, nothing from elsewhere, nothing around it.
@@ -102,6 +109,7 @@ fn routes_with(paths: &Paths) -> GuardedRouter<Arc<App>> {
 struct Limits {
     guesses: RateLimitLayer,
     by_sso: RateLimitLayer,
+    told: RateLimitLayer,
     paths: Paths,
 }
 
@@ -118,6 +126,7 @@ impl Access {
         let limits = Limits {
             guesses: limit("audex login", MAX_GUESSES),
             by_sso: limit("audex single sign-on", MAX_BY_SSO),
+            told: limit("audex provider logout", MAX_TOLD),
             paths: self.paths.clone(),
         };
         let client_ip = ClientIpConfig {
@@ -196,7 +205,9 @@ async fn strangers(State(paths): State<Paths>, request: Request, next: Next) -> 
 /// Limits how often an address may try what could be guessed.
 async fn limited(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let limit = if limits.paths.are(path) {
+    let limit = if path == BACKCHANNEL {
+        limits.told
+    } else if limits.paths.are(path) {
         limits.by_sso
     } else if path == POLLED || !is_guessable(request.method(), path) {
         return next.run(request).await;

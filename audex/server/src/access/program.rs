@@ -6,6 +6,7 @@ use super::{
     device::{DeviceToken, MAX_CLIENT, asked_scopes, give, refusal},
     fault::problem,
     keys::{self, KeyFate},
+    tokens,
 };
 use crate::problem::Problem;
 use axess::{UserId, rng::random_array, store::Store as _};
@@ -104,7 +105,7 @@ impl ProgramAsk {
         }
         let client = self.client.trim();
         let client = if client.is_empty() { "a program" } else { client };
-        if client.len() > MAX_CLIENT || client.chars().any(char::is_control) {
+        if client.len() > MAX_CLIENT || !tokens::is_shown(client) {
             return Err(Problem::invalid(
                 "client",
                 format!("a name has 1 to {MAX_CLIENT} bytes on one line"),

@@ -4,7 +4,7 @@ use crate::{
     store::{
         AttemptOutcome, AttemptRecord, AttemptRequest, IdentityAdmin, IdentityAuthnLog, IdentityLookup,
         LoginSubject, NewUser, Page, Reservation, SaveOutcome, Settled, StoreError, StoreErrorKind,
-        TenantBootstrap, UserChange,
+        TenantBootstrap, UserChange, check_display_name,
     },
 };
 use axess_identity::{
@@ -128,6 +128,7 @@ impl IdentityAuthnLog for InMemoryBackend {
 
 impl IdentityAdmin for InMemoryBackend {
     async fn create_user(&self, user: NewUser) -> Result<SaveOutcome, StoreError> {
+        user.display_name.as_deref().map_or(Ok(()), check_display_name)?;
         let mut tables = self.lock();
         let name = (user.tenant_id, user.identifier.clone());
         let holder = tables.names.get(&name).map(|holder| (user.tenant_id, *holder));
@@ -151,6 +152,7 @@ impl IdentityAdmin for InMemoryBackend {
         user_id: UserId,
         change: UserChange,
     ) -> Result<SaveOutcome, StoreError> {
+        change.display_name.as_deref().map_or(Ok(()), check_display_name)?;
         let mut tables = self.lock();
         let known = tables.users.get(&(tenant_id, user_id)).filter(|user| user.status != UserStatus::Erased);
         let Some(mut user) = known.cloned() else {
@@ -229,6 +231,7 @@ impl IdentityAdmin for InMemoryBackend {
     }
 
     async fn create_tenant(&self, bootstrap: TenantBootstrap) -> Result<SaveOutcome, StoreError> {
+        check_display_name(&bootstrap.display_name)?;
         let mut tables = self.lock();
         if tables.tenant(&bootstrap.slug).is_some() || tables.tenants.contains_key(&bootstrap.tenant_id) {
             return Ok(SaveOutcome::Conflict);

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 /// What is known about the request a session is used in.
 ///
-/// It feeds lockout and the audit trail.
+/// It feeds lockout, the audit trail, and the checks of a callback.
 ///
 /// ```
 /// use axess_core::session::RequestContext;
@@ -23,6 +23,9 @@ pub struct RequestContext {
     pub trace_id: Option<Arc<str>>,
     /// A keyed digest of the browser's features, bound to the session when it is created or rotated.
     pub fingerprint: Option<[u8; 32]>,
+    /// What the parameter `iss` of its address says, with which an authorization server names itself in a callback (RFC 9207);
+    /// empty when it is there more than once. It is as trustworthy as the address.
+    pub issuer_parameter: Option<Arc<str>>,
     /// The device the request proved to come from, by a signed cookie that the device got when it was trusted.
     pub device: Option<ProvenDevice>,
 }

@@ -1,6 +1,6 @@
 use super::{
     AttemptOutcome, AttemptRecord, AttemptRequest, Reservation, SaveOutcome, Settled, StoreError,
-    twin::storage_trait,
+    StoreErrorKind, twin::storage_trait,
 };
 use crate::authn::{AuthnScope, Method};
 use axess_identity::{
@@ -69,6 +69,27 @@ impl LoginSubject {
 /// assert_eq!(new.status, UserStatus::Pending);
 /// ```
 pub type NewUser = User;
+
+/// The longest name for people, of an account or a tenant, in bytes.
+pub const MAX_DISPLAY_NAME_BYTES: usize = 4096;
+
+/// Checks that every store can keep a name for people.
+///
+/// ```
+/// use axess_core::store::check_display_name;
+/// assert!(check_display_name("Zoë").is_ok() && check_display_name("a\0b").is_err());
+/// ```
+///
+/// # Errors
+///
+/// [`StoreErrorKind::Misuse`] for one of more than [`MAX_DISPLAY_NAME_BYTES`] or with a NUL.
+pub fn check_display_name(name: &str) -> Result<(), StoreError> {
+    if name.len() > MAX_DISPLAY_NAME_BYTES || name.contains('\0') {
+        let why = "a name for people has at most 4 KiB and no NUL";
+        return Err(StoreError::new(StoreErrorKind::Misuse, why));
+    }
+    Ok(())
+}
 
 /// A change to an account. `None` leaves a field as it is.
 ///

@@ -144,18 +144,20 @@ impl FederationOptions {
     ///
     /// # Errors
     ///
-    /// [`FederationError::Configuration`] names what is wrong.
+    /// [`FederationError::Malformed`] names what is wrong with a text or the way back, which may be what a caller asked for;
+    /// [`FederationError::Configuration`] when there are too many options.
     pub fn check(&self) -> Result<(), FederationError> {
-        let wrong = |what: &str| Err(FederationError::Configuration { what: what.to_owned() });
         let texts = self.acr_values.iter().chain(&self.scopes).chain(&self.login_hint).chain(&self.return_to);
         if texts.into_iter().any(|text| text.len() > MAX_OPTION_BYTES || text.chars().any(char::is_control)) {
-            return wrong("an option is too long or holds a control character");
+            return Err(FederationError::Malformed {
+                what: "an option is too long or holds a control character",
+            });
         }
         if self.acr_values.len() > MAX_FEDERATION_OPTIONS || self.scopes.len() > MAX_FEDERATION_OPTIONS {
-            return wrong("there are too many options");
+            return Err(FederationError::Configuration { what: "there are too many options".to_owned() });
         }
         if self.return_to.as_deref().is_some_and(|path| !is_local_path(path)) {
-            return wrong("the way back must be a path of this site");
+            return Err(FederationError::Malformed { what: "the way back must be a path of this site" });
         }
         Ok(())
     }

@@ -82,8 +82,12 @@ impl<S: Send + Sync> FromRequest<S> for FederationCallback {
         }
         let body = form(&parts.headers, body).await?;
         let parameters = read(&body)?;
-        let is_from_here = parts.headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
-        if !is_from_here && query != AGAIN {
+        // What a browser says of itself counts: another site can post to the second address as well, without the cookie.
+        let is_from_here = match parts.headers.get("sec-fetch-site") {
+            Some(site) => site == "same-origin",
+            None => query == AGAIN,
+        };
+        if !is_from_here {
             return Err(FederationCallbackRejection::PostAgain {
                 path: uri.path().to_owned(),
                 fields: parameters,
@@ -190,6 +194,11 @@ mod tests {
         let here = [FORM, ("sec-fetch-site", "same-origin")];
         assert_eq!(ask("POST", "/sso/acs?again", &here, "a=b").await.1, "Post a=b");
         assert_eq!(ask("POST", "/sso/acs?again", &[FORM], "a=b").await.1, "Post a=b", "not for ever");
+        // Another site knows the second address too.
+        for site in ["cross-site", "same-site", "none", "Same-Origin", ""] {
+            let (_, page) = ask("POST", "/sso/acs?again", &[FORM, ("sec-fetch-site", site)], "a=b").await;
+            assert!(page.contains(r#"action="/sso/acs?again""#), "{site}: {page}");
+        }
     }
 
     #[tokio::test]

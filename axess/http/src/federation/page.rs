@@ -6,8 +6,8 @@ use http::{HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// Posts the form. Its digest is in the policy of the page, which runs nothing else.
-const SCRIPT: &str = "document.forms[0].submit()";
+/// Posts the form, also one with a field called `submit`. Its digest is in the policy of the page, which runs nothing else.
+const SCRIPT: &str = "HTMLFormElement.prototype.submit.call(document.forms[0])";
 
 /// Renders a form that posts itself to `action`; without scripts there is a button.
 ///

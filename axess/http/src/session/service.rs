@@ -19,7 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use std::{
     net::IpAddr,
     sync::Arc,
@@ -128,6 +128,13 @@ where
     }
 }
 
+/// Reads what an authorization server calls itself in a callback (RFC 9207 §2). Said twice, it is nobody's name.
+fn issuer_parameter(address: &Uri) -> Option<Arc<str>> {
+    let mut said = form_urlencoded::parse(address.query()?.as_bytes()).filter(|(name, _)| name == "iss");
+    let (_, issuer) = said.next()?;
+    Some(if said.next().is_some() { "".into() } else { issuer.into() })
+}
+
 /// What a request says about itself, and its session, which is yet to be loaded.
 struct Seen {
     id: Option<SessionId>,
@@ -160,6 +167,7 @@ impl Shell {
                 .get::<TraceContext>()
                 .map(|trace| trace.traceparent().trace_id.to_string().into()),
             fingerprint: Some(browser.digest),
+            issuer_parameter: issuer_parameter(request.uri()),
             device: self.device_cookie.as_ref().and_then(|cookie| cookie.read(headers)),
         };
         request.extensions_mut().insert(client);

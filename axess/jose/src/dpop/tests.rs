@@ -140,6 +140,15 @@ fn a_proof_is_for_one_request() {
         let verdict = fate(&header(), &without(claims(), claim), &expected);
         assert_eq!(verdict, format!("MissingClaim {claim}"), "{claim}");
     }
+    // Where such a path leads is the router's to say, and they differ.
+    for dotted in ["/a/../token", "/a/%2e%2e/token", "/./token", "/token/%2E", "/.."] {
+        let dotted = format!("https://server.example.com{dotted}");
+        let dotted_request = DpopExpectations::new("POST", &dotted);
+        for said in [URI, "https://server.example.com/", &dotted] {
+            let claims = with(claims(), "htu", json!(said));
+            assert_eq!(fate(&header(), &claims, &dotted_request), "ClaimMismatch htu", "{dotted} {said}");
+        }
+    }
     // Nothing to compare with is no match.
     let nowhere = DpopExpectations::new("POST", "/token");
     assert_eq!(fate(&header(), &with(claims(), "htu", json!("/token")), &nowhere), "ClaimMismatch htu");

@@ -23,6 +23,12 @@ pub(super) fn normalised(uri: &str) -> Option<String> {
     Some(format!("{scheme}://{authority}{}", without_dots(&decoded(path)?)))
 }
 
+/// Tells whether a path has a segment `.` or `..`, also an encoded one: routers differ in where such a path leads.
+pub(super) fn has_dot_segments(uri: &str) -> bool {
+    let uri = uri.split(['?', '#']).next().unwrap_or_default();
+    decoded(uri).is_none_or(|uri| uri.split('/').any(|segment| matches!(segment, "." | "..")))
+}
+
 /// Decodes what need not be encoded, and writes the other escapes in capitals.
 fn decoded(path: &str) -> Option<String> {
     let mut parts = path.split('%');

@@ -47,9 +47,9 @@ impl Attributes {
     /// Puts them into the identity: by their meaning, and all of them by their `Name`, as lists.
     pub(super) fn tell(&self, identity: &mut FederatedIdentity, config: &SamlConfig) {
         let mapping = &config.attributes;
-        identity.email = self.first(&mapping.email).and_then(|address| address.parse().ok());
+        identity.email = self.first(&mapping.email).and_then(|address| address.trim().parse().ok());
         identity.email_verified = identity.email.is_some() && config.trust_email;
-        identity.display_name = self.first(&mapping.display_name);
+        identity.display_name = self.first(&mapping.display_name).map(|name| name.trim().to_owned());
         identity.username = self.first(&mapping.username);
         identity.groups = self.values(&mapping.groups).into_iter().map(str::to_owned).collect();
         for Attribute { name, values, .. } in &self.all {
@@ -76,8 +76,9 @@ impl Attribute {
 /// Returns a value that is text, or a name (`eduPersonTargetedID`). Others are structures that nothing here asks for.
 fn value(element: &Element) -> Option<String> {
     let text = match element.children.as_slice() {
-        [Node::Element(name)] if name.is(ns::ASSERTION, "NameID") => name.text(),
-        _ => element.text(),
+        [Node::Element(name)] if name.is(ns::ASSERTION, "NameID") => name.name(),
+        // As it is: a group or a subject with white space around it is not the one without.
+        _ => element.exact_text(),
     };
     text.ok().filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -29,6 +29,9 @@ fn text_is_read_as_it_is_meant() {
         "a&AB<>\"'\nb\nc"
     );
     assert_eq!(text("").unwrap().unwrap(), "");
+    let name = |inside: &str| read(&format!("<a>{inside}</a>")).unwrap().name().map(str::to_owned).ok();
+    assert_eq!(name("alice").as_deref(), Some("alice"));
+    assert_eq!([name(" alice"), name("alice\n"), name("alice&#32;")], [None, None, None]);
     assert!(text("a<b/>").unwrap().is_err());
     assert!(read("<a>x<b/></a>").unwrap().holds_only_elements().is_err());
     assert!(read("<a> \n<b/></a>").unwrap().holds_only_elements().is_ok());

@@ -1,5 +1,5 @@
 use super::{
-    NIL, SqlBackend, checked_name, checked_scope,
+    NIL, SqlBackend, checked_scope,
     counter::{CLEAR, FORGET_STRANGERS, SWEEP},
     json, one_tenant, one_user, pepper_of,
 };
@@ -9,7 +9,10 @@ use crate::{
 };
 use axess_core::{
     authn::{AuthnScope, Method},
-    store::{IdentityAdmin, NewUser, SaveOutcome, StoreError, StoreErrorKind, TenantBootstrap, UserChange},
+    store::{
+        IdentityAdmin, NewUser, SaveOutcome, StoreError, StoreErrorKind, TenantBootstrap, UserChange,
+        check_display_name,
+    },
 };
 use axess_identity::{LockoutPolicy, Pepper, TenantId, TenantStatus, UserId, UserStatus};
 use chrono::{DateTime, Utc};
@@ -63,7 +66,7 @@ impl IdentityAdmin for SqlBackend {
         let (tenant_id, user_id) = (user.tenant_id, user.user_id);
         one_tenant(tenant_id)?;
         one_user(user_id)?;
-        user.display_name.as_deref().map_or(Ok(()), checked_name)?;
+        user.display_name.as_deref().map_or(Ok(()), check_display_name)?;
         let identifier = user.identifier.clone();
         let columns = user_columns(user);
         if self.db.execute(INSERT_USER, columns.clone()).await? > 0 {
@@ -97,7 +100,7 @@ impl IdentityAdmin for SqlBackend {
         if change.status == Some(UserStatus::Erased) {
             return self.erase(tenant_id, user_id).await;
         }
-        change.display_name.as_deref().map_or(Ok(()), checked_name)?;
+        change.display_name.as_deref().map_or(Ok(()), check_display_name)?;
         // A new address has yet to be proved.
         let email_verified = change.email_verified.or(change.email.as_ref().map(|_| false));
         let args = args![
@@ -140,7 +143,7 @@ impl IdentityAdmin for SqlBackend {
     async fn create_tenant(&self, bootstrap: TenantBootstrap) -> Result<SaveOutcome, StoreError> {
         let tenant_id = bootstrap.tenant_id;
         one_tenant(tenant_id)?;
-        checked_name(&bootstrap.display_name)?;
+        check_display_name(&bootstrap.display_name)?;
         let sealed = self.sealing.seal(&pepper_of(tenant_id).place, bootstrap.fingerprint_pepper.expose())?;
         let methods = Some(&bootstrap.methods).filter(|methods| !methods.is_empty());
         let methods = methods.map(json::write).transpose()?;

@@ -142,6 +142,11 @@ async fn a_program_gets_what_it_asked_for_as_far_as_its_person_may() {
     assert_eq!(granted(&admin, Some("administer read")).await.body["scope"], "administer read");
     assert_eq!(granted(&bob, Some("read administer read")).await.body["scope"], "read");
     assert_eq!(error(&granted(&bob, Some("administer")).await), (400, "access_denied"));
+    // What hides or turns around would be shown to whoever confirms.
+    for wrong in ["evil\u{202e}exe", "try\u{200b}audex", "a\nb", "", " ", &"x".repeat(101)] {
+        let begun = door.browser().post("/login/device", json!({ "client": wrong })).await;
+        assert_eq!((begun.status, begun.body["field"].as_str()), (400, Some("client")), "{wrong:?}");
+    }
     for wrong in ["root", "", " ", "read,request"] {
         let begun = door.browser().post("/login/device", json!({ "scope": wrong })).await;
         assert_eq!((begun.status, begun.body["field"].as_str()), (400, Some("scope")), "{wrong:?}");

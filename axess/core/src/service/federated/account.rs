@@ -7,7 +7,7 @@ use crate::{
     service::AuthnService,
     store::{
         Expected, FactorStore, FederatedLink, IdentityAdmin, NewUser, Owner, SaveOutcome, StoreError,
-        StoreErrorKind,
+        StoreErrorKind, check_display_name,
     },
 };
 use axess_events::{
@@ -222,7 +222,8 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
             user_id: owner.user_id,
             tenant_id: owner.tenant_id,
             identifier: new.identifier,
-            display_name: new.display_name,
+            // A name is worth less than the login: one that no store keeps is left out.
+            display_name: new.display_name.filter(|name| check_display_name(name).is_ok()),
             email: new.email,
             email_verified,
             status: UserStatus::Active,

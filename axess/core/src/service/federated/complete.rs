@@ -59,6 +59,16 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         provider: &str,
         response: CallbackResponse,
     ) -> Result<FederatedCompletion, AuthnError> {
+        self.complete_with(session, provider, Ok(response)).await
+    }
+
+    /// Completes a login with an answer, or with the reason why what came back is none: that uses the begun login up too.
+    pub(super) async fn complete_with(
+        &self,
+        session: &SessionHandle,
+        provider: &str,
+        response: Result<CallbackResponse, FederationError>,
+    ) -> Result<FederatedCompletion, AuthnError> {
         let name = parse_provider(provider)?;
         let begun = session.pending_federation().filter(|login| login.device.is_none());
         let login = match begun {
@@ -78,7 +88,11 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         let call = self.resolve(session, login.tenant_id, name).await?;
         let context = self.federation_context(&call.name);
         let provider = &*call.resolved.provider;
-        let proof = match FederatedProof::complete(provider, &login.pending, &response, context).await {
+        let proved = match response {
+            Ok(response) => FederatedProof::complete(provider, &login.pending, &response, context).await,
+            Err(error) => Err(error),
+        };
+        let proof = match proved {
             Ok(proof) if has_ended(&proof, self.now()) => Err(FederationError::Expired),
             other => other,
         };

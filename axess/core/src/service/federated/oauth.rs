@@ -57,9 +57,10 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
 impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
     /// Takes `code` and `state` from the callback of an OAuth 2.0 or OpenID Connect provider.
     ///
-    /// It is [`complete_federated_login`](AuthnService::complete_federated_login) for a callback of nothing but these two. A
-    /// provider that also sends `iss` (RFC 9207), an error or a signed response needs that one, with all parameters: under FAPI
-    /// 2.0 this one always comes to [`FederationError::MixUp`].
+    /// It is [`complete_federated_login`](AuthnService::complete_federated_login) for a callback of these two in the address,
+    /// and of `iss` (RFC 9207) where the provider names itself: that is read from the session's
+    /// [`RequestContext`](crate::session::RequestContext), so call it in the request of the callback. A callback that may be an error,
+    /// a posted form or a signed response needs the other verb, with everything that came back.
     ///
     /// A login that was refused is no error but `Ok`, with an outcome that says so:
     ///
@@ -89,8 +90,9 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         code: &str,
         state: &str,
     ) -> Result<FederatedCompletion, AuthnError> {
-        let response = CallbackResponse::new(CallbackMethod::Get, [("code", code), ("state", state)])
-            .map_err(AuthnError::Federation)?;
-        self.complete_federated_login(session, provider_name, response).await
+        let issuer = session.context().issuer_parameter.as_deref().map(|issuer| ("iss", issuer));
+        let parameters = [("code", code), ("state", state)].into_iter().chain(issuer);
+        let response = CallbackResponse::new(CallbackMethod::Get, parameters);
+        self.complete_with(session, provider_name, response).await
     }
 }

@@ -42,6 +42,18 @@ fn a_signature_without_parts_is_none() {
 }
 
 #[test]
+fn methods_hold_nothing() {
+    let genuine = Genuine::read("assertion");
+    for part in ["DigestMethod", "SignatureMethod"] {
+        let name = format!("ns2:{part}");
+        let method = super::element(&genuine.inner_signature, &name);
+        let open = method.split_once('>').unwrap().0.trim_end_matches('/');
+        let full = format!("{open}><x/></{name}>");
+        refused(part, &genuine, genuine.replace(&method, &full), ALGORITHM);
+    }
+}
+
+#[test]
 fn there_is_one_of_everything_in_a_signature() {
     let genuine = Genuine::read("assertion");
     for part in [

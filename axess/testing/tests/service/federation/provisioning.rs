@@ -76,6 +76,19 @@ async fn the_first_login_creates_the_account_and_the_second_finds_it() {
 }
 
 #[tokio::test]
+async fn a_name_that_no_store_keeps_stops_nobody() {
+    let world = wired(provisioning(), Staff::default());
+    for (subject, name) in [("bob", "B\0b".to_owned()), ("carol", "c".repeat(4_097))] {
+        let identity = FederatedIdentity { display_name: Some(name), ..staff(&world, subject) };
+        world.logged_in(identity).await;
+        assert_eq!(world.suite.user(subject, TENANT).await.display_name, None, "{subject}");
+    }
+    let identity = FederatedIdentity { display_name: Some("d".repeat(4_096)), ..staff(&world, "dave") };
+    world.logged_in(identity).await;
+    assert!(world.suite.user("dave", TENANT).await.display_name.is_some());
+}
+
+#[tokio::test]
 async fn an_address_that_does_not_count_is_kept_unverified() {
     let world = wired(provisioning(), Staff::default());
     // Of another domain, not verified there, and somebody else's here.

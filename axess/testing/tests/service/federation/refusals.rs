@@ -223,7 +223,7 @@ async fn what_is_not_there_is_unknown() {
     assert!(matches!(plain, Err(AuthnError::NotConfigured(_))));
     let elsewhere = FederationOptions { return_to: Some("//evil.example".into()), ..Default::default() };
     let begun = world.service.begin_federated_login(&session, TENANT, "okta", elsewhere).await;
-    assert!(matches!(begun, Err(AuthnError::Federation(FederationError::Configuration { .. }))));
+    assert!(matches!(begun, Err(AuthnError::Federation(FederationError::Malformed { .. }))));
 }
 
 #[tokio::test]

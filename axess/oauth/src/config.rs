@@ -6,6 +6,7 @@ mod stored;
 
 pub(crate) use check::{is_redirect_uri, is_scope, is_text};
 pub use error::OAuthConfigError;
+pub(crate) use stored::auth;
 
 use crate::{
     client_auth::{ClientAssertionAudience, ClientAuth},

@@ -4,6 +4,7 @@ mod config;
 mod github;
 mod login;
 mod mapping;
+mod stored;
 
 pub use config::OAuth2Config;
 pub use mapping::OAuth2User;
@@ -42,9 +43,9 @@ impl OAuth2Provider {
     ///
     /// # Errors
     ///
-    /// [`OAuthConfigError`] with every fault of the configuration.
+    /// [`OAuthConfigError`] with every fault of the configuration, also together with the client.
     pub fn new(config: OAuth2Config, http: HttpClient) -> Result<Self, OAuthConfigError> {
-        config.check()?;
+        config.check_with(&http)?;
         Ok(Self { config, http, nonces: Nonces::default() })
     }
 }

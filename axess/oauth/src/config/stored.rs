@@ -110,7 +110,9 @@ impl OAuthProviderConfig {
     ) -> Result<Self, OAuthConfigError> {
         let one = OAuthConfigError::one;
         let settings = Settings::deserialize(settings).map_err(|error| one(format!("settings: {error}")))?;
-        let auth = auth(&settings, secret).map_err(one)?;
+        let (method, algorithm) =
+            (&settings.token_endpoint_auth_method, &settings.token_endpoint_auth_signing_alg);
+        let auth = auth(method.as_deref(), algorithm.as_deref(), secret).map_err(one)?;
         let mut config = Self::discover(issuer, settings.client_id, auth, settings.redirect_uri)
             .on_network(network)
             .with_client_assertion_audience(settings.client_assertion_audience)
@@ -181,8 +183,11 @@ fn algorithms(names: &[String]) -> Result<Vec<Algorithm>, String> {
 }
 
 /// Reads how we say who we are.
-fn auth(settings: &Settings, secret: Option<TokenSecret>) -> Result<ClientAuth, String> {
-    let method = settings.token_endpoint_auth_method.as_deref();
+pub(crate) fn auth(
+    method: Option<&str>,
+    algorithm: Option<&str>,
+    secret: Option<TokenSecret>,
+) -> Result<ClientAuth, String> {
     let method = method.unwrap_or(if secret.is_some() { "client_secret_basic" } else { "none" });
     let needed =
         || secret.clone().ok_or_else(|| format!("token_endpoint_auth_method: {method} needs a secret"));
@@ -193,7 +198,7 @@ fn auth(settings: &Settings, secret: Option<TokenSecret>) -> Result<ClientAuth, 
         "tls_client_auth" => ClientAuth::TlsClientAuth,
         "self_signed_tls_client_auth" => ClientAuth::SelfSignedTls,
         "private_key_jwt" => {
-            let name = settings.token_endpoint_auth_signing_alg.as_deref().unwrap_or("ES256");
+            let name = algorithm.unwrap_or("ES256");
             let algorithm = Algorithm::from_name(name);
             let algorithm =
                 algorithm.ok_or_else(|| format!("token_endpoint_auth_signing_alg: {name} is not known"))?;

@@ -1,9 +1,10 @@
 use super::{OAuth2User, mapping::Mapping};
 use crate::{
-    client_auth::ClientAuth,
+    client_auth::{ClientAssertionAudience, ClientAuth},
     config::{DEFAULT_CEREMONY_TIMEOUT, OAuthConfigError, is_redirect_uri, is_scope, is_text},
-    http::checked_url,
+    http::{HttpClient, checked_url},
 };
+use axess_factors::federated::ProviderNetwork;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
@@ -32,6 +33,7 @@ pub struct OAuth2Config {
     pub(super) issuer: String,
     pub(super) client_id: String,
     pub(super) auth: ClientAuth,
+    pub(super) assertion_audience: ClientAssertionAudience,
     pub(super) redirect_uri: String,
     pub(super) authorization_endpoint: String,
     pub(super) token_endpoint: String,
@@ -39,6 +41,7 @@ pub struct OAuth2Config {
     pub(super) scopes: Vec<String>,
     pub(super) ceremony_timeout: Duration,
     pub(super) mapping: Mapping,
+    pub(super) network: ProviderNetwork,
 }
 
 impl OAuth2Config {
@@ -56,6 +59,7 @@ impl OAuth2Config {
             issuer: issuer.into(),
             client_id: client_id.into(),
             auth: auth.into(),
+            assertion_audience: ClientAssertionAudience::default(),
             redirect_uri: redirect_uri.into(),
             authorization_endpoint: String::new(),
             token_endpoint: String::new(),
@@ -63,6 +67,7 @@ impl OAuth2Config {
             scopes: Vec::new(),
             ceremony_timeout: DEFAULT_CEREMONY_TIMEOUT,
             mapping: Arc::new(|_| None),
+            network: ProviderNetwork::Any,
         }
     }
 
@@ -100,6 +105,15 @@ impl OAuth2Config {
         mapping: impl Fn(&[Value]) -> Option<OAuth2User> + Send + Sync + 'static,
     ) -> Self {
         self.mapping = Arc::new(mapping);
+        self
+    }
+
+    /// Sets for whom the assertion of `private_key_jwt` is.
+    ///
+    /// Default: the address that stands for the provider.
+    #[must_use]
+    pub fn with_client_assertion_audience(mut self, audience: ClientAssertionAudience) -> Self {
+        self.assertion_audience = audience;
         self
     }
 
@@ -143,6 +157,22 @@ impl OAuth2Config {
                 "scopes: a provider that knows `openid` is for OidcProvider, which is stronger",
             ),
             (is_timeout, "ceremony_timeout: write one minute to an hour (the default is 15 minutes)"),
+        ];
+        let faults = rules.into_iter().filter(|(holds, _)| !holds).map(|(_, text)| text.to_owned());
+        OAuthConfigError::unless_empty(faults.collect())
+    }
+
+    /// Checks the configuration together with the client it is to be used with.
+    pub(super) fn check_with(&self, http: &HttpClient) -> Result<(), OAuthConfigError> {
+        self.check()?;
+        let is_shown = !self.auth.shows_certificate() || http.certificate_thumbprint().is_some();
+        let is_kept = self.network == ProviderNetwork::Any || http.network() == ProviderNetwork::Public;
+        let rules = [
+            (is_shown, "client_certificate: set HttpSettings::client_certificate, which mTLS needs"),
+            (
+                is_kept,
+                "network: set HttpSettings::network to Public, which a provider of a tenant's own needs",
+            ),
         ];
         let faults = rules.into_iter().filter(|(holds, _)| !holds).map(|(_, text)| text.to_owned());
         OAuthConfigError::unless_empty(faults.collect())

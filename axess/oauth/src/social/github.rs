@@ -18,12 +18,12 @@ impl OAuth2Config {
                 ["https://api.github.com/user", "https://api.github.com/user/emails"],
             )
             .with_scopes(["read:user", "user:email"])
-            .with_mapping(user)
+            .with_mapping(github_user)
     }
 }
 
 /// The address of the profile is whatever the user typed: only the list of addresses says which is verified.
-fn user(documents: &[Value]) -> Option<OAuth2User> {
+pub(super) fn github_user(documents: &[Value]) -> Option<OAuth2User> {
     let (profile, emails) = (documents.first()?, documents.get(1)?);
     let text = |name: &str| profile.get(name)?.as_str().map(str::to_owned);
     let is = |email: &&Value, name: &str| email.get(name).and_then(Value::as_bool) == Some(true);
@@ -50,16 +50,16 @@ mod tests {
             { "email": "old@example.com", "primary": false, "verified": true },
             { "email": "mona@example.com", "primary": true, "verified": true },
         ]);
-        let found = user(&[profile.clone(), emails]).unwrap();
+        let found = github_user(&[profile.clone(), emails]).unwrap();
         assert_eq!((found.subject.as_str(), found.username.as_deref()), ("583231", Some("octocat")));
         assert_eq!((found.email.as_deref(), found.email_verified), (Some("mona@example.com"), true));
 
         let unverified = json!([{ "email": "mona@example.com", "primary": true, "verified": false }]);
-        assert!(!user(&[profile.clone(), unverified]).unwrap().email_verified);
-        assert_eq!(user(&[profile.clone(), json!([])]).unwrap().email, None);
+        assert!(!github_user(&[profile.clone(), unverified]).unwrap().email_verified);
+        assert_eq!(github_user(&[profile.clone(), json!([])]).unwrap().email, None);
         for broken in [json!({}), json!({ "id": "583231" }), json!(null)] {
-            assert_eq!(user(&[broken, json!([])]), None);
+            assert_eq!(github_user(&[broken, json!([])]), None);
         }
-        assert_eq!(user(&[profile]), None);
+        assert_eq!(github_user(&[profile]), None);
     }
 }

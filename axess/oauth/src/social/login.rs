@@ -1,6 +1,7 @@
 use super::OAuth2Provider;
 use crate::{
     caller::{self, Caller, resource_refusal},
+    client_auth::ClientAssertionAudience,
     fault,
     pending::PendingLogin,
     pkce::challenge,
@@ -74,7 +75,10 @@ impl OAuth2Provider {
             nonces: &self.nonces,
             auth: Cow::Borrowed(&config.auth),
             client_id: &config.client_id,
-            audience: &config.issuer,
+            audience: match config.assertion_audience {
+                ClientAssertionAudience::Issuer => &config.issuer,
+                ClientAssertionAudience::TokenEndpoint => &config.token_endpoint,
+            },
             now: context.now,
             rng: context.rng,
         };

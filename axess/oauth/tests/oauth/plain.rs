@@ -1,11 +1,15 @@
 //! Authorization servers that know plain OAuth 2.0 alone: their metadata are where RFC 8414 puts them.
 
 use axess_clock::Clock;
-use axess_factors::federated::{FederationError, FederationOptions};
-use axess_oauth::{
-    AccessTokenRules, AccessTokenValidator, HttpClient, HttpSettings, MAX_ANSWER_BYTES, OAuthProviderConfig,
-    PresentedToken, TokenRefusal, TokenSource,
+use axess_factors::federated::{
+    Assurance, CallbackMethod, CallbackResponse, FederatedProof, FederationContext, FederationError,
+    FederationOptions, FederationProvider, ProviderNetwork,
 };
+use axess_oauth::{
+    AccessTokenRules, AccessTokenValidator, HttpClient, HttpSettings, MAX_ANSWER_BYTES, OAuth2Config,
+    OAuth2Provider, OAuthProviderConfig, PresentedToken, TokenRefusal, TokenSource,
+};
+use axess_rng::MockRng;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
@@ -124,4 +128,29 @@ async fn its_metadata_are_held_to_the_same() {
         assert!(server.client(config(&server)).check_metadata().await.is_err());
     }
     assert_eq!(server.seen(OAUTH).len(), before);
+}
+
+#[tokio::test]
+async fn a_login_at_what_a_tenant_has_stored_is_as_weak_as_any_of_plain_oauth() {
+    let server = Hostile::start().await;
+    let base = &server.base;
+    server.reply("/token", Reply::json(&json!({ "access_token": "t", "token_type": "bearer" })));
+    server.reply("/user", Reply::json(&json!({ "id": 7, "mail": "a@example.test", "is_verified": true })));
+    let settings = json!({ "client_id": CLIENT, "redirect_uri": CALLBACK,
+        "authorization_endpoint": format!("{base}/authorize"), "token_endpoint": format!("{base}/token"),
+        "user_endpoints": [format!("{base}/user")],
+        "user": { "subject": "/0/id", "email": "/0/mail", "email_verified": "/0/is_verified" } });
+    let config =
+        OAuth2Config::from_settings(base, &settings, Some("secret".into()), ProviderNetwork::Any).unwrap();
+    let http = HttpClient::new(&HttpSettings::default()).unwrap();
+    let provider = OAuth2Provider::new(config, http).unwrap();
+    let (name, rng) = ("git".parse().unwrap(), MockRng::new(1));
+    let context = || FederationContext { provider: &name, now: server.clock.now(), rng: &rng };
+    let begun = provider.begin(&FederationOptions::default(), context()).await.unwrap();
+    let state = begun.pending.private["state"].as_str().unwrap();
+    let back = CallbackResponse::new(CallbackMethod::Get, [("code", "c"), ("state", state)]).unwrap();
+    let proof = FederatedProof::complete(&provider, &begun.pending, &back, context()).await.unwrap();
+    let user = proof.identity();
+    assert_eq!((user.issuer.as_str(), user.subject.as_str()), (base.as_str(), "7"));
+    assert_eq!((user.assurance, user.email_verified), (Assurance::OAuth2Only, true));
 }

@@ -254,7 +254,8 @@ fn single_sign_on(
     (clock, rng): (&Arc<dyn Clock>, &Arc<dyn SecureRng>),
 ) -> Result<Option<Parts>, OpenAccessError> {
     let Some(sso) = &settings.sso else { return Ok(None) };
-    let joining = Joining::new(sso.clone(), store.clone(), store.db(), tenant_id, Arc::clone(clock));
+    let joining =
+        Joining::new((sso, &settings.rules), store.clone(), store.db(), tenant_id, Arc::clone(clock));
     Sso::open(sso, origin, store.db(), joining, (Arc::clone(clock), Arc::clone(rng))).map(Some)
 }
 

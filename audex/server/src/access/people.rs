@@ -147,6 +147,8 @@ pub async fn change(
     }
     if let Some(groups) = change.groups {
         person.groups = names("groups", groups)?;
+        // To be shown a list, and to send it back with one more, makes none of it one's own gift.
+        person.provider_groups.retain(|group| person.groups.contains(group));
     }
     if let Some(roles) = change.roles {
         person.roles = names("roles", roles)?;
@@ -171,7 +173,8 @@ pub async fn change(
 
 /// Gives somebody a new link, and takes what they log in with.
 ///
-/// That is: password, authenticator app, recovery codes, their identity at the identity provider, sessions.
+/// That is: password, authenticator app, recovery codes, their identity at the identity provider with the groups it gave them,
+/// sessions.
 ///
 /// # Errors
 ///
@@ -179,7 +182,9 @@ pub async fn change(
 pub async fn reinvite(access: &Access, caller: &Caller, id: UserId) -> Result<Link, Problem> {
     access.may(caller, Action::Administer, &Subject::People)?;
     let person = access.store.person(id).await?.ok_or_else(Problem::not_found)?;
-    access.invite(&caller.requester, &person).await
+    let link = access.invite(&caller.requester, &person).await?;
+    access.forget_provider(&caller.requester, id).await?;
+    Ok(link)
 }
 
 /// Lists accounts, newest first.
@@ -227,6 +232,19 @@ impl Access {
         self.link_for(who, person, "person.invited_anew", lasts).await
     }
 
+    /// Takes the groups that somebody has by the word of a provider, whom they have nothing to do with any more.
+    async fn forget_provider(&self, who: &Requester, id: UserId) -> Result<(), Problem> {
+        let _turn = self.people.lock().await;
+        let Some(before) = self.store.person(id).await? else { return Ok(()) };
+        let mut person = before.clone();
+        person.groups.retain(|group| !before.provider_groups.contains(group));
+        person.provider_groups.clear();
+        if person != before {
+            self.store.save_person(who, &person, changed(&before, &person)).await?;
+        }
+        Ok(())
+    }
+
     async fn add_person(
         &self,
         who: &Requester,
@@ -245,6 +263,7 @@ impl Access {
             display_name,
             kind: new.kind,
             groups: names("groups", new.groups)?,
+            provider_groups: Vec::new(),
             roles: names("roles", new.roles)?,
             is_disabled: false,
             created_at: now,

@@ -6,6 +6,7 @@
 //! 3. A login there counts as both factors: the provider answers for its own.
 
 mod check;
+mod groups;
 mod joining;
 mod login;
 mod logout;

@@ -22,6 +22,8 @@ pub struct Person {
     pub kind: PersonKind,
     /// The teams, as in `team:devops`.
     pub groups: Vec<String>,
+    /// Those of the teams that are there by the word of the identity provider alone: they go when it says no more of them.
+    pub provider_groups: Vec<String>,
     /// In which roles they act, as in `security`; `admin` administers.
     pub roles: Vec<String>,
     /// Whether they can do nothing any more.

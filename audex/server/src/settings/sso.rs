@@ -40,7 +40,8 @@ pub struct SsoSettings {
     pub local_login: bool,
     /// Certificates, in PEM, of authorities that are trusted besides the machine's (`sso.ca_file`).
     pub ca_file: Option<PathBuf>,
-    /// What the provider's groups mean here (`[[sso.groups]]`); empty leaves groups and roles to the administrators.
+    /// What the provider's groups mean here (`[[sso.groups]]`). Where nothing is said, those that a rule of `[role_mapping]` or
+    /// `[rate_limiting]` names stand for themselves, and all else is the administrators' business.
     pub groups: Vec<SsoGroup>,
 }
 
@@ -139,7 +140,7 @@ pub struct SsoGroup {
 }
 
 impl SsoSettings {
-    /// Takes everybody whom the provider lets in, and leaves groups and roles to the administrators.
+    /// Takes everybody whom the provider lets in, and leaves roles to the administrators.
     pub fn new(protocol: SsoProtocol) -> Self {
         Self {
             protocol,

@@ -21,6 +21,9 @@ struct Body {
     display_name: String,
     kind: PersonKind,
     groups: Vec<String>,
+    /// Accounts from before the provider's groups counted have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    provider_groups: Vec<String>,
     roles: Vec<String>,
     is_disabled: bool,
 }
@@ -112,9 +115,18 @@ impl Work for Put {
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx) -> Result<bool, StoreFault> {
-        let Person { user_id, email, display_name, kind, groups, roles, is_disabled, created_at } =
-            self.person.clone();
-        let body = json(&Body { display_name, kind, groups, roles, is_disabled })?;
+        let Person {
+            user_id,
+            email,
+            display_name,
+            kind,
+            groups,
+            provider_groups,
+            roles,
+            is_disabled,
+            created_at,
+        } = self.person.clone();
+        let body = json(&Body { display_name, kind, groups, provider_groups, roles, is_disabled })?;
         let is_put = tx.execute(self.sql, args![user_id, email, created_at, body]).await? > 0;
         if is_put {
             tx.record(&self.events);
@@ -125,15 +137,31 @@ impl Work for Put {
 
 /// Reads somebody from the columns `user_id`, `email`, `created_at` and `body`.
 pub(super) fn person(row: &Row) -> Result<Person, StoreFault> {
-    let Body { display_name, kind, groups, roles, is_disabled } = row.json("body")?;
+    let Body { display_name, kind, groups, provider_groups, roles, is_disabled } = row.json("body")?;
     Ok(Person {
         user_id: row.user("user_id")?,
         email: row.text("email")?,
         display_name,
         kind,
         groups,
+        provider_groups,
         roles,
         is_disabled,
         created_at: row.time("created_at")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_from_before_the_providers_groups_counted_have_none() {
+        let before =
+            r#"{"display_name":"A","kind":"human","groups":["team:devops"],"roles":[],"is_disabled":false}"#;
+        let read: Body = serde_json::from_str(before).unwrap();
+        assert!(read.provider_groups.is_empty());
+        // What has none is written as before.
+        assert_eq!(serde_json::to_string(&read).unwrap(), before);
+    }
 }

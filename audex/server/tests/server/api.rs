@@ -9,6 +9,6 @@ mod evidence;
 mod faults;
 mod lists;
 mod made_up;
-mod pretend;
+pub(crate) mod pretend;
 
 pub(crate) use client::{Answer, Api, delete_order, id_of};

@@ -76,12 +76,23 @@ pub(crate) async fn open(
     clock: Arc<dyn Clock>,
     change: impl FnOnce(&mut ServerSettings),
 ) -> Arc<App> {
+    open_issuing(folder, clock, Vec::new(), change).await
+}
+
+/// Opens a server that issues credentials of more than the local issuer.
+pub(crate) async fn open_issuing(
+    folder: &Path,
+    clock: Arc<dyn Clock>,
+    more: Vec<Arc<dyn CredentialProvider>>,
+    change: impl FnOnce(&mut ServerSettings),
+) -> Arc<App> {
     let mut settings = ServerSettings::new(folder);
     settings.is_dev = true;
     change(&mut settings);
     let config = LocalProviderConfig::new(folder.join("issuer"));
     let local = LocalProvider::new(config, Arc::clone(&clock), Arc::new(SystemRng));
-    let providers = vec![Arc::new(local) as Arc<dyn CredentialProvider>];
+    let local = Arc::new(local) as Arc<dyn CredentialProvider>;
+    let providers = [local].into_iter().chain(more).collect();
     let keys = ServerKeys { audit: AuditKeys::generate(&MockRng::new(7)), secret: [7; 32] };
     App::open(settings, providers, keys, clock, Arc::new(SystemRng)).await.unwrap()
 }
@@ -148,6 +159,7 @@ pub(crate) async fn someone(app: &App, email: &str, groups: &[&str], roles: &[&s
         display_name: email.to_owned(),
         kind: PersonKind::Human,
         groups: texts(groups),
+        provider_groups: Vec::new(),
         roles: texts(roles),
         is_disabled: false,
         created_at: now,

@@ -1,5 +1,6 @@
 mod chromium;
 mod company;
+mod groups;
 mod joining;
 mod leaving;
 mod program;

@@ -38,6 +38,7 @@ pub(in crate::access) fn changed(before: &Person, after: &Person) -> BrokerEvent
     note("name", before.display_name.clone(), after.display_name.clone());
     note("roles", before.roles.join(" "), after.roles.join(" "));
     note("groups", before.groups.join(" "), after.groups.join(" "));
+    note("of those the provider's", before.provider_groups.join(" "), after.provider_groups.join(" "));
     let action = match (before.is_disabled, after.is_disabled) {
         (false, true) => "person.disabled",
         (true, false) => "person.enabled",

@@ -1,16 +1,17 @@
 //! Whose account an identity of the provider's is, and what it may do here.
 
+use super::groups::Groups;
 use crate::{
     access::{
         Access,
-        people::{ADMIN, address, administered, changed, is_admin, names},
+        people::{ADMIN, address, administered, changed, is_admin},
         tokens,
     },
     model::{Person, PersonKind},
     settings::SsoSettings,
     store::{Store, StoreFault},
 };
-use audex_core::Requester;
+use audex_core::{IssueRules, Requester};
 use axess::{
     TenantId, UserId,
     backends::sqlite::{Db, FederatedLinkStore},
@@ -30,6 +31,7 @@ use std::{
 /// Brings identities and accounts together.
 pub(in crate::access) struct Joining {
     settings: SsoSettings,
+    groups: Groups,
     store: Store,
     links: Arc<dyn DynFederatedLinkStore>,
     tenant_id: TenantId,
@@ -61,14 +63,24 @@ pub(super) enum JoinError {
 
 impl Joining {
     pub(in crate::access) fn new(
-        settings: SsoSettings,
+        (settings, rules): (&SsoSettings, &IssueRules),
         store: Store,
         db: &Db,
         tenant_id: TenantId,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let links = Arc::new(FederatedLinkStore::new(db.clone()));
-        Self { settings, store, links, tenant_id, clock, access: OnceLock::new(), kept: Kept::default() }
+        let (settings, groups) = (settings.clone(), Groups::new(&settings.groups, rules));
+        Self {
+            settings,
+            groups,
+            store,
+            links,
+            tenant_id,
+            clock,
+            access: OnceLock::new(),
+            kept: Kept::default(),
+        }
     }
 
     /// Tells it the front door that it belongs to.
@@ -169,7 +181,7 @@ impl Joining {
             return Ok(Admission::Refuse);
         }
         let mut person = before.clone();
-        self.give(&mut person, identity);
+        self.groups.give(&mut person, &identity.groups);
         let is_kept = is_admin(&before)
             && !is_admin(&person)
             && access.other_admins(person.user_id).await.map_err(JoinError::Admins)? == 0;
@@ -199,28 +211,17 @@ impl Joining {
             display_name,
             kind: PersonKind::Human,
             groups: Vec::new(),
+            provider_groups: Vec::new(),
             roles: Vec::new(),
             is_disabled: false,
             created_at: self.clock.now(),
         };
-        self.give(&mut person, identity);
+        self.groups.give(&mut person, &identity.groups);
         let (roles, groups) = (person.roles.join(" "), person.groups.join(" "));
         let detail = format!("by single sign-on; roles: {roles}; groups: {groups}");
         let event = administered("person.added", &person.email, detail);
         self.store.insert_person(&who(identity), &person, event).await?;
         Ok(Admission::Admit)
-    }
-
-    /// Gives somebody the groups and roles that the provider's groups mean, and no others, where the settings say so.
-    fn give(&self, person: &mut Person, identity: &FederatedIdentity) {
-        if self.settings.groups.is_empty() {
-            return;
-        }
-        let theirs = || self.settings.groups.iter().filter(|group| identity.groups.contains(&group.name));
-        // The settings were checked: a name that is none gives nothing.
-        let sorted = |field, list: Vec<String>| names(field, list).unwrap_or_default();
-        person.groups = sorted("groups", theirs().flat_map(|group| group.groups.clone()).collect());
-        person.roles = sorted("roles", theirs().flat_map(|group| group.roles.clone()).collect());
     }
 
     fn access(&self) -> Result<Arc<Access>, JoinError> {

@@ -1,6 +1,7 @@
 //! A server whose clock is the test's, and browsers that come to its door.
 
 use crate::site;
+use audex_core::CredentialProvider;
 use audex_server::{app::App, settings::ServerSettings};
 use axess::{
     clock::{Clock, MockClock},
@@ -74,12 +75,20 @@ impl Door {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut ServerSettings)) -> Self {
+        Self::issuing(Vec::new(), change).await
+    }
+
+    /// Opens one that issues credentials of more than the local issuer.
+    pub(crate) async fn issuing(
+        more: Vec<Arc<dyn CredentialProvider>>,
+        change: impl FnOnce(&mut ServerSettings),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = MockClock::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
         let public_url = url.clone();
-        let app = site::open(folder.path(), Arc::new(clock.clone()), |settings| {
+        let app = site::open_issuing(folder.path(), Arc::new(clock.clone()), more, |settings| {
             settings.public_url = public_url;
             change(settings);
         })

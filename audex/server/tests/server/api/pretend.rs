@@ -23,6 +23,11 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 #[derive(Debug)]
 struct Pretend(Provider);
 
+/// What pretends to be AWS.
+pub(crate) fn aws() -> Arc<dyn CredentialProvider> {
+    Arc::new(Pretend(Provider::Aws))
+}
+
 impl CredentialProvider for Pretend {
     fn provider(&self) -> Provider {
         self.0

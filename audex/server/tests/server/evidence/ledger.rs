@@ -77,6 +77,7 @@ impl Ledger {
             display_name: "Alice".to_owned(),
             kind: PersonKind::Human,
             groups: vec![],
+            provider_groups: Vec::new(),
             roles: vec![],
             is_disabled: false,
             created_at: now(),

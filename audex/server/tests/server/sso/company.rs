@@ -1,13 +1,17 @@
 //! A server whose people sign in at a real OpenID Provider, and their browsers.
 
 use crate::access::door::{Answer, Door};
+use audex_core::CredentialProvider;
 use audex_server::settings::{OidcSettings, ServerSettings, SsoProtocol, SsoSettings};
 use axess::clock::{Clock, SystemClock};
 use axess_peers::{Kind, OpenIdProvider, Server, skip};
 use chrono::TimeDelta;
 use reqwest::{Certificate, Client, Response, Url, redirect::Policy};
 use serde_json::json;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
 
 /// The most redirects that a login takes.
 const MOST_REDIRECTS: usize = 12;
@@ -60,12 +64,21 @@ impl Company {
         test: &str,
         change: impl FnOnce(&OpenIdProvider, &mut ServerSettings, &mut SsoSettings),
     ) -> Option<Self> {
+        Self::issuing(test, Vec::new(), change).await
+    }
+
+    /// Opens one that issues credentials of more than the local issuer.
+    pub(super) async fn issuing(
+        test: &str,
+        more: Vec<Arc<dyn CredentialProvider>>,
+        change: impl FnOnce(&OpenIdProvider, &mut ServerSettings, &mut SsoSettings),
+    ) -> Option<Self> {
         if let Some(why) = Kind::OpenIdProvider.missing() {
             skip(test, &why);
             return None;
         }
         let mut peer = None;
-        let door = Door::with(|settings| {
+        let door = Door::issuing(more, |settings| {
             let url = settings.public_url.clone();
             let variable = |name: &str, value: String| (name.to_owned(), value);
             let variables = vec![

@@ -16,6 +16,7 @@ fn person(email: &str, at: DateTime<Utc>) -> Person {
         display_name: "A \u{0} \u{1f98a}".to_owned(),
         kind: PersonKind::Human,
         groups: vec!["team:devops".to_owned()],
+        provider_groups: vec!["team:devops".to_owned()],
         roles: vec!["security".to_owned()],
         is_disabled: false,
         created_at: at,

@@ -7,5 +7,7 @@ mod program;
 mod proving;
 mod saml;
 mod saml_peer;
+mod saml_signed;
 mod settings;
 mod signing_in;
+mod trail;

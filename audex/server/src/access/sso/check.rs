@@ -253,6 +253,8 @@ fn saml(settings: &SsoSettings, saml: &SamlSettings, origin: &Origin, faults: &m
         authn_contexts: settings.required_acr.clone(),
         name_id_format: saml.name_id_format.clone(),
         want_signed_response: saml.allow_cbc,
+        // Providers sign the one or the other unless they are told (Keycloak the response): either covers the assertion.
+        want_signed_assertions: false,
         allow_cbc: saml.allow_cbc,
         trust_email: true,
         ..SamlConfig::new(&saml.entity_id, acs, idp)

@@ -1,6 +1,7 @@
 //! Logging out here and there.
 
-use super::company::Company;
+use super::{company::Company, trail::Auditor};
+use crate::access::door::Answer;
 use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
@@ -47,15 +48,22 @@ async fn a_logout_here_leads_on_to_the_provider() {
 #[tokio::test]
 async fn a_logout_token_that_is_none_ends_nothing() {
     let Some(company) = Company::new("a_logout_token_that_is_none_ends_nothing").await else { return };
+    let mut auditor = Auditor::at(&company.door).await;
     let alice = company.signed_in("alice").await;
     for fields in [
-        &[("logout_token", "a.b.c")][..],
+        &[("logout_token", "made-up.logout.token")][..],
         &[("logout_token", "")],
         &[],
-        &[("logout_token", "x"), ("logout_token", "y")],
+        &[("logout_token", "made-up-logout"), ("logout_token", "y")],
     ] {
-        let answer = company.visitor().form("/oidc/backchannel-logout", fields).await;
-        assert_eq!(answer.status, 400, "{answer:?}");
+        // As a provider's server does: it asks for no page.
+        let notice = format!("{}/oidc/backchannel-logout", company.door.url);
+        let answer =
+            Answer::of(company.visitor().client.post(notice).form(fields).send().await.unwrap()).await;
+        assert_eq!(answer.code(), (400, "logout_refused"), "{answer:?}");
+        assert_eq!(answer.body["error"], "invalid_request", "{answer:?}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        auditor.refused("malformed", &["made-up.logout.token", "made-up-logout"]).await;
     }
     let body = json!({ "logout_token": "a.b.c" });
     let json = company.visitor().send(Method::POST, "/oidc/backchannel-logout", body).await;

@@ -1,6 +1,9 @@
 //! The way to the provider and back, and everything somebody else may try on it.
 
-use super::company::Company;
+use super::{
+    company::Company,
+    trail::{Auditor, parameter, with_parameter},
+};
 use crate::access::door::Door;
 use audex_server::settings::SsoProtocol;
 use aws_lc_rs::{
@@ -79,8 +82,11 @@ async fn a_login_leads_nowhere_else() {
 #[tokio::test]
 async fn a_callback_counts_once_and_in_its_browser() {
     let Some(company) = Company::new("a_callback_counts_once_and_in_its_browser").await else { return };
+    let mut auditor = Auditor::at(&company.door).await;
     let (victim, attacker) = (company.visitor(), company.visitor());
     let back = attacker.at_provider("/", "bob").await;
+    let (code, state) = (parameter(&back, "code"), parameter(&back, "state"));
+    let secrets: &[&str] = &[&code, &state];
     // Of another browser: nobody is signed in as the attacker.
     let answer = victim.page(&back).await;
     assert_eq!(answer.status, 403);
@@ -89,14 +95,41 @@ async fn a_callback_counts_once_and_in_its_browser() {
     let request = answer.header("x-request-id").unwrap();
     assert!(text.contains(request), "{text}");
     assert_eq!(victim.identity().await, None);
+    auditor.refused("state-mismatch", secrets).await;
     assert_eq!(attacker.page(&back).await.status, 303);
     assert_eq!(attacker.identity().await.as_deref(), Some("bob@example.test"));
     assert_eq!(attacker.page(&back).await.status, 403, "a second time");
-    let made_up = company.visitor().page("/oidc/callback?code=x&state=y").await;
+    auditor.refused("state-mismatch", secrets).await;
+    let made_up = company.visitor().page("/oidc/callback?code=made-up-code&state=made-up-state").await;
     assert_eq!(made_up.status, 403);
+    auditor.refused("state-mismatch", &["made-up-code", "made-up-state"]).await;
+    for (name, value, reason) in
+        [("state", "made-up-state", "state-mismatch"), ("iss", "https://evil.example", "mix-up")]
+    {
+        let visitor = company.visitor();
+        let back = visitor.at_provider("/", "alice").await;
+        assert_eq!(visitor.page(&with_parameter(&back, name, value)).await.status, 403, "{name}");
+        assert_eq!(visitor.identity().await, None, "{name}");
+        auditor.refused(reason, &[value, &parameter(&back, "code"), &parameter(&back, "state")]).await;
+    }
     // As a program sees it.
     let program = company.visitor().get("/oidc/callback?code=x&state=y").await;
     assert_eq!(program.code(), (403, "sso_refused"));
+    auditor.refused("state-mismatch", &[]).await;
+}
+
+#[tokio::test]
+async fn a_login_with_too_little_is_on_record() {
+    let name = "a_login_with_too_little_is_on_record";
+    let Some(company) = Company::with(name, |sso| sso.required_amr = vec!["hwk".to_owned()]).await else {
+        return;
+    };
+    let mut auditor = Auditor::at(&company.door).await;
+    let visitor = company.visitor();
+    let back = visitor.at_provider("/", "alice").await;
+    assert_eq!(visitor.page(&back).await.status, 403);
+    assert_eq!(visitor.identity().await, None);
+    auditor.refused("acr-not-met", &[&parameter(&back, "code"), "alice@example.test"]).await;
 }
 
 #[tokio::test]
@@ -104,8 +137,13 @@ async fn a_provider_that_says_no_or_nothing_lets_nobody_in() {
     let Some(mut company) = Company::new("a_provider_that_says_no_or_nothing_lets_nobody_in").await else {
         return;
     };
+    let mut auditor = Auditor::at(&company.door).await;
     let denied = company.sign_in(&company.visitor(), "deny").await;
     assert_eq!(denied.status, 403);
+    auditor.refused("denied", &[]).await;
+    let nobody = company.sign_in(&company.visitor(), "mallory").await;
+    assert_eq!(nobody.status, 403);
+    auditor.refused("not-linked", &["mallory@example.test"]).await;
     assert!(denied.body.as_str().unwrap().contains("Your identity provider said no"), "{denied:?}");
     let visitor = company.visitor();
     let back = visitor.at_provider("/", "alice").await;
@@ -115,9 +153,8 @@ async fn a_provider_that_says_no_or_nothing_lets_nobody_in() {
     let text = down.body.as_str().unwrap();
     assert!(text.contains("sso_unavailable") && text.contains("does not answer"), "{text}");
     assert_eq!(visitor.identity().await, None);
+    auditor.refused("unavailable", &[&parameter(&back, "code"), &parameter(&back, "state")]).await;
     assert_eq!(visitor.page("/login").await.status, 200);
-    // Passwords go on.
-    company.door.admin().await;
 }
 
 #[tokio::test]

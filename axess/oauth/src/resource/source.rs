@@ -39,8 +39,9 @@ impl TokenSource {
         Self(Kind::Keys(keys))
     }
 
-    /// Takes signed tokens (RFC 9068), with the keys that the issuer publishes, as an OpenID Provider or as an authorization server
-    /// (RFC 8414).
+    /// Takes signed tokens (RFC 9068), with the keys that the issuer publishes.
+    ///
+    /// Its metadata are those of an OpenID Provider, or where there are none those of an authorization server (RFC 8414).
     #[must_use]
     pub fn discovered(http: HttpClient, issuer: &str, clock: Arc<dyn Clock>) -> Self {
         Self(Kind::Discovered(Box::new(MetadataSource::new(http, issuer.to_owned(), clock))))

@@ -64,10 +64,9 @@ struct Members {
 }
 
 impl OAuth2Config {
-    /// Reads what is stored for a provider of a tenant's own: the address that stands for it, the settings in JSON, and the secret
-    /// beside them.
+    /// Reads what is stored for a provider of a tenant's own.
     ///
-    /// The settings are `client_id`, `redirect_uri`, `authorization_endpoint`, `token_endpoint`, `user_endpoints` and `user`, and where
+    /// That is the address that stands for it, the settings in JSON, and the secret beside them. The settings are `client_id`, `redirect_uri`, `authorization_endpoint`, `token_endpoint`, `user_endpoints` and `user`, and where
     /// they differ from the defaults `token_endpoint_auth_method` (RFC 7591 §2), `token_endpoint_auth_signing_alg`,
     /// `client_assertion_audience` (`issuer` or `token_endpoint`), `scopes` and `ceremony_timeout_secs`. Any other is refused by name.
     /// The secret is the client's, or for `private_key_jwt` its key in PEM (PKCS#8).

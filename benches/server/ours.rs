@@ -62,6 +62,7 @@ async fn token(app: &App) -> Result<String, Fault> {
         display_name: "load".to_owned(),
         kind: PersonKind::Service,
         groups: Vec::new(),
+        provider_groups: Vec::new(),
         roles: Vec::new(),
         is_disabled: false,
         created_at: now,

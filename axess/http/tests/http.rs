@@ -11,6 +11,8 @@ mod http {
     #[cfg(feature = "authz")]
     mod authz_site;
     mod browser;
+    #[cfg(feature = "oauth")]
+    mod callback;
     mod chromium;
     #[cfg(feature = "oauth")]
     mod code_injection;

@@ -28,7 +28,8 @@ struct TokenAnswer {
     expires_in: Value,
     refresh_token: Option<String>,
     id_token: Option<String>,
-    scope: Option<String>,
+    #[serde(default)]
+    scope: Value,
 }
 
 /// What the tokens must be bound to.
@@ -65,7 +66,7 @@ pub(crate) fn read(
         refresh_token: parsed.refresh_token.map(TokenSecret::from),
         id_token: parsed.id_token.map(TokenSecret::from),
         token_type: if binding.key.is_some() { "DPoP" } else { "Bearer" }.to_owned(),
-        scope: parsed.scope,
+        scope: scope(&parsed.scope),
         expires_at: lifetime(&parsed.expires_in).and_then(|life| now.checked_add_signed(life)),
         binding_key: None,
     })
@@ -102,8 +103,39 @@ fn check_binding(parsed: &TokenAnswer, binding: Binding<'_>) -> Result<(), Feder
     if is_bound { Ok(()) } else { weaker("the access token is bound to another key, or to none") }
 }
 
+/// Reads what a token is good for: words in one text (RFC 6749 §3.3), or the list that some providers make of them.
+fn scope(said: &Value) -> Option<String> {
+    match said {
+        Value::String(words) => Some(words.clone()),
+        Value::Array(words) => {
+            words.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|w| w.join(" "))
+        }
+        _ => None,
+    }
+}
+
 /// Reads a number of seconds, which some providers write as text.
 fn lifetime(value: &Value) -> Option<TimeDelta> {
     let seconds = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
     (0..=MAX_LIFETIME_SECS).contains(&seconds).then(|| TimeDelta::seconds(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_scope_is_a_text_or_a_list_of_words() {
+        for (said, read) in [
+            (json!("openid email"), Some("openid email")),
+            (json!(["openid", "email"]), Some("openid email")),
+            (json!([]), Some("")),
+            (json!(["openid", 1]), None),
+            (json!({ "openid": true }), None),
+            (Value::Null, None),
+        ] {
+            assert_eq!(scope(&said).as_deref(), read, "{said}");
+        }
+    }
 }

@@ -176,7 +176,7 @@ fn read_request(
     }
     let name = encryption::name_id(element, own)?;
     let name = name.ok_or(FederationError::Malformed { what: "the request names nobody" })?;
-    let name = name.text()?;
+    let name = name.name()?;
     for index in element.named(ns::PROTOCOL, "SessionIndex") {
         let index = index.text()?.to_owned();
         if !notice.session_ids.contains(&index) {

@@ -1,4 +1,4 @@
-use super::{TokenRefusal, TokenScheme};
+use super::{TokenRefusal, TokenScheme, validator::time};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -54,8 +54,7 @@ impl AccessToken {
     pub(super) fn new(issuer: &str, claims: Map<String, Value>, binding: TokenBinding) -> Self {
         let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
         let scope = text("scope").filter(|scope| scope.len() <= MAX_SCOPE_BYTES).unwrap_or_default();
-        let expires_at =
-            claims.get("exp").and_then(Value::as_i64).and_then(|at| DateTime::from_timestamp(at, 0));
+        let expires_at = time(&claims, "exp").ok().flatten().and_then(|at| DateTime::from_timestamp(at, 0));
         Self {
             issuer: issuer.to_owned(),
             subject: text("sub"),

@@ -245,7 +245,7 @@ fn is_access_token(claims: &Map<String, Value>) -> bool {
 }
 
 /// Reads a time that an issuer may leave out, but not write so that nobody can tell: some write a fraction, or text.
-fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenRefusal> {
+pub(super) fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenRefusal> {
     let seconds = match claims.get(name) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Number(number)) => number.as_i64().or_else(|| Some(number.as_f64()? as i64)),

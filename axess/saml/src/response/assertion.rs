@@ -87,7 +87,7 @@ fn named(
     }
     let format = format.map(str::to_owned);
     let name_id = name_id.ok_or(FederationError::Malformed { what: "the subject has no name" })?;
-    Ok((name_id.text()?.to_owned(), format))
+    Ok((name_id.name()?.to_owned(), format))
 }
 
 /// Reads how and when the user authenticated, and holds it against what was asked for.

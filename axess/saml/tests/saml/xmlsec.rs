@@ -170,6 +170,26 @@ fn we_verify_what_xmlsec1_signs() {
 }
 
 #[test]
+fn white_space_around_a_name_is_part_of_it() {
+    if is_missing("saml: names with white space") {
+        return;
+    }
+    let unsigned = vector("genuine/unsigned.xml");
+    for name in ["alice-id ", " alice-id", "\nalice-id\n", "alice-id&#x9;", "alice-id&#xA0; "] {
+        let judged = judge(&trusting("idp"), usually_signed(&unsigned.replace("alice-id", name)));
+        assert!(matches!(judged, Err(FederationError::Malformed { .. })), "{name:?}: {judged:?}");
+    }
+    // A group or a subject that an attribute names is compared as it is.
+    let text = usually_signed(&unsigned.replace("Alice A.", " Alice A. "));
+    let identity = judge(&trusting("idp"), text).unwrap();
+    assert!(
+        identity.attributes.values().any(|values| values[0] == " Alice A. "),
+        "{:?}",
+        identity.attributes
+    );
+}
+
+#[test]
 fn canonicalisation_agrees_on_what_is_awkward() {
     if is_missing("saml: canonicalisation") {
         return;

@@ -70,3 +70,20 @@ async fn a_logout_token_that_is_none_ends_nothing() {
     assert_eq!(json.code(), (400, "invalid_request"));
     assert_eq!(alice.identity().await.as_deref(), Some("alice@example.test"));
 }
+
+#[tokio::test]
+async fn a_provider_may_log_a_whole_company_out() {
+    let Some(company) = Company::new("a_provider_may_log_a_whole_company_out").await else { return };
+    let notice = format!("{}/oidc/backchannel-logout", company.door.url);
+    let client = company.visitor().client;
+    for n in 0..620 {
+        let sent = client.post(&notice).form(&[("logout_token", "a.b.c")]).send().await.unwrap();
+        assert_eq!(sent.status(), 400, "logout {n}");
+    }
+    let alice = company.signed_in("alice").await;
+    assert_eq!(
+        alice.identity().await.as_deref(),
+        Some("alice@example.test"),
+        "logins have a limit of their own"
+    );
+}

@@ -4,12 +4,12 @@ use crate::{
     Fault,
     issuer::{CLIENT, Issuer, NAME},
 };
-use axess_clock::SystemClock;
+use axess_clock::{MockClock, SystemClock};
 use axess_jose::{
     BoxFuture, Expectations, FetchDocument, FetchError, FetchedDocument, JwksCache, JwksPolicy, SigningKey,
     verify_with,
 };
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(crate) struct Ours {
     keys: JwksCache,
     expected: Expectations,
-    now: DateTime<Utc>,
+    clock: MockClock,
 }
 
 /// What is published: the key among others, as providers have them while they rotate.
@@ -46,11 +46,11 @@ impl Ours {
             ..Expectations::new(NAME, CLIENT, &crate::ALGORITHMS)
         };
         let now = DateTime::from_timestamp(1_700_000_100, 0).ok_or("no time")?;
-        Ok(Self { keys, expected, now })
+        Ok(Self { keys, expected, clock: MockClock::new(now) })
     }
 
     pub(crate) async fn verify(&self, token: &str) -> bool {
-        let claims = verify_with(token, &self.keys, &self.expected, self.now).await;
+        let claims = verify_with(token, &self.keys, &self.expected, &self.clock).await;
         claims.is_ok_and(|claims| claims.subject().is_some())
     }
 }

@@ -1,4 +1,6 @@
 //! The team server against real clients, databases and clocks.
+// A whole server, its database and its clients are one future in many tests.
+#![recursion_limit = "256"]
 
 #[cfg(test)]
 mod access;

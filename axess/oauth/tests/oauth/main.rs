@@ -21,6 +21,8 @@ mod outage;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
+mod plain;
+#[cfg(test)]
 mod resource;
 #[cfg(test)]
 mod social;
@@ -28,7 +30,5 @@ mod social;
 mod strangers;
 #[cfg(test)]
 mod verbs;
-#[cfg(test)]
-mod plain;
 #[cfg(test)]
 mod waits;

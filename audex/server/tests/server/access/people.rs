@@ -69,7 +69,7 @@ async fn what_a_disabled_account_has_is_ended_and_the_answer_says_how_much() {
     let renamed = admin.browser.patch(&link, json!({ "display_name": "Bob" })).await;
     assert!(renamed.body.get("ended").is_none(), "{renamed:?}");
     let off = admin.browser.patch(&link, json!({ "disabled": true })).await;
-    assert_eq!(off.body["ended"], json!({ "sessions": 1, "requests": 1 }), "{off:?}");
+    assert_eq!(off.body["ended"], json!({ "sessions": 1, "requests": 1, "service_tokens": [] }), "{off:?}");
     let text = |answer: &super::door::Answer| answer.body["session_id"].as_str().unwrap().to_owned();
     let session = format!("/sessions/{}", text(&issued));
     for _ in 0..200 {
@@ -83,7 +83,11 @@ async fn what_a_disabled_account_has_is_ended_and_the_answer_says_how_much() {
     assert_eq!(request.body["status"], "withdrawn", "{request:?}");
     // Again is no fault, and finds nothing.
     let again = admin.browser.patch(&link, json!({ "disabled": true })).await;
-    assert_eq!(again.body["ended"], json!({ "sessions": 0, "requests": 0 }), "{again:?}");
+    assert_eq!(
+        again.body["ended"],
+        json!({ "sessions": 0, "requests": 0, "service_tokens": [] }),
+        "{again:?}"
+    );
 }
 
 #[tokio::test]

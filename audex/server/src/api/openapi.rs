@@ -8,13 +8,13 @@ pub(super) use problems::{BadBody, IssueRefusals, ProblemSchema, Refusals, Unrea
 use super::{approvals, audit, bodies, compliance, credentials, health, sessions};
 use crate::{app::App, problem::Problem};
 use axess::{Guard, GuardedRouter};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use http::header;
 use std::sync::{Arc, LazyLock};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        OpenApi as Document,
+        OpenApi as Document, Response,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -54,7 +54,7 @@ pub(super) fn routes() -> GuardedRouter<Arc<App>> {
         (name = "health", description = "For whoever starts, restarts and routes."),
     ),
     security(("token" = []), ("session" = [])),
-    modifiers(&Securities),
+    modifiers(&Securities, &LargeHeads),
 )]
 struct Api;
 
@@ -79,6 +79,22 @@ impl Modify for Securities {
     }
 }
 
+/// What is refused before it is a request: the HTTP machine answers, without a body.
+struct LargeHeads;
+
+impl Modify for LargeHeads {
+    fn modify(&self, document: &mut Document) {
+        for path in document.paths.paths.values_mut() {
+            let verbs = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+            for operation in verbs.into_iter().flatten() {
+                let response =
+                    Response::new("The address and the headers are too large together; without a body.");
+                operation.responses.responses.insert("431".to_owned(), response.into());
+            }
+        }
+    }
+}
+
 /// The cookie of a login, outside development mode.
 const COOKIE: &str = "__Host-audex";
 
@@ -94,7 +110,7 @@ pub fn document() -> Document {
     get, path = "/openapi.json", operation_id = "describe", tag = "health", security(()),
     responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)),
 )]
-async fn show() -> Response {
+async fn show() -> axum::response::Response {
     let Some(text) = TEXT.as_deref() else { return Problem::internal().into_response() };
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")], text)
         .into_response()

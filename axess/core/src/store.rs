@@ -58,6 +58,6 @@ pub use session::{
     DynSessionStore, ROTATION_MEMORY, SaveOutcome, ScanCursor, ScanPage, SessionRow, SessionStore,
     SessionSummary,
 };
-pub use sid::{DynSidStore, SidBinding, SidStore};
+pub use sid::{DynSidStore, LoggedOut, LogoutKey, SidBinding, SidStore};
 pub use tenant_idp::{DynTenantIdpStore, IdpProtocol, TenantIdp, TenantIdpStore};
 pub use unit::{PendingWork, UnitOfWork, UnitSlot};

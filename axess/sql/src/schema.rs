@@ -31,6 +31,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "operations", include_str!("../migrations/0004_operations.sql")),
     (5, "federation", include_str!("../migrations/0005_federation.sql")),
     (6, "sids", include_str!("../migrations/0006_sids.sql")),
+    (7, "logouts", include_str!("../migrations/0007_logouts.sql")),
 ];
 
 /// Where the database remembers which migrations it has: apart from those of the application.

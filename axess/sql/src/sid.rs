@@ -1,5 +1,5 @@
 use crate::db::{Db, Row, args, misuse, on_a_database, transaction};
-use axess_core::store::{Owner, SidBinding, SidStore, StoreError};
+use axess_core::store::{LogoutKey, Owner, SidBinding, SidStore, StoreError};
 use axess_identity::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -30,6 +30,15 @@ const FIND_BY_SUBJECT_ANYWHERE: &str =
 const UNBIND: &str = "DELETE FROM axess_sid WHERE tenant_id = ? AND issuer_digest = ? AND lineage = ?";
 const CLEANUP: &str = "DELETE FROM axess_sid WHERE expires_at <= ?
     {first tenant_id, issuer_digest, lineage FROM axess_sid ORDER BY expires_at LIMIT ?}";
+const NOTE: &str = "INSERT INTO axess_sid_logout (logout, logged_out_at, expires_at) VALUES (?, ?, ?)
+    ON CONFLICT (logout) DO UPDATE SET
+        logged_out_at = CASE WHEN excluded.logged_out_at > axess_sid_logout.logged_out_at
+            THEN excluded.logged_out_at ELSE axess_sid_logout.logged_out_at END,
+        expires_at = CASE WHEN excluded.expires_at > axess_sid_logout.expires_at
+            THEN excluded.expires_at ELSE axess_sid_logout.expires_at END";
+const LAST: &str = "SELECT logged_out_at FROM axess_sid_logout WHERE logout = ? AND expires_at > ?";
+const FORGET: &str = "DELETE FROM axess_sid_logout WHERE expires_at <= ?
+    {first logout FROM axess_sid_logout ORDER BY expires_at LIMIT ?}";
 
 /// Finds sessions in a database by what an identity provider calls them.
 ///
@@ -114,8 +123,31 @@ impl SidStore for SqlSidStore {
         transaction!(self.db, tx => { tx.execute(UNBIND, args.clone()).await.map(drop) })
     }
 
+    async fn note_logout(
+        &self,
+        key: LogoutKey,
+        at: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let args = args![*key.as_bytes(), at, until];
+        transaction!(self.db, tx => { tx.execute(NOTE, args.clone()).await.map(drop) })
+    }
+
+    async fn last_logout(
+        &self,
+        key: LogoutKey,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let row = self.db.fetch_optional(LAST, args![*key.as_bytes(), now]).await?;
+        row.map(|row| row.get("logged_out_at")).transpose()
+    }
+
     async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {
-        transaction!(self.db, tx => { tx.execute(CLEANUP, args![now, limit]).await })
+        transaction!(self.db, tx => {
+            let deleted = tx.execute(CLEANUP, args![now, limit]).await?;
+            let rest = limit.saturating_sub(usize::try_from(deleted).unwrap_or(usize::MAX));
+            Ok(deleted + tx.execute(FORGET, args![now, rest]).await?)
+        })
     }
 }
 
@@ -147,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn no_statement_scans_a_table() {
         crate::plans::check(&[BIND, FIND_BY_SID, FIND_BY_SUBJECT, UNBIND, CLEANUP]).await;
-        crate::plans::check(&[FIND_BY_SID_ANYWHERE, FIND_BY_SUBJECT_ANYWHERE]).await;
+        crate::plans::check(&[FIND_BY_SID_ANYWHERE, FIND_BY_SUBJECT_ANYWHERE, NOTE, LAST, FORGET]).await;
     }
 
     #[test]

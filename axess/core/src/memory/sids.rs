@@ -1,5 +1,5 @@
 use super::table::{Shared, count, room_for};
-use crate::store::{SidBinding, SidStore, StoreError};
+use crate::store::{LogoutKey, SidBinding, SidStore, StoreError};
 use axess_identity::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -16,6 +16,14 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default)]
 pub struct MemorySidStore {
     bindings: Shared<BTreeMap<(TenantId, String, SessionId), SidBinding>>,
+    logouts: Shared<BTreeMap<LogoutKey, Noted>>,
+}
+
+/// A logout that is remembered until a time.
+#[derive(Debug, Clone, Copy)]
+struct Noted {
+    at: DateTime<Utc>,
+    until: DateTime<Utc>,
 }
 
 impl MemorySidStore {
@@ -78,11 +86,43 @@ impl SidStore for MemorySidStore {
         Ok(())
     }
 
-    async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {
-        let mut bindings = self.bindings.lock();
-        let expired = bindings.iter().filter(|(_, binding)| binding.expires_at <= now);
-        let expired: Vec<_> = expired.map(|(key, _)| key.clone()).take(limit).collect();
-        expired.iter().for_each(|key| drop(bindings.remove(key)));
-        Ok(count(expired.len()))
+    async fn note_logout(
+        &self,
+        key: LogoutKey,
+        at: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut logouts = self.logouts.lock();
+        room_for(logouts.len(), 1)?;
+        let known = logouts.entry(key).or_insert(Noted { at, until });
+        *known = Noted { at: known.at.max(at), until: known.until.max(until) };
+        Ok(())
     }
+
+    async fn last_logout(
+        &self,
+        key: LogoutKey,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let logouts = self.logouts.lock();
+        Ok(logouts.get(&key).filter(|noted| noted.until > now).map(|noted| noted.at))
+    }
+
+    async fn cleanup_expired(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError> {
+        let deleted = take_expired(&mut self.bindings.lock(), limit, |binding| binding.expires_at <= now);
+        let mut logouts = self.logouts.lock();
+        let also = take_expired(&mut logouts, limit.saturating_sub(deleted), |noted| noted.until <= now);
+        Ok(count(deleted + also))
+    }
+}
+
+fn take_expired<K: Clone + Ord, V>(
+    rows: &mut BTreeMap<K, V>,
+    limit: usize,
+    is_over: impl Fn(&V) -> bool,
+) -> usize {
+    let expired: Vec<_> =
+        rows.iter().filter(|(_, row)| is_over(row)).map(|(key, _)| key.clone()).take(limit).collect();
+    expired.iter().for_each(|key| drop(rows.remove(key)));
+    expired.len()
 }

@@ -71,6 +71,9 @@ pub(crate) struct PendingLogin {
     /// When the provider may be asked about it; only for a login on another device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) device: Option<DevicePace>,
+    /// When it was begun: what the provider logs out afterwards is logged out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) begun_at: Option<DateTime<Utc>>,
 }
 
 /// How often a provider may be asked about a login on another device.
@@ -110,6 +113,11 @@ impl FederatedLogin {
             id_token: id_token.filter(|token| token.expose().len() <= MAX_KEPT_ID_TOKEN_BYTES),
             refreshed: false,
         }
+    }
+
+    /// Returns the issuer as links name it.
+    pub(crate) fn link_issuer(&self) -> String {
+        self.assurance.protocol().link_issuer(&self.issuer)
     }
 
     /// Keeps what the sessions that its refresh tokens open remember of it.

@@ -1,6 +1,7 @@
 use super::{Owner, StoreError, twin::storage_trait};
 use axess_identity::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 
 /// Connects a session at an identity provider with one of ours.
 ///
@@ -24,7 +25,8 @@ use chrono::{DateTime, Utc};
 pub struct SidBinding {
     /// Whose session it is.
     pub owner: Owner,
-    /// The provider's issuer identifier; at most 512 bytes.
+    /// The provider's issuer as links name it ([`link_issuer`](axess_factors::federated::FederatedIdentity::link_issuer)): a SAML
+    /// entity of the same name has sessions of its own. At most 512 bytes.
     pub issuer: String,
     /// The provider's session, if it names one; at most 255 bytes.
     pub sid: Option<String>,
@@ -34,6 +36,57 @@ pub struct SidBinding {
     pub lineage: SessionId,
     /// When our session, and what its refresh tokens opened, ends at the latest.
     pub expires_at: DateTime<Utc>,
+}
+
+/// What a provider logged out.
+///
+/// ```
+/// use axess_core::store::LoggedOut;
+/// assert_ne!(LoggedOut::Session("08a5019c"), LoggedOut::User("08a5019c"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoggedOut<'a> {
+    /// One of its sessions, by its `sid`.
+    Session(&'a str),
+    /// All that a user had there, by their `sub`.
+    User(&'a str),
+    /// What a user had there without a name, by their `sub`.
+    Nameless(&'a str),
+}
+
+/// Names a logout at a provider: a digest of where it counts, who said it, and what it ended.
+///
+/// ```
+/// use axess_core::store::{LoggedOut, LogoutKey};
+/// let at = |issuer| LogoutKey::new(None, issuer, LoggedOut::Session("08a5019c"));
+/// assert_ne!(at("https://a.example"), at("https://b.example"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogoutKey([u8; 32]);
+
+impl LogoutKey {
+    /// Names what a provider of one tenant, or of all of them, logged out. `issuer` is as in [`SidBinding::issuer`].
+    #[must_use]
+    pub fn new(tenant_id: Option<TenantId>, issuer: &str, what: LoggedOut<'_>) -> Self {
+        let tenant = tenant_id.map_or_else(String::new, |tenant_id| tenant_id.to_string());
+        let (kind, name) = match what {
+            LoggedOut::Session(sid) => ("sid", sid),
+            LoggedOut::User(subject) => ("sub", subject),
+            LoggedOut::Nameless(subject) => ("nameless", subject),
+        };
+        let mut digest = Sha256::new();
+        for part in [tenant.as_str(), issuer, kind, name] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        Self(digest.finalize().into())
+    }
+
+    /// Returns the 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 storage_trait! {
@@ -57,7 +110,13 @@ storage_trait! {
         async fn find_by_subject(tenant_id: Option<TenantId>, issuer: String, subject: String, now: DateTime<Utc>) -> Result<Vec<SidBinding>, StoreError>;
         /// Removes the binding of one lineage; an unknown one is fine.
         async fn unbind(tenant_id: TenantId, issuer: String, lineage: SessionId) -> Result<(), StoreError>;
-        /// Deletes at most `limit` bindings that expired before `now`, and returns how many.
+        /// Remembers until `until` that a provider logged `key` out at `at`: of two times the later one.
+        ///
+        /// A login that was begun before may still be on its way, without a binding yet.
+        async fn note_logout(key: LogoutKey, at: DateTime<Utc>, until: DateTime<Utc>) -> Result<(), StoreError>;
+        /// Finds when a provider last logged `key` out, as far as that is remembered at `now`.
+        async fn last_logout(key: LogoutKey, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError>;
+        /// Deletes at most `limit` bindings and logouts that expired before `now`, and returns how many.
         async fn cleanup_expired(now: DateTime<Utc>, limit: usize) -> Result<u64, StoreError>;
     }
 }

@@ -1,4 +1,4 @@
-use super::FederationError;
+use super::{FederationError, FederationProtocol};
 use axess_identity::{EmailAddress, TokenSecret};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,28 @@ pub const MAX_FEDERATED_SUBJECT_BYTES: usize = 255;
 /// The longest name of a provider's session, in bytes.
 pub const MAX_FEDERATED_SID_BYTES: usize = 255;
 
-/// What links put before the issuer of an identity that no ID token names; no issuer of OpenID Connect begins so.
-const SAML: &str = "saml:";
-const OAUTH2: &str = "oauth2:";
-
 /// Returns the issuer of a link without the protocol before it; see [`FederatedIdentity::link_issuer`].
 #[must_use]
 pub fn issuer_of_link(link: &str) -> &str {
-    [SAML, OAUTH2].iter().find_map(|protocol| link.strip_prefix(protocol)).unwrap_or(link)
+    let protocols = [FederationProtocol::Saml, FederationProtocol::OAuth2];
+    protocols.iter().find_map(|protocol| link.strip_prefix(protocol.before_issuer())).unwrap_or(link)
+}
+
+impl FederationProtocol {
+    /// Returns an issuer of this protocol as links name it; see [`FederatedIdentity::link_issuer`].
+    #[must_use]
+    pub fn link_issuer(self, issuer: &str) -> String {
+        format!("{}{issuer}", self.before_issuer())
+    }
+
+    /// What no issuer of OpenID Connect begins with.
+    const fn before_issuer(self) -> &'static str {
+        match self {
+            Self::Oidc => "",
+            Self::OAuth2 => "oauth2:",
+            Self::Saml => "saml:",
+        }
+    }
 }
 
 /// What the identity rests on.
@@ -124,6 +138,16 @@ impl Assurance {
     pub fn is_signed(self) -> bool {
         !matches!(self, Self::OAuth2Only)
     }
+
+    /// Returns the protocol that says so much.
+    #[must_use]
+    pub fn protocol(self) -> FederationProtocol {
+        match self {
+            Self::IdToken => FederationProtocol::Oidc,
+            Self::SamlAssertion => FederationProtocol::Saml,
+            Self::OAuth2Only => FederationProtocol::OAuth2,
+        }
+    }
 }
 
 impl FederatedIdentity {
@@ -164,12 +188,7 @@ impl FederatedIdentity {
     /// ```
     #[must_use]
     pub fn link_issuer(&self) -> String {
-        let protocol = match self.assurance {
-            Assurance::IdToken => "",
-            Assurance::SamlAssertion => SAML,
-            Assurance::OAuth2Only => OAUTH2,
-        };
-        format!("{protocol}{}", self.issuer)
+        self.assurance.protocol().link_issuer(&self.issuer)
     }
 
     /// Checks that issuer, subject and session have a name of a length that can be stored, and no control character.

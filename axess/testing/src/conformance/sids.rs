@@ -7,7 +7,7 @@ use super::{
     sweep::drain,
     verdict::{Breach, Verdict, holds, same},
 };
-use axess_core::store::{Owner, SidBinding, SidStore};
+use axess_core::store::{LoggedOut, LogoutKey, Owner, SidBinding, SidStore};
 use std::sync::Arc;
 
 const ISSUER: &str = "https://login.example.com";
@@ -33,6 +33,11 @@ pub fn sid_store<S: SidStore>(store: S, setting: Setting) -> Suite {
             without_a_tenant_all_are_searched,
             unbinding_removes_one,
             cleanup_deletes_what_expired_and_nothing_else,
+            a_logout_is_remembered_for_its_time,
+            the_later_of_two_logouts_counts,
+            logouts_are_told_apart,
+            cleanup_deletes_logouts_too,
+            racing_logouts_leave_the_latest,
             racing_bindings_leave_one,
             a_call_cut_off_leaves_nothing_half_done;
     ])
@@ -276,4 +281,81 @@ async fn a_call_cut_off_leaves_nothing_half_done<S: SidStore>(store: Arc<S>, gro
         settles(settled).await?;
     }
     Ok(())
+}
+
+/// A logout that no other case knows of.
+fn logout(ground: &Ground) -> LogoutKey {
+    let name = format!("{:?}", ground.session());
+    LogoutKey::new(Some(ground.owner().tenant_id), ISSUER, LoggedOut::Session(&name))
+}
+
+async fn a_logout_is_remembered_for_its_time<S: SidStore>(store: Arc<S>, ground: Ground) -> Verdict {
+    let key = logout(&ground);
+    same("before it was noted", store.last_logout(key, ground.at(0)).await?, None)?;
+    store.note_logout(key, ground.at(10), ground.at(1_000)).await?;
+    same("at once", store.last_logout(key, ground.at(10)).await?, Some(ground.at(10)))?;
+    let now = ground.just_before(1_000);
+    same("just before the end", store.last_logout(key, now).await?, Some(ground.at(10)))?;
+    for late in [1_000, 1_001] {
+        same("at or after the end", store.last_logout(key, ground.at(late)).await?, None)?;
+    }
+    Ok(())
+}
+
+async fn the_later_of_two_logouts_counts<S: SidStore>(store: Arc<S>, ground: Ground) -> Verdict {
+    let key = logout(&ground);
+    for (at, want, until) in [(10, 10, 1_010), (30, 30, 1_030), (20, 30, 1_030)] {
+        store.note_logout(key, ground.at(at), ground.at(at + 1_000)).await?;
+        let now = ground.just_before(until);
+        same("the latest until its end", store.last_logout(key, now).await?, Some(ground.at(want)))?;
+        same("at its end", store.last_logout(key, ground.at(until)).await?, None)?;
+    }
+    Ok(())
+}
+
+async fn logouts_are_told_apart<S: SidStore>(store: Arc<S>, ground: Ground) -> Verdict {
+    let [me, namesake, _] = ground.owners();
+    let name = format!("{:?}", ground.session());
+    let mut keys = Vec::new();
+    for tenant in [None, Some(me.tenant_id), Some(namesake.tenant_id)] {
+        for issuer in [ISSUER, "https://other.example.com"] {
+            let what = [LoggedOut::Session(&name), LoggedOut::User(&name), LoggedOut::Nameless(&name)];
+            keys.extend(what.map(|what| LogoutKey::new(tenant, issuer, what)));
+        }
+    }
+    for (at, key) in (0..).zip(&keys) {
+        same("before its turn", store.last_logout(*key, ground.at(0)).await?, None)?;
+        store.note_logout(*key, ground.at(at), ground.at(1_000)).await?;
+    }
+    for (at, key) in (0..).zip(&keys) {
+        same("each of them", store.last_logout(*key, ground.at(0)).await?, Some(ground.at(at)))?;
+    }
+    Ok(())
+}
+
+async fn cleanup_deletes_logouts_too<S: SidStore>(store: Arc<S>, ground: Ground) -> Verdict {
+    let now = ground.at(2_000);
+    drain(|| store.cleanup_expired(now, 1_000)).await?;
+    let live = logout(&ground);
+    store.note_logout(live, ground.at(0), ground.at(2_001)).await?;
+    for _ in 0..3 {
+        store.note_logout(logout(&ground), ground.at(0), now).await?;
+        bound(&*store, binding(&ground, ground.owner())).await?;
+    }
+    same("deleted with limit 0", store.cleanup_expired(now, 0).await?, 0)?;
+    same("deleted with limit 4", store.cleanup_expired(now, 4).await?, 4)?;
+    same("deleted after that", store.cleanup_expired(now, usize::MAX).await?, 2)?;
+    same("what was not expired", store.last_logout(live, ground.at(0)).await?, Some(ground.at(0)))
+}
+
+async fn racing_logouts_leave_the_latest<S: SidStore>(store: Arc<S>, ground: Ground) -> Verdict {
+    let key = logout(&ground);
+    let times: Vec<_> = (0..).take(RACERS).map(|n| ground.at(n)).collect();
+    let (latest, until) = (times.last().copied(), ground.at(1_000));
+    race(RACERS, |n| {
+        let (store, at) = (Arc::clone(&store), times.get(n).copied().unwrap_or(until));
+        async move { store.note_logout(key, at, until).await }
+    })
+    .await?;
+    same("the latest", store.last_logout(key, ground.at(0)).await?, latest)
 }

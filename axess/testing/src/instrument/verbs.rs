@@ -122,6 +122,8 @@ macro_rules! for_each_verb {
         find_by_sid(tenant_id: Option<TenantId>, issuer: String, sid: String, now: DateTime<Utc>) -> Vec<SidBinding>;
         find_by_subject(tenant_id: Option<TenantId>, issuer: String, subject: String, now: DateTime<Utc>) -> Vec<SidBinding>;
         unbind(tenant_id: TenantId, issuer: String, lineage: SessionId) -> ();
+        note_logout(key: LogoutKey, at: DateTime<Utc>, until: DateTime<Utc>) -> ();
+        last_logout(key: LogoutKey, now: DateTime<Utc>) -> Option<DateTime<Utc>>;
         cleanup_expired(now: DateTime<Utc>, limit: usize) -> u64;
     }
     JtiReplayStore {

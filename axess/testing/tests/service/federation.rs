@@ -5,6 +5,7 @@ mod flow;
 mod linking;
 mod logout;
 mod outliving;
+mod overtaken;
 pub(crate) mod provider;
 pub(crate) mod provisioning;
 mod refusals;
@@ -22,7 +23,7 @@ use axess_core::{
     store::{Expected, FederatedLink, FederatedLinkStore, Owner, SaveOutcome},
 };
 use axess_events::{AuthEvent, federation::FederationRefusalReason};
-use axess_factors::federated::{FederatedIdentity, FederationOptions};
+use axess_factors::federated::{FederatedIdentity, FederationOptions, FederationProvider};
 use axess_identity::{FactorKind, ProviderName};
 use axess_testing::{TENANT, TestSuite};
 use provider::Scripted;
@@ -100,7 +101,7 @@ impl Wired {
     async fn link_of(&self, owner: Owner, subject: &str) {
         let link = FederatedLink {
             owner,
-            issuer: self.idp.issuer_name().into(),
+            issuer: self.idp.protocol().link_issuer(self.idp.issuer_name()),
             subject: subject.into(),
             provider: okta(),
             linked_at: chrono::DateTime::UNIX_EPOCH,

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use std::sync::Arc;
 
 /// How long the browser may take at the provider, whatever the provider's own limit is.
-const MAX_PENDING: TimeDelta = TimeDelta::hours(1);
+pub(super) const MAX_PENDING: TimeDelta = TimeDelta::hours(1);
 
 impl<I: IdentityLookup, F> AuthnService<I, F> {
     /// Lists the identity providers a tenant's login page may offer.
@@ -112,8 +112,10 @@ impl<I, F> AuthnService<I, F> {
         if let Err(error) = fits {
             return Err(self.not_begun(call, error).await?);
         }
-        pending.expires_at = pending.expires_at.min(self.now() + MAX_PENDING);
-        let login = PendingLogin { tenant_id: call.tenant_id, purpose, return_to, pending, device };
+        let now = self.now();
+        pending.expires_at = pending.expires_at.min(now + MAX_PENDING);
+        let (tenant_id, begun_at) = (call.tenant_id, Some(now));
+        let login = PendingLogin { tenant_id, purpose, return_to, pending, device, begun_at };
         call.session.record(Change::SetFederation(Arc::new(login)));
         self.metrics.federation_begun(call.name.as_str());
         Ok(())

@@ -114,15 +114,20 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
     ) -> Result<FederatedCompletion, AuthnError> {
         let identity = proof.identity().clone();
         let outcome = match login.purpose {
-            Purpose::Login => self.log_in(call, proof).await?,
-            Purpose::Step(user_id) => self.complete_step(call, user_id, proof).await?,
+            Purpose::Login => self.log_in(call, login, proof).await?,
+            Purpose::Step(user_id) => self.complete_step(call, login, user_id, proof).await?,
             Purpose::Link(user_id) => self.link_to(call, user_id, proof.identity()).await?,
         };
         Ok(FederatedCompletion { outcome, identity: Some(identity), return_to })
     }
 
     /// Logs in whoever the identity belongs to.
-    async fn log_in(&self, call: &Call<'_>, proof: FederatedProof) -> Result<FederatedOutcome, AuthnError> {
+    async fn log_in(
+        &self,
+        call: &Call<'_>,
+        login: &PendingLogin,
+        proof: FederatedProof,
+    ) -> Result<FederatedOutcome, AuthnError> {
         if call.session.is_authenticated() {
             // Somebody logged in in another tab meanwhile.
             let error = FederationError::StateMismatch;
@@ -135,13 +140,14 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
             Account::Denied { user_id, why } => return self.no_account(call, user_id, why).await,
         };
         let owner = Owner { tenant_id: call.tenant_id, user_id };
-        self.grant(call, owner, proof, Some(method)).await
+        self.grant(call, owner, (login, proof), Some(method)).await
     }
 
     /// Completes the step that is due, if the identity is that very user's.
     async fn complete_step(
         &self,
         call: &Call<'_>,
+        login: &PendingLogin,
         user_id: UserId,
         proof: FederatedProof,
     ) -> Result<FederatedOutcome, AuthnError> {
@@ -162,7 +168,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
             let why = FederationRefusalReason::NotAdmitted;
             return self.no_account(call, Some(user_id), NoAccount(why)).await;
         }
-        self.grant(call, owner, proof, None).await
+        self.grant(call, owner, (login, proof), None).await
     }
 
     async fn no_account(

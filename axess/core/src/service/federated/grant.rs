@@ -4,7 +4,7 @@ use super::{Call, FederatedOutcome, complete::method_in_progress};
 use crate::{
     authn::{AuthnError, FactorOutcome, Method},
     service::{AuthnService, emit::known_device, verify::Proof},
-    session::{AuthState, FederatedLogin, FederatedStep, Input, SessionHandle},
+    session::{AuthState, FederatedLogin, FederatedStep, Input, PendingLogin, SessionHandle},
     store::{AttemptOutcome, AttemptRequest, FactorStore, IdentityAuthnLog, Owner, Reservation, SidBinding},
 };
 use axess_events::{
@@ -22,7 +22,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
         &self,
         call: &Call<'_>,
         owner: Owner,
-        proof: FederatedProof,
+        (begun, proof): (&PendingLogin, FederatedProof),
         begins: Option<Method>,
     ) -> Result<FederatedOutcome, AuthnError> {
         let attempt = match self.reserve(call, owner).await? {
@@ -38,6 +38,7 @@ impl<I: IdentityAuthnLog, F: FactorStore> AuthnService<I, F> {
             }
             let login = FederatedLogin::of(&call.name, &identity);
             self.bind_to_provider(call.session, owner, &login).await?;
+            self.obey_earlier_logout(call, owner, begun, &login).await?;
             let step = FederatedStep {
                 proof,
                 login,
@@ -143,8 +144,10 @@ impl<I, F> AuthnService<I, F> {
         };
         let subject = session.with_state(AuthState::subject);
         let (Some((tenant_id, _)), Some(lineage)) = (subject, session.lineage()) else { return Ok(true) };
-        let bound =
-            logout.sids.find_by_subject(Some(tenant_id), login.issuer, login.subject, self.now()).await?;
+        let bound = logout
+            .sids
+            .find_by_subject(Some(tenant_id), login.link_issuer(), login.subject, self.now())
+            .await?;
         Ok(bound.iter().any(|binding| binding.lineage == lineage))
     }
 
@@ -178,7 +181,7 @@ impl<I, F> AuthnService<I, F> {
         let own = tokens.map_or(own, |tokens| own + tokens.config().ttl());
         let binding = SidBinding {
             owner,
-            issuer: login.issuer.clone(),
+            issuer: login.link_issuer(),
             sid: login.session_id.clone(),
             subject: login.subject.clone(),
             lineage,

@@ -77,8 +77,8 @@ impl<I: IdentityLookup, F: FactorStore> AuthnService<I, F> {
                 }
                 let (keep, why) = (Some(session.session_id()), RefreshRevocationReason::CredentialChanged);
                 self.cut_off(session.sessions(), owner, keep, By::Session(session), why).await?;
-                let issuer = issuer_of_link(issuer);
                 self.forget_provider_sessions(owner, (issuer, subject), session.lineage()).await?;
+                let issuer = issuer_of_link(issuer);
                 let event = FederatedIdentityUnlinked { user_id: owner.user_id, issuer: issuer.into() };
                 let event = AuthEvent::FederatedIdentityUnlinked(event);
                 self.emit(session, Some(owner.tenant_id), event).await?;

@@ -2,6 +2,7 @@
 //!
 //! A provider's message is obeyed once. What it names is found by what was bound at the login.
 
+mod early;
 mod obey;
 
 use super::{Call, parse_provider};
@@ -92,7 +93,8 @@ impl<I, F> AuthnService<I, F> {
         }
     }
 
-    /// Forgets which sessions an identity's user began at the provider, but for the one of `keep`: they are over.
+    /// Forgets which sessions an identity's user began at the provider, but for the one of `keep`: they are over. `issuer` is as
+    /// links name it.
     pub(in crate::service) async fn forget_provider_sessions(
         &self,
         owner: Owner,
@@ -122,12 +124,17 @@ impl<I, F> AuthnService<I, F> {
     }
 }
 
+/// Returns the issuer of a logout as bindings have it.
+fn link_issuer(call: &Call<'_>, notice: &LogoutNotice) -> String {
+    call.resolved.provider.protocol().link_issuer(&notice.issuer)
+}
+
 /// What names a binding in its tenant.
 pub(in crate::service) type SidBindingKey = (String, SessionId);
 
 /// Returns what names the binding of a session.
 pub(in crate::service) fn binding_of(session: &SessionHandle) -> Option<SidBindingKey> {
-    Some((session.federated_login()?.issuer, session.lineage()?))
+    Some((session.federated_login()?.link_issuer(), session.lineage()?))
 }
 
 impl<I: IdentityLookup, F> AuthnService<I, F> {
@@ -137,7 +144,8 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     /// request, usually a guest's.
     ///
     /// All sessions that belong to the one it names end, with their refresh tokens; when it names a user too, also those of that
-    /// user at whose login the provider named no session; when it names a user only, all that this user began at the provider. A provider that serves all tenants ends them in all of them, whichever is named. When such a session is over already, but may live on in its refresh tokens, all
+    /// user at whose login the provider named no session; when it names a user only, all that this user began at the provider. A login
+    /// that was begun before and is still on its way ends nowhere ([`FederatedOutcome::Refused`](super::FederatedOutcome::Refused)). A provider that serves all tenants ends them in all of them, whichever is named. When such a session is over already, but may live on in its refresh tokens, all
     /// refresh tokens of its user are revoked. The answer to a logout of ours ([`begin_federated_logout`](Self::begin_federated_logout))
     /// ends nothing, and is taken once.
     ///
@@ -167,6 +175,8 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         };
         match verified {
             Ok(notice) => {
+                // Noted first, obeyed second: a login that is on its way sees the note, or is found by its binding.
+                self.note(&call, logout, &notice).await?;
                 let outcome = self.obey(&call, logout, &notice).await?;
                 self.close(&call, logout, &notice).await?;
                 Ok(outcome)

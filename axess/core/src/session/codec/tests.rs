@@ -190,7 +190,8 @@ fn federated() -> SessionData {
     };
     let tenant_id = TenantId::from_parts(1, [1; 10]);
     let purpose = Purpose::Step(UserId::from_parts(1, [2; 10]));
-    let login = PendingLogin { tenant_id, purpose, return_to: Some("/".into()), pending, device: None };
+    let (return_to, begun_at) = (Some("/".into()), Some(time));
+    let login = PendingLogin { tenant_id, purpose, return_to, pending, device: None, begun_at };
     data.change_ceremony(|ceremony| ceremony.federation = Some(login.into()));
     data
 }

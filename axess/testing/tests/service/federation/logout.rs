@@ -1,12 +1,12 @@
 use super::{
-    provider::{ALIAS, message},
+    provider::{ALIAS, message, state_of},
     *,
 };
 use crate::fixtures::code;
 use axess_core::{
     authn::{AuthnError, FactorCredential, FactorOutcome},
     refresh::{RefreshOutcome, RefreshTokens},
-    service::{FederatedLogoutOptions, ProviderLogoutOutcome},
+    service::{FederatedLogoutOptions, Operator, ProviderLogoutOutcome},
     store::SidStore,
 };
 use axess_events::{Actor, authentication::LogoutReason, federation::FederationRefusalReason as Reason};
@@ -184,6 +184,45 @@ async fn only_the_page_of_an_openid_connect_provider_may() {
             "a signed one is obeyed"
         );
     }
+}
+
+#[tokio::test]
+async fn sessions_of_one_name_belong_to_their_protocol() {
+    let saml = Scripted::speaking(FederationProtocol::Saml, "https://acme.okta.example");
+    let idp = Scripted::new("https://acme.okta.example");
+    let adfs: axess_identity::ProviderName = "adfs".parse().unwrap();
+    let providers = FederationProviders::new()
+        .with(okta(), Arc::new(idp.clone()), ProviderPolicy::default())
+        .with(adfs.clone(), Arc::new(saml.clone()), ProviderPolicy::default());
+    let suite = TestSuite::builder().methods(vec![federated(), Method::federated(&adfs)]).build();
+    let mut world = Wired::from(suite, idp, providers, None);
+    world.link("alice").await;
+    let by_oidc = world.logged_in(with_sid(&world, "alice", "sid-1")).await;
+    let owner = world.suite.owner().await;
+    world.idp = saml;
+    world.link("alice").await;
+    let begun = world.suite.session().await;
+    let there =
+        world.service.begin_federated_login(&begun, TENANT, "adfs", Default::default()).await.unwrap();
+    let begun = world.suite.reopen(&begun).await;
+    let response = world.idp.answer(&state_of(&there), with_sid(&world, "alice", "sid-1"));
+    let done = world.service.complete_federated_login(&begun, "adfs", response).await.unwrap();
+    assert!(done.outcome.is_authenticated(), "{:?}", done.outcome);
+    let by_saml = world.suite.reopen(&begun).await;
+    let bound = |issuer: String| {
+        let (sids, tenant) = (&world.sids, Some(owner.tenant_id));
+        async move { sids.find_by_subject(tenant, issuer, "alice".into(), chrono::DateTime::UNIX_EPOCH).await }
+    };
+    let (oidc, saml) = ("https://acme.okta.example", "saml:https://acme.okta.example");
+    assert_eq!(bound(saml.into()).await.unwrap().len(), 1);
+
+    assert_eq!(ended(&obey(&world, message(Some("sid-1"), None, None)).await), 1);
+    assert!(!is_live(&world, &by_oidc).await && is_live(&world, &by_saml).await);
+    // What names the user at the provider goes with the account.
+    let by = Operator::new("ops", "asked to be forgotten");
+    world.service.erase_user(&world.suite.sessions, owner.tenant_id, owner.user_id, &by).await.unwrap();
+    assert_eq!(bound(saml.into()).await.unwrap(), []);
+    assert_eq!(bound(oidc.into()).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -47,7 +47,12 @@ impl Scripted {
     }
 
     pub(crate) fn word(&self, subject: &str) -> FederatedIdentity {
-        FederatedIdentity::new(&self.0.issuer, subject, Assurance::IdToken)
+        let assurance = match self.0.protocol {
+            FederationProtocol::Oidc => Assurance::IdToken,
+            FederationProtocol::Saml => Assurance::SamlAssertion,
+            FederationProtocol::OAuth2 => Assurance::OAuth2Only,
+        };
+        FederatedIdentity::new(&self.0.issuer, subject, assurance)
     }
 
     /// Issues a code for an identity: what the browser comes back with.

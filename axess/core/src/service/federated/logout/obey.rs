@@ -4,7 +4,7 @@
 //! 2. The binding goes, so that a login that is being written at the same time notices.
 //! 3. What was written just before that ends too.
 
-use super::ProviderLogoutOutcome;
+use super::{ProviderLogoutOutcome, link_issuer};
 use crate::{
     audit::EventContext,
     authn::AuthnError,
@@ -76,7 +76,7 @@ impl<I, F> AuthnService<I, F> {
             // Our session was over before we asked.
             return Ok(ProviderLogoutOutcome::Ended { sessions: 0, answer: None });
         }
-        let (of, issuer, now) = (call.resolved.of, notice.issuer.clone(), self.now());
+        let (of, issuer, now) = (call.resolved.of, link_issuer(call, notice), self.now());
         let named = match (notice.session_ids.as_slice(), &notice.subject) {
             ([], Some(subject)) => {
                 logout.sids.find_by_subject(of, issuer.clone(), subject.clone(), now).await?
@@ -115,7 +115,7 @@ impl<I, F> AuthnService<I, F> {
         for (tenant_id, sessions) in &ended {
             let event = FederatedLogoutReceived {
                 provider: call.name.as_str().into(),
-                issuer: issuer.as_str().into(),
+                issuer: notice.issuer.as_str().into(),
                 sessions_ended: u32::try_from(*sessions).unwrap_or(u32::MAX),
             };
             let context = provider_context(call, *tenant_id);

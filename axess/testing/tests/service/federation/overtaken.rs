@@ -1,0 +1,111 @@
+//! A logout that overtakes the login it is about: it comes while the answer is on its way.
+
+use super::{provider::message, *};
+use axess_clock::Clock;
+use axess_core::{
+    authn::{FactorCredential, FactorOutcome},
+    service::ProviderLogoutOutcome,
+    store::SidStore,
+};
+use axess_events::authentication::LogoutReason;
+use axess_factors::federated::CallbackResponse;
+use chrono::TimeDelta;
+use std::time::Duration;
+
+fn minute(world: &Wired) {
+    world.suite.clock.advance(Duration::from_secs(60));
+}
+
+async fn obey(world: &Wired, message: CallbackResponse) {
+    let request = world.suite.session().await;
+    let outcome = world.service.complete_backchannel_logout(&request, TENANT, "okta", message).await.unwrap();
+    assert!(matches!(outcome, ProviderLogoutOutcome::Ended { .. }), "{outcome:?}");
+}
+
+fn named(world: &Wired, sid: Option<&str>) -> FederatedIdentity {
+    FederatedIdentity { session_id: sid.map(Into::into), ..world.word("alice") }
+}
+
+#[tokio::test]
+async fn a_login_that_was_begun_before_ends_nowhere() {
+    let (one, nobody) = (Some("sid-1"), None);
+    for (row, login, sid, subject, passes) in [
+        ("its session", one, one, nobody, false),
+        ("its session and its user", one, one, Some("alice"), false),
+        ("its user", one, nobody, Some("alice"), false),
+        ("its user, whose session has no name", nobody, nobody, Some("alice"), false),
+        ("perhaps its session, which has no name", nobody, Some("sid-9"), Some("alice"), false),
+        ("another session", one, Some("sid-9"), nobody, true),
+        ("another session of its user", one, Some("sid-9"), Some("alice"), true),
+        ("another user", one, nobody, Some("bob"), true),
+        ("another session, and it has no name", nobody, Some("sid-9"), nobody, true),
+    ] {
+        let world = Wired::new();
+        world.link("alice").await;
+        let (session, state) = world.begin(&world.suite.session().await).await;
+        minute(&world);
+        obey(&world, message(sid, subject, Some("jti-1"))).await;
+        minute(&world);
+        let done = world.come_back(&session, &state, named(&world, login)).await;
+        assert_eq!(done.outcome.is_authenticated(), passes, "{row}");
+        let session = world.suite.reopen(&session).await;
+        assert_eq!(session.is_authenticated(), passes, "{row}");
+        let ended = world.suite.audit.events().into_iter().any(|event| {
+            matches!(&event.payload, AuthEvent::Logout(logout) if logout.reason == LogoutReason::IdpInitiated)
+        });
+        assert_eq!(ended, !passes, "{row}: the trail says why");
+        // What is begun afterwards is nobody's business.
+        minute(&world);
+        assert!(world.log_in(named(&world, login)).await.1.outcome.is_authenticated(), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn who_authenticated_there_afterwards_is_logged_in() {
+    for (row, sid, after, passes) in [
+        ("the user logged in again", None, 30, true),
+        ("the user had logged in before", None, -30, false),
+        ("the session is over, whatever it says of its user", Some("sid-1"), 30, false),
+    ] {
+        let world = Wired::new();
+        world.link("alice").await;
+        let (session, state) = world.begin(&world.suite.session().await).await;
+        minute(&world);
+        let auth_time = Some(world.suite.clock.now() + TimeDelta::seconds(after));
+        obey(&world, message(sid, Some("alice"), Some("jti-1"))).await;
+        minute(&world);
+        let word = FederatedIdentity { auth_time, ..named(&world, Some("sid-1")) };
+        let done = world.come_back(&session, &state, word).await;
+        assert_eq!(done.outcome.is_authenticated(), passes, "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_local_factor_after_it_does_not_complete_it() {
+    let world = Wired::with(vec![federated_then(FactorKind::Totp)]);
+    let totp = with_totp(&world.suite).await;
+    world.link("alice").await;
+    let (session, state) = world.begin(&world.suite.session().await).await;
+    minute(&world);
+    obey(&world, message(Some("sid-1"), None, Some("jti-1"))).await;
+    let done = world.come_back(&session, &state, named(&world, Some("sid-1"))).await;
+    assert!(matches!(done.outcome, FederatedOutcome::FactorRequired(_)), "{:?}", done.outcome);
+    let session = world.suite.reopen(&session).await;
+    let code = FactorCredential::totp(crate::fixtures::code(&world.suite, &totp));
+    let outcome = world.service.verify_factor(&session, code).await.unwrap();
+    assert!(matches!(outcome, FactorOutcome::InvalidCredential), "{outcome:?}");
+    assert!(!world.suite.reopen(&session).await.is_authenticated());
+}
+
+#[tokio::test]
+async fn a_page_in_a_browser_leaves_no_note() {
+    let world = Wired::new();
+    world.link("alice").await;
+    let (session, state) = world.begin(&world.suite.session().await).await;
+    minute(&world);
+    let (request, issuer) = (world.suite.session().await, world.idp.issuer_name());
+    let done = world.service.complete_frontchannel_logout(&request, TENANT, "okta", issuer, "sid-1").await;
+    assert!(matches!(done.unwrap(), ProviderLogoutOutcome::Ended { sessions: 0, .. }));
+    assert_eq!(world.sids.cleanup_expired(chrono::DateTime::<chrono::Utc>::MAX_UTC, 10).await.unwrap(), 0);
+    assert!(world.come_back(&session, &state, named(&world, Some("sid-1"))).await.outcome.is_authenticated());
+}

@@ -7,7 +7,11 @@ use axess_clock::Clock;
 use axess_factors::federated::FederationError;
 use axess_jose::{BoxFuture, FetchDocument, FetchError, FetchedDocument, JwksCache, JwksPolicy};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::sync::{Arc, PoisonError, RwLock};
+use serde::de::IgnoredAny;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 use tokio::sync::Mutex;
 
 /// How long metadata is used before it is asked for again.
@@ -126,6 +130,10 @@ impl MetadataSource {
             }
         };
         let answer = answer.map_err(|error| fault::http("its metadata", error))?;
+        // A page that says to come back later says nothing of the provider.
+        if serde_json::from_slice::<HashMap<String, IgnoredAny>>(&answer.body).is_err() {
+            return Err(fault::http("its metadata", HttpError::Nonsense { expected: "a JSON object" }));
+        }
         let metadata =
             parse(&answer.body, &self.names_itself).map_err(|error| self.explained(error, &answer.body))?;
         let keys = match before {

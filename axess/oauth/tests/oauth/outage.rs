@@ -111,6 +111,10 @@ async fn nonsense_is_an_outage_and_no_login() {
     let login = begin(&hostile).await.unwrap();
     for reply in broken {
         let what = format!("{} {}", reply.status, String::from_utf8_lossy(&reply.body));
+        hostile.reply(DISCOVERY, reply.clone());
+        let refused = hostile.client(hostile.config()).check_metadata().await.unwrap_err();
+        assert!(is_unavailable(&refused), "{what}, as metadata: {refused:?}");
+        hostile.describe(|_| {});
         hostile.reply("/token", reply);
         let refused = login.complete().await.unwrap_err();
         assert!(is_unavailable(&refused), "{what}: {refused:?}");

@@ -39,6 +39,7 @@ pub enum ClientAssertionAudience {
 /// use axess_oauth::ClientAuth;
 /// let auth = ClientAuth::from("a secret");
 /// assert_eq!(format!("{auth:?}"), "client_secret_basic");
+/// assert_eq!(ClientAuth::from("a secret".to_owned()).method(), auth.method());
 /// ```
 #[derive(Clone)]
 pub enum ClientAuth {
@@ -166,6 +167,12 @@ fn encoded(text: &str) -> Zeroizing<String> {
 
 impl From<&str> for ClientAuth {
     fn from(secret: &str) -> Self {
+        Self::SecretBasic(secret.into())
+    }
+}
+
+impl From<String> for ClientAuth {
+    fn from(secret: String) -> Self {
         Self::SecretBasic(secret.into())
     }
 }

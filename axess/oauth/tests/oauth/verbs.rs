@@ -5,7 +5,7 @@ use axess_factors::federated::{
     Assurance, DeviceProof, FederatedProof, FederationContext, FederationError, FederationOptions,
     FederationProvider, PendingFederation,
 };
-use axess_oauth::{ClientAuth, OAuthProviderConfig, OidcProvider, TokenTypeHint};
+use axess_oauth::{ClientAuth, DpopKey, OAuthProviderConfig, OidcProvider, TokenTypeHint};
 use axess_peers::OpenIdProvider;
 use axess_rng::SystemRng;
 use serde_json::json;
@@ -30,6 +30,17 @@ async fn an_application_gets_tokens_of_its_own() {
     assert!(matches!(refused, FederationError::Configuration { .. }), "{refused}");
     let wrong = app.provider.client_credentials(&["a b"], &[], None).await.unwrap_err();
     assert!(matches!(wrong, FederationError::Configuration { .. }), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_key_that_nothing_would_be_bound_to_is_refused() {
+    let hostile = Hostile::start().await;
+    hostile.reply("/token", Reply::json(&json!({ "access_token": "t", "token_type": "Bearer" })));
+    let config = OAuthProviderConfig::discover(&hostile.base, CLIENT, "hush", CALLBACK);
+    let key = DpopKey::generate().unwrap();
+    let refused = hostile.client(config).client_credentials(&[], &[], Some(&key)).await.unwrap_err();
+    assert!(matches!(refused, FederationError::Configuration { .. }), "{refused}");
+    assert!(hostile.seen("/token").is_empty(), "nothing was asked for");
 }
 
 #[tokio::test]

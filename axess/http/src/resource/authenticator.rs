@@ -1,7 +1,9 @@
 use super::{AccessToken, DpopNonces, TokenRejection, rejection::suspicious};
 use crate::{Authenticator, ShellAudit, guard::GuardedRouter};
 use axess_clock::Clock;
-use axess_oauth::{AccessTokenValidator, PresentedToken, ResourceMetadata, TokenRefusal, TokenScheme};
+use axess_oauth::{
+    AccessTokenValidator, PresentedToken, ResourceMetadata, TokenBinding, TokenRefusal, TokenScheme,
+};
 use axum::{
     Json,
     extract::OriginalUri,
@@ -78,8 +80,16 @@ impl AccessTokens {
     /// Takes tokens for the resource that `metadata` describes.
     ///
     /// The origin of [`ResourceMetadata::resource`] is what callers see: proofs are compared with it and the path of the request.
+    /// What the document says of DPoP holds: where it demands it, tokens that are bound to no key are refused, and where the
+    /// validator's rules demand a binding and the document names no certificates, it demands it.
     #[must_use]
-    pub fn new(validator: AccessTokenValidator, metadata: ResourceMetadata, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        validator: AccessTokenValidator,
+        mut metadata: ResourceMetadata,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        metadata.dpop_bound_access_tokens_required |=
+            validator.rules().must_be_bound && !metadata.tls_client_certificate_bound_access_tokens;
         let origin = origin_of(&metadata.resource).to_owned();
         let validator = Arc::new(validator);
         Self(Arc::new(Inner { validator, metadata, origin, nonces: None, audit: None, clock }))
@@ -117,12 +127,15 @@ impl AccessTokens {
     /// Returns the other scheme, if a token may be presented in it: one that is bound to a certificate is a bearer token
     /// (RFC 8705 §3).
     fn other_than(&self, scheme: TokenScheme) -> Option<TokenScheme> {
-        let takes_bearer = !self.0.validator.rules().must_be_bound
-            || self.0.metadata.tls_client_certificate_bound_access_tokens;
         match scheme {
             TokenScheme::Bearer => Some(TokenScheme::Dpop),
-            TokenScheme::Dpop => takes_bearer.then_some(TokenScheme::Bearer),
+            TokenScheme::Dpop => (!self.must_have_key()).then_some(TokenScheme::Bearer),
         }
+    }
+
+    /// Tells whether a token must be bound to a key, as the document says.
+    fn must_have_key(&self) -> bool {
+        self.0.metadata.dpop_bound_access_tokens_required
     }
 
     fn metadata_url(&self) -> String {
@@ -142,7 +155,8 @@ impl AccessTokens {
                 name.is_some_and(|name| name.eq_ignore_ascii_case(scheme.as_bytes()))
             })
         };
-        let is_dpop = has_begun("DPoP") || !has_begun("Bearer") && self.0.validator.rules().must_be_bound;
+        let must_be_bound = self.0.validator.rules().must_be_bound || self.must_have_key();
+        let is_dpop = has_begun("DPoP") || !has_begun("Bearer") && must_be_bound;
         let weakest = if is_dpop { TokenScheme::Dpop } else { TokenScheme::Bearer };
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         let url = format!("{}{}", self.0.origin, uri.path());
@@ -173,6 +187,10 @@ impl AccessTokens {
             .validate(&presented, &self.0.clock)
             .await
             .map_err(|refusal| (refusal, scheme))?;
+        if self.must_have_key() && !matches!(token.binding, TokenBinding::Key(_)) {
+            let what = "to no key, which is what counts here";
+            return Err((TokenRefusal::NotTheHolder { what }, scheme));
+        }
         let needed: Vec<&str> = scopes.split_ascii_whitespace().collect();
         token.require_scopes(&needed).map_err(|refusal| (refusal, scheme))?;
         Ok(token)

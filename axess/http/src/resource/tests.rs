@@ -39,13 +39,13 @@ struct Site {
 
 impl Site {
     fn new(change: impl FnOnce(&mut AccessTokenRules), nonces: Option<DpopNonces>) -> Self {
-        Self::taking(change, nonces, false)
+        Self::described(change, nonces, |_| {})
     }
 
-    fn taking(
+    fn described(
         change: impl FnOnce(&mut AccessTokenRules),
         nonces: Option<DpopNonces>,
-        takes_certificates: bool,
+        describe: impl FnOnce(&mut ResourceMetadata),
     ) -> Self {
         let now = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
         let clock = Arc::new(MockClock::new(now));
@@ -58,7 +58,7 @@ impl Site {
         let replay = Arc::new(JtiReplayGuard(MemoryJtiReplayStore::new()));
         let validator = AccessTokenValidator::new(rules, TokenSource::keys(Arc::new(cache)), replay);
         let mut metadata = ResourceMetadata::new(RESOURCE, [ISSUER]);
-        metadata.tls_client_certificate_bound_access_tokens = takes_certificates;
+        describe(&mut metadata);
         let mut tokens = AccessTokens::new(validator, metadata, clock.clone());
         // A clone that is there already takes nothing away from what comes later.
         let document = tokens.metadata();
@@ -147,7 +147,13 @@ async fn whoever_shows_nothing_is_told_each_scheme_that_would_do() {
     for (must_be_bound, takes_certificates, expected) in
         [(false, false, &["Bearer", "DPoP"][..]), (true, false, &["DPoP"]), (true, true, &["DPoP", "Bearer"])]
     {
-        let site = Site::taking(|rules| rules.must_be_bound = must_be_bound, None, takes_certificates);
+        let describe =
+            |it: &mut ResourceMetadata| it.tls_client_certificate_bound_access_tokens = takes_certificates;
+        let site = Site::described(|rules| rules.must_be_bound = must_be_bound, None, describe);
+        let (_, _, document) = site.get("/.well-known/oauth-protected-resource", &[]).await;
+        let document: Value = serde_json::from_str(&document).unwrap();
+        let must_be_dpop = must_be_bound && !takes_certificates;
+        assert_eq!(document["dpop_bound_access_tokens_required"], must_be_dpop);
         for shown in [vec![], vec![("authorization", "Basic YTpi")], vec![("authorization", "Negotiate")]] {
             let (status, headers, _) = site.get("/orders", &shown).await;
             assert_eq!(
@@ -190,6 +196,22 @@ async fn a_token_comes_in_one_header_and_nowhere_else() {
     assert_eq!(site.get(&format!("/orders?access_token={token}"), &[]).await.0, 401);
     assert_eq!(site.get("/orders", &[("authorization", "Basic YTpi")]).await.0, 401);
     assert_eq!(site.get("/orders", &[("authorization", "Bearer")]).await.0, 401);
+}
+
+#[tokio::test]
+async fn what_the_document_demands_is_demanded() {
+    let site = Site::described(|_| {}, None, |it| it.dpop_bound_access_tokens_required = true);
+    let (_, headers, _) = site.get("/orders", &[]).await;
+    assert!(challenges(&headers).len() == 1 && challenge(&headers).starts_with("DPoP "), "{headers:?}");
+    let bearer = format!("Bearer {}", site.token(json!({})));
+    let (status, headers, _) = site.get("/orders", &[("authorization", &bearer)]).await;
+    assert_eq!(status, 401);
+    assert!(challenge(&headers).contains(r#"error="invalid_token""#), "{headers:?}");
+    let token = site.bound();
+    let proof = site.proof(&token, "https://api.example.com/orders", None, "p");
+    let shown = [("authorization", format!("DPoP {token}")), ("dpop", proof)];
+    let shown = shown.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(site.get("/orders", &shown).await.2, "alice");
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ pub struct ResourceMetadata {
     pub bearer_methods_supported: Vec<&'static str>,
     /// The algorithms of proofs that are taken.
     pub dpop_signing_alg_values_supported: Vec<&'static str>,
-    /// Whether tokens must be bound to a key.
+    /// Whether tokens must be bound to a key; then no others are taken.
     pub dpop_bound_access_tokens_required: bool,
     /// Whether tokens may be bound to a client certificate.
     pub tls_client_certificate_bound_access_tokens: bool,

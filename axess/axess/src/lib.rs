@@ -80,6 +80,15 @@ pub mod factors {
 
 /// Logins at identity providers: which there are, how far their word counts, who gets an account, and what a provider is.
 ///
+/// A callback completes the login that this session began, in the tenant it was begun in, whatever the callback's address says:
+/// where a path or host names a tenant, compare it with [`SessionHandle::tenant_id`], there and on every page.
+///
+/// What a login brings in [`FederatedTokens`](federation::FederatedTokens) is the application's to keep, sealed and as a whole:
+/// `OidcProvider::refresh` is given all of it, and a token that is bound to a key of its own opens nothing without that key.
+///
+/// What a SAML configuration remembers used assertions with (`SamlConfig::replay`) is a [`JtiReplayGuard`](federation::JtiReplayGuard)
+/// around a store.
+///
 /// Providers of tenants' own come out of a [`TenantIdpStore`](crate::store::TenantIdpStore), by whatever protocol each speaks:
 ///
 /// ```
@@ -135,21 +144,12 @@ pub mod federation {
     pub use axess_factors::federated::*;
     pub use axess_http::{
         BackchannelLogoutAnswer, FederationCallback, FederationCallbackRejection, FederationNotice,
-        FederationRedirect, FrontchannelLogout,
+        FederationRedirect, FrontchannelLogout, JtiReplayGuard,
     };
 }
 
-/// Access tokens that callers present: validation, the guard, challenges, metadata.
 #[cfg(feature = "oauth")]
-pub mod resource {
-    pub use axess_http::{
-        AccessToken, AccessTokens, DpopNonces, JtiReplayGuard, PeerCertificate, TokenRejection,
-    };
-    pub use axess_oauth::{
-        AccessTokenRules, AccessTokenValidator, Challenge, PresentedToken, ResourceMetadata, TokenBinding,
-        TokenRefusal, TokenScheme, TokenSource,
-    };
-}
+pub mod resource;
 
 #[cfg(feature = "jwt-svid")]
 pub mod workload;

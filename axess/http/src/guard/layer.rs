@@ -32,6 +32,10 @@ pub enum Guard {
     /// Somebody who is logged in.
     Authn,
     /// Somebody who is logged in with something known and something held.
+    ///
+    /// A login at an identity provider counts as neither: a provider and then a code are not enough here
+    /// ([`AuthnInfo::require_mfa`](super::AuthnInfo::require_mfa)). Where they are to be, use [`Guard::Authn`] and a method with
+    /// both steps, or ask for the factors in a policy.
     Mfa,
     /// Somebody whose latest proof is at most this old.
     Fresh(Duration),

@@ -172,7 +172,10 @@ def logout(query):
 def register(query, body):
     for idp in providers.values():
         idp.metadata.load("inline", body)
-    sp = next(reversed(providers["idp"].metadata.keys()))
+        *before, (key, new) = idp.metadata.metadata.items()
+        [sp] = new.keys()
+        # Addresses are given out again: of two with one name, pysaml2 would take the one that came first.
+        idp.metadata.metadata = dict([*((k, one) for k, one in before if sp not in one.keys()), (key, new)])
     known[sp] = query
     return "200 OK", [], sp
 

@@ -314,5 +314,6 @@ fn a_server_ends_with_the_process_that_started_it() {
 
 mod aws;
 mod s3;
+mod saml;
 mod syslog;
 mod watchers;

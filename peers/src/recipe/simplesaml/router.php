@@ -16,7 +16,8 @@ if ($_SERVER['REQUEST_METHOD'] !== 'POST') {
     return;
 }
 $body = file_get_contents('php://input');
-$name = $folder . '/sp/' . hash('sha256', $body);
+// Addresses are given out again: of two with one name, the last counts.
+$name = $folder . '/sp/' . hash('sha256', preg_match('/entityID="([^"]*)"/', $body, $found) ? $found[1] : $body);
 file_put_contents($name . '.json', json_encode($_GET));
 file_put_contents($name . '.xml', $body);
 echo 'known';

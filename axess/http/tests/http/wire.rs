@@ -11,7 +11,7 @@ use std::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// How long a test waits for what must happen.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server; dropping it stops it.
 pub(super) struct Server {

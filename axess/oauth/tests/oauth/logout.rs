@@ -18,7 +18,7 @@ use crate::{
 
 /// Waits for the token that the provider posts.
 async fn received(application: &Hostile) -> String {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         if let Some(body) = application.seen("/logout").first() {
             return body.strip_prefix("logout_token=").unwrap().to_owned();
         }

@@ -17,7 +17,7 @@ use crate::{
 
 /// Some minutes go by between a request to a path and its answer.
 async fn waiting_for<T>(hostile: &Hostile, path: &str, asking: impl Future<Output = T>) -> T {
-    hostile.reply(path, Reply { delay: Duration::from_millis(500), ..hostile.replied(path) });
+    hostile.reply(path, Reply { delay: Duration::from_secs(1), ..hostile.replied(path) });
     let before = hostile.seen(path).len();
     let time = async {
         while hostile.seen(path).len() == before {
@@ -25,7 +25,7 @@ async fn waiting_for<T>(hostile: &Hostile, path: &str, asking: impl Future<Outpu
         }
         hostile.clock.advance(Duration::from_secs(200));
     };
-    let (asked, ()) = tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(asking, time) })
+    let (asked, ()) = tokio::time::timeout(Duration::from_secs(60), async { tokio::join!(asking, time) })
         .await
         .expect(path);
     asked

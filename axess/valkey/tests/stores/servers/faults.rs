@@ -14,9 +14,9 @@ use axess_valkey::{Valkey, ValkeyBuckets, ValkeyOptions, ValkeyRefreshTokenStore
 use chrono::TimeDelta;
 use std::time::Duration;
 
-const RESPONSE: Duration = Duration::from_millis(400);
+const RESPONSE: Duration = Duration::from_millis(1_500);
 /// How long a client may take to find a server that is back.
-const RECOVERY: Duration = Duration::from_secs(15);
+const RECOVERY: Duration = Duration::from_secs(60);
 
 /// Starts a server of its own for this test, unless the machine cannot.
 fn start(test: &str, kind: Kind) -> Option<Server> {
@@ -70,7 +70,7 @@ async fn a_server_that_was_killed_is_found_again() {
         assert_eq!(store.insert(row(1)).await.unwrap(), SaveOutcome::Saved);
         server.kill().unwrap();
         for n in 1..4 {
-            let call = tokio::time::timeout(Duration::from_secs(3), store.load(row(n).id, at(1)));
+            let call = tokio::time::timeout(RECOVERY, store.load(row(n).id, at(1)));
             let error = call.await.expect("a call ends in time").unwrap_err();
             let expect = [StoreErrorKind::Unavailable, StoreErrorKind::Timeout];
             assert!(expect.contains(&error.kind()), "{}: {error:?}", kind.name());
@@ -80,7 +80,7 @@ async fn a_server_that_was_killed_is_found_again() {
         for n in 2..40 {
             let _ = recovers(async || store.insert(row(n)).await).await;
         }
-        assert_eq!(store.load(row(20).id, at(1)).await.unwrap(), Some(row(20)));
+        assert_eq!(recovers(async || store.load(row(20).id, at(1)).await).await, Some(row(20)));
     }
 }
 
@@ -121,7 +121,7 @@ async fn a_full_server_refuses_writes_whole_and_still_ends_things() {
     for kind in [Kind::Redis, Kind::Valkey] {
         let test = "a_full_server_refuses_writes_whole_and_still_ends_things";
         let Some(server) = start(test, kind) else { continue };
-        let valkey = impatient(kind, &server).await;
+        let valkey = connect(kind, &server.urls(), ValkeyOptions::default()).await;
         let (sessions, tokens) = (ValkeySessionStore::new(&valkey), ValkeyRefreshTokenStore::new(&valkey));
         for n in [1, 2] {
             assert_eq!(sessions.insert(row(n)).await.unwrap(), SaveOutcome::Saved);
@@ -162,7 +162,7 @@ async fn a_server_that_forgot_the_scripts_learns_them_again() {
     for kind in KINDS {
         let test = "a_server_that_forgot_the_scripts_learns_them_again";
         let Some(server) = start(test, kind) else { continue };
-        let store = ValkeySessionStore::new(&impatient(kind, &server).await);
+        let store = ValkeySessionStore::new(&connect(kind, &server.urls(), ValkeyOptions::default()).await);
         for n in 1..30 {
             assert_eq!(store.insert(row(n)).await.unwrap(), SaveOutcome::Saved);
             if n % 5 == 0 {
@@ -210,7 +210,7 @@ async fn a_slow_clock_of_the_application_does_not_lose_rows() {
     for kind in [Kind::Redis, Kind::Valkey] {
         let test = "a_slow_clock_of_the_application_does_not_lose_rows";
         let Some(server) = start(test, kind) else { continue };
-        let store = ValkeySessionStore::new(&impatient(kind, &server).await);
+        let store = ValkeySessionStore::new(&connect(kind, &server.urls(), ValkeyOptions::default()).await);
         let year = |n: i64| TimeDelta::days(365 * n);
         for (n, shift) in [(1, year(-40)), (2, year(0)), (3, year(40))] {
             let shifted = SessionRow { created_at: at(0) + shift, expires_at: at(1) + shift, ..row(n) };

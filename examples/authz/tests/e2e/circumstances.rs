@@ -27,15 +27,15 @@ async fn secrets_change_on_trusted_devices() {
 #[tokio::test]
 async fn deleting_asks_for_a_fresh_proof() {
     let policies = Policies::copied();
-    policies.replace("circumstances.cedar", "duration(\"5m\")", "duration(\"2s\")");
+    policies.replace("circumstances.cedar", "duration(\"5m\")", "duration(\"8s\")");
     let site = Site::with(policies);
     let ada = Person::log_in(&site, "ada", OFFICE).await;
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    tokio::time::sleep(Duration::from_millis(8_500)).await;
 
     let refused = ada.send(Method::DELETE, "/documents/plan", None).await;
     assert_eq!(refused.status(), 401);
     let challenge = refused.headers()["www-authenticate"].to_str().unwrap().to_owned();
-    assert_eq!(challenge, "Bearer error=\"insufficient_user_authentication\", max_age=\"2\"");
+    assert_eq!(challenge, "Bearer error=\"insufficient_user_authentication\", max_age=\"8\"");
     assert_eq!(refused.json::<Value>().await.unwrap()["code"], "step_up_required");
     assert_eq!(ada.read("plan").await, 200);
 

@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
-/// How often, 20 ms apart, a starting program's port is tried: twenty seconds in all.
-const LOOKS: u32 = 1_000;
+/// How often, 20 ms apart, a starting program's port is tried: a minute in all.
+const LOOKS: u32 = 3_000;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// The port is fixed, so the tests of one process take turns. `.config/nextest.toml` does the same between processes.

@@ -69,10 +69,10 @@ async fn a_token_ends() {
     let issuer = issuer(ISSUER).await;
     let service = Service::of(&issuer, ISSUER).await;
     let details = serde_json::json!([{ "type": "audex", "actions": ["orders:*"], "locations": ["*"] }]);
-    let short = MintClaims::access_token("a", "b", TimeDelta::seconds(2));
+    let short = MintClaims::access_token("a", "b", TimeDelta::seconds(6));
     let token = token(&issuer, short.with_audience(AUDIENCE).with_authorization_details(details)).await;
     assert_eq!(read(&service, &token).await, 200);
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
     assert_eq!(read(&service, &token).await, 401);
 }
 

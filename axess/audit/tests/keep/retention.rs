@@ -285,7 +285,7 @@ async fn it_runs_on_its_own_until_it_is_stopped() {
     place.store.append(rows(0..3, tenant(MINE), start())).await.unwrap();
     place.clock.set(day(91));
     place.heartbeat(1).await;
-    let (interval, first_delay) = (Duration::from_millis(50), Duration::from_millis(300));
+    let (interval, first_delay) = (Duration::from_millis(50), Duration::from_secs(2));
     let config = RetentionConfig { interval, first_delay, ..RetentionConfig::default() };
     let handle = place.retention().with_config(config).run();
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -317,7 +317,7 @@ async fn a_failed_run_is_followed_by_another() {
 }
 
 async fn settle(place: &Place, events: usize) {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if place.trail.events().len() >= events {
             return;
         }

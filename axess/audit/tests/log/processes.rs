@@ -10,6 +10,10 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -26,6 +30,7 @@ pub(crate) fn folder_of_child() -> Option<PathBuf> {
 pub(crate) struct Writer {
     child: Child,
     told: JoinHandle<Vec<EventId>>,
+    count: Arc<AtomicUsize>,
 }
 
 impl Writer {
@@ -35,11 +40,28 @@ impl Writer {
         command.args(["--exact", test, "--nocapture", "--test-threads", "1"]).env(FOLDER, &place.path);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
         let told = thread::spawn(move || {
             let ids = lines.lines().map_while(Result::ok);
-            ids.filter_map(|line| line.split_once(ACKNOWLEDGED)?.1.parse().ok()).collect()
+            let ids = ids.filter_map(|line| line.split_once(ACKNOWLEDGED)?.1.parse().ok());
+            ids.inspect(|_| {
+                counted.fetch_add(1, Ordering::SeqCst);
+            })
+            .collect()
         });
-        Self { child, told }
+        Self { child, told, count }
+    }
+
+    /// Waits until it was told that so many entries are safe.
+    pub(crate) fn wait_for(&self, entries: usize) {
+        for _ in 0..60_000 {
+            if self.count.load(Ordering::SeqCst) >= entries {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        panic!("a writer writes nothing");
     }
 
     /// Kills it (SIGKILL) and returns the entries it was told are safe.

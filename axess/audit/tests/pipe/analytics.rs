@@ -185,14 +185,14 @@ async fn an_enrichment_that_panics_or_hangs_leaves_the_event_without_it() {
     };
     let blocks = move |event: &RichAuthnEvent| {
         if is_bad(event) {
-            std::thread::sleep(Duration::from_secs(2));
+            std::thread::sleep(Duration::from_secs(5));
         }
         everything()
     };
     let enrichments: [Arc<dyn EventEnrichment>; 3] = [Arc::new(panics), Arc::new(blocks), Arc::new(Waits)];
     for (which, enrichment) in enrichments.into_iter().enumerate() {
         let stream = Arc::new(Stream::default());
-        let (pipe, _folder) = analytics(&stream, enrichment, 400).await;
+        let (pipe, _folder) = analytics(&stream, enrichment, 2_000).await;
         emit(&pipe, 1..=6, 1).await;
         end(pipe).await;
         let known: Vec<bool> = stream.events().iter().map(|event| event.enrichment.is_some()).collect();
@@ -226,7 +226,7 @@ async fn an_enrichment_that_always_hangs_does_not_fill_the_process_with_threads(
     let counter = Arc::clone(&stuck);
     let blocks = move |_: &RichAuthnEvent| {
         counter.fetch_add(1, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_secs(3));
+        std::thread::sleep(Duration::from_secs(8));
         everything()
     };
     let stream = Arc::new(Stream::default());
@@ -236,7 +236,7 @@ async fn an_enrichment_that_always_hangs_does_not_fill_the_process_with_threads(
     end(pipe).await;
     assert_eq!(stream.events().len(), 40);
     assert!(stuck.load(Ordering::SeqCst) <= 5, "{} threads hang", stuck.load(Ordering::SeqCst));
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(7), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -17,6 +17,9 @@ use std::{
     time::Duration,
 };
 
+/// How long a blocked event waits: long enough for a busy machine to make room.
+const BLOCKED: Duration = Duration::from_secs(3);
+
 /// A pipe for ten events, a sink that takes nothing until the switch is set, and a good one.
 async fn full(
     front: Front,
@@ -34,7 +37,7 @@ async fn full(
         .with_max_buffer_size(10)
         .with_batch(4)
         .with_policy(policy)
-        .with_block_for(Duration::from_millis(150));
+        .with_block_for(BLOCKED);
     (start(settings).await, stuck, good, switch)
 }
 
@@ -125,7 +128,7 @@ async fn block_waits_for_room_and_then_fails() {
         emit(&pipe, 1..=10, 1).await;
         let started = tokio::time::Instant::now();
         assert!(matches!(pipe.emit(event(11, 1)).await, Err(PipeError::Full)), "{front:?}");
-        assert!(started.elapsed() >= Duration::from_millis(150));
+        assert!(started.elapsed() >= BLOCKED);
         let (waited, ()) = tokio::join!(pipe.emit(event(12, 1)), async {
             tokio::time::sleep(Duration::from_millis(20)).await;
             switch.store(true, Ordering::SeqCst);

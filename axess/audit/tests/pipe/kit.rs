@@ -23,7 +23,7 @@ const PLAIN: [&str; 2] = ["PasswordChanged", "LoginStarted"];
 /// The number of events that are not the test's.
 pub(crate) const OTHER: u64 = u64::MAX;
 /// How long a test waits for something that must happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn event_id(n: u64) -> EventId {
     let mut rest = [0; 10];
@@ -225,7 +225,7 @@ pub(crate) fn stats(pipe: &AuditPipe, sink: &str) -> SinkStats {
 
 /// Shuts a pipe down and drops it, so that its log can be opened again.
 pub(crate) async fn end(pipe: AuditPipe) {
-    let report = pipe.shutdown(Duration::from_secs(20)).await.unwrap();
+    let report = pipe.shutdown(PATIENCE).await.unwrap();
     assert_eq!(report.waiting, 0, "{:?}", pipe.stats());
 }
 

@@ -63,7 +63,7 @@ async fn the_end_of_a_pipe_that_does_not_deliver_leaves_the_other_alone() {
     eventually("it delivers", || one.stats().dispatching).await;
     let two = start(config(Front::Files, folder.path()).with_sink(Taker::good("s"))).await;
     emit(&two, 1..=5, 1).await;
-    two.shutdown(Duration::from_secs(5)).await.unwrap();
+    two.shutdown(Duration::from_secs(60)).await.unwrap();
     drop(two);
     emit(&one, 6..=9, 1).await;
     end(one).await;

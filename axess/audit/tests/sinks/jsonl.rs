@@ -232,14 +232,17 @@ async fn nothing_acknowledged_is_lost_and_nothing_doubled_by_kills() {
         command.env("AXESS_TEST_JSONL_FIRST", next.to_string()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let reader = BufReader::new(child.stdout.take().unwrap());
+        let (begun, begins) = std::sync::mpsc::channel();
         let watch = std::thread::spawn(move || {
             let lines = reader.lines().map_while(Result::ok);
-            lines.filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok()).last()
+            let numbers = lines.filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok());
+            numbers.inspect(|_| begun.send(()).unwrap()).last()
         });
-        tokio::time::sleep(Duration::from_millis(60 + u64::from(round) * 13)).await;
+        begins.recv().unwrap();
+        tokio::time::sleep(Duration::from_millis(u64::from(round) * 13)).await;
         child.kill().unwrap();
         child.wait().unwrap();
-        next = watch.join().unwrap().unwrap_or(next);
+        next = watch.join().unwrap().unwrap();
     }
     // As the next process would go on.
     let last: Vec<AuditRecord> = (next..next + BATCH).map(entry).collect();

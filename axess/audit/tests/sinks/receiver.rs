@@ -184,8 +184,15 @@ pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
     found
 }
 
+/// Takes a free port for a program that is still to listen there. Nobody else is given it while this process lives: it is
+/// bound, and nobody listens.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::mem::forget(socket);
+    port
 }
 
 /// Makes `ca.pem`, and `server.pem` for 127.0.0.1 with its key.

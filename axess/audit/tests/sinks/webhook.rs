@@ -1,5 +1,5 @@
 use crate::{
-    events::{Events, deliver_until_taken, fails, noon, refused_at},
+    events::{Events, PATIENCE, deliver_until_taken, fails, noon, refused_at},
     receiver::{Canned, Running, free_port},
 };
 use axess_audit::{
@@ -190,7 +190,7 @@ async fn a_receiver_that_misbehaves_costs_little() {
         while stream.write_all(&[b'x'; 65_536]).is_ok() {}
     }
     fn hangs(stream: TcpStream) {
-        std::thread::sleep(Duration::from_secs(20));
+        std::thread::sleep(PATIENCE + Duration::from_secs(10));
         drop(stream);
     }
     let batch = Events::of("webhook misbehaves").entries(2);
@@ -198,7 +198,7 @@ async fn a_receiver_that_misbehaves_costs_little() {
         let sink =
             sink(&format!("http://{}/", server.address), |config| config.timeout = Duration::from_secs(1));
         let batch = batch.clone();
-        async move { tokio::time::timeout(Duration::from_secs(10), sink.deliver(&batch)).await.unwrap() }
+        async move { tokio::time::timeout(PATIENCE, sink.deliver(&batch)).await.unwrap() }
     };
     let taken = Canned::start("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n", endless);
     deliver(&taken).await.unwrap();

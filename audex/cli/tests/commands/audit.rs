@@ -188,15 +188,15 @@ fn the_newest_events_are_read_from_the_end_alone() {
     let id = home.session();
     let text = fs::read_to_string(segment(&home)).unwrap();
     let (_, entries) = text.split_once('\n').unwrap();
-    // Before the newest entries lies more than anybody could read in time: a hole of 64 GiB.
+    // Before the newest entries lies more than anybody could read in time: a hole of 4 TiB.
     let mut file = File::create(segment(&home)).unwrap();
-    file.seek(SeekFrom::Start(64 << 30)).unwrap();
+    file.seek(SeekFrom::Start(4 << 40)).unwrap();
     file.write_all(format!("\n{entries}").as_bytes()).unwrap();
     let began = SystemClock.now();
     let recent = home.run(&["audit", "recent", "-n", "3"]);
     assert_eq!((recent.code, recent.out.lines().count()), (0, 4), "{recent:?}");
     assert_eq!(home.run(&["audit", "show", &id]).code, 0);
-    assert!((SystemClock.now() - began).num_seconds() < 3);
+    assert!((SystemClock.now() - began).num_seconds() < 60);
     // Who asks for more gets an answer as well: what lies there is no entry.
     assert_eq!(home.run(&["audit", "recent", "-n", "10"]).code, 87);
 }

@@ -60,11 +60,11 @@ fn private_folders_of_sessions_that_are_gone_go() {
 fn a_session_that_runs_is_left_alone() {
     let home = Home::new();
     let mut running =
-        home.command(&["run", "--provider", "local", "-a", "a:B", "--deliver", "file", "--", "sleep", "30"]);
+        home.command(&["run", "--provider", "local", "-a", "a:B", "--deliver", "file", "--", "sleep", "600"]);
     let mut child = running.spawn().unwrap();
     let is_active =
         || home.json(&["sessions", "--status", "Active"]).1["sessions"].as_array().unwrap().len() == 1;
-    assert!((0..200).any(|_| is_active() || {
+    assert!((0..1_200).any(|_| is_active() || {
         std::thread::sleep(std::time::Duration::from_millis(50));
         false
     }));

@@ -165,15 +165,17 @@ async fn slow_clients_are_cut_off_and_keep_nobody_waiting() {
         for mut stream in slow {
             stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
             let mut drips = 0;
-            while drips < 25 && stream.write_all(b"G").is_ok() && !matches!(stream.read(&mut [0; 512]), Ok(0))
+            while drips < 300
+                && stream.write_all(b"G").is_ok()
+                && !matches!(stream.read(&mut [0; 512]), Ok(0))
             {
                 std::thread::sleep(Duration::from_millis(200));
                 drips += 1;
             }
-            assert!(drips < 25, "a slow client is waited for");
+            assert!(drips < 300, "a slow client is waited for");
         }
     });
-    // `ask` gives up after five seconds.
+    // `ask` gives up after a minute.
     assert!(served.ask(served.request()).await.starts_with(OK));
     drip.await.unwrap();
 }

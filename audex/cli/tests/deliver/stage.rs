@@ -23,8 +23,8 @@ use tokio::sync::watch;
 
 /// Who nobody is on Linux.
 pub(crate) const NOBODY: u32 = 65_534;
-/// Longer than the server takes for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// Longer than the server takes for anything, on a machine that is busy with something else.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn uid() -> u32 {
     nix::unistd::geteuid().as_raw()

@@ -118,6 +118,17 @@ impl Home {
     }
 }
 
+/// Takes a free port for a program that is still to listen there. Nobody else is given it while this process lives: it is
+/// bound, and nobody listens.
+pub(crate) fn free_port() -> u16 {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::mem::forget(socket);
+    port
+}
+
 /// Waits until something is so.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     for _ in 0..LOOKS {

@@ -1,6 +1,6 @@
 //! A token of our own issuer, and a service of somebody else's that verifies it: `examples/orders`.
 
-use crate::home::{Home, wait_until};
+use crate::home::{Home, free_port, wait_until};
 use axess_peers::skip;
 use std::{
     io::{BufRead, BufReader},
@@ -53,10 +53,6 @@ impl Drop for Service {
             let _ = child.wait();
         }
     }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The program of the example, which lies beside ours where the workspace was built.

@@ -32,25 +32,28 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 fn the_deadline_ends_a_command() {
-    let rig = Rig::new().with("DEADLINE", 700);
+    let rig = Rig::new().with("DEADLINE", 3_000).with("GRACE", 600_000);
     let before = SystemClock.now();
-    assert_eq!(rig.bash("sleep 60 & sleep 60").status.code(), Some(83));
+    let mut child = rig.spawn_bash("sleep 900 & sleep 900");
+    // Long before the grace is over.
+    assert_eq!(code(&mut child), 83);
     let took = (SystemClock.now() - before).num_milliseconds();
-    assert!((700..5_000).contains(&took), "{took} ms: without waiting for the grace");
+    assert!(took >= 3_000, "{took} ms");
     assert_eq!(rig.report(), "Ok(Ended { exit: Signal(15), cause: Deadline, left: [] })");
     rig.assert_clean();
 }
 
 fn the_deadline_kills_who_ignores_it() {
-    let rig = Rig::new().with("DEADLINE", 500).with("GRACE", 400);
-    let status = rig.bash("trap '' TERM INT HUP; while :; do sleep 60; done").status;
-    assert_eq!(status.code(), Some(83));
+    let rig = Rig::new().with("LATE_WHEN", "up").with("GRACE", 400);
+    let up = rig.data("up");
+    let script = format!("trap '' TERM INT HUP; touch {}; while :; do sleep 60; done", up.display());
+    assert_eq!(rig.bash(&script).status.code(), Some(83));
     assert_eq!(rig.report(), "Ok(Ended { exit: Signal(9), cause: Deadline, left: [] })");
     rig.assert_clean();
 }
 
 fn a_stopped_command_ends_at_the_deadline() {
-    let rig = Rig::new().with("DEADLINE", 800);
+    let rig = Rig::new().with("DEADLINE", 3_000);
     assert_eq!(rig.bash("kill -STOP $$; sleep 60").status.code(), Some(83));
     assert_eq!(rig.report(), "Ok(Ended { exit: Signal(15), cause: Deadline, left: [] })");
     rig.assert_clean();
@@ -58,8 +61,9 @@ fn a_stopped_command_ends_at_the_deadline() {
 
 fn the_wrappers_clock_counts_too() {
     // Only the wrapper's clock jumps, by a day; the keeper's shows that there is half an hour left.
-    let rig = Rig::new().with("DEADLINE", 1_800_000).with("CLOCK", 300);
-    assert_eq!(rig.bash("sleep 60").status.code(), Some(83));
+    let rig = Rig::new().with("DEADLINE", 1_800_000).with("LATE_WHEN", "up");
+    let script = format!("touch {}; sleep 60", rig.data("up").display());
+    assert_eq!(rig.bash(&script).status.code(), Some(83));
     rig.assert_clean();
 }
 
@@ -71,16 +75,18 @@ fn a_passed_deadline_starts_nothing() {
 }
 
 fn the_first_reason_to_stop_counts() {
-    let rig = Rig::new().with("STOP_AFTER", 300);
-    assert_eq!(rig.bash("sleep 60").status.code(), Some(88));
+    let rig = Rig::new().with("STOP_WHEN", "up");
+    let script = format!("touch {}; sleep 60", rig.data("up").display());
+    assert_eq!(rig.bash(&script).status.code(), Some(88));
     assert_eq!(rig.report(), "Ok(Ended { exit: Signal(15), cause: Stopped(Revoked), left: [] })");
     rig.assert_clean();
 }
 
 fn a_command_may_clean_up() {
-    let rig = Rig::new().with("STOP_AFTER", 500);
-    let proof = rig.data("cleaned");
-    let script = format!("trap 'sleep 0.5; touch {}; exit 3' TERM; sleep 60 & wait", proof.display());
+    let rig = Rig::new().with("STOP_WHEN", "up");
+    let (up, proof) = (rig.data("up"), rig.data("cleaned"));
+    let (up, cleaned) = (up.display(), proof.display());
+    let script = format!("trap 'sleep 0.5; touch {cleaned}; exit 3' TERM; touch {up}; sleep 60 & wait");
     assert_eq!(rig.bash(&script).status.code(), Some(88));
     assert_eq!(rig.report(), "Ok(Ended { exit: Code(3), cause: Stopped(Revoked), left: [] })");
     assert!(proof.exists(), "what it does after TERM is waited for");
@@ -90,7 +96,7 @@ fn a_killed_wrapper_takes_all_with_it() {
     let rig = Rig::new();
     let mut child = rig.spawn_bash("sleep 60 & setsid sleep 60 & (setsid sleep 60 &) ; wait");
     let keeper = rig.keeper();
-    until("three sleeps", || rig.alive().len() >= 5);
+    until("three sleeps", || rig.sleepers("60") == 3);
     child.kill().unwrap();
     assert_eq!(code(&mut child), 128 + 9);
     until("the keeper's word", || rig.data("abandoned-one").exists());
@@ -102,11 +108,12 @@ fn a_killed_wrapper_takes_all_with_it() {
 
 fn what_a_killed_wrapper_held_is_claimed_at_once() {
     // It was running, or in the grace that the deadline left it.
-    for (deadline, word) in [
-        (60_000, "Some(Ended { exit: Signal(9), cause: Own, left: [] }), cut short"),
-        (1_500, "Some(Ended { exit: Signal(9), cause: Deadline, left: [] })"),
+    for (is_late, word) in [
+        (false, "Some(Ended { exit: Signal(9), cause: Own, left: [] }), cut short"),
+        (true, "Some(Ended { exit: Signal(9), cause: Deadline, left: [] })"),
     ] {
-        let rig = Rig::new().with("DEADLINE", deadline).with("GRACE", 3_000);
+        let rig = Rig::new().with("GRACE", 6_000);
+        let rig = if is_late { rig.with("LATE_WHEN", "ready") } else { rig };
         let (ready, told) = (rig.data("ready"), rig.data("told"));
         let script = format!(
             "trap 'touch {}' TERM; touch {}; while :; do sleep 0.1; done",
@@ -116,7 +123,7 @@ fn what_a_killed_wrapper_held_is_claimed_at_once() {
         let mut child = rig.spawn_bash(&script);
         let command = rig.pid();
         until("the trap", || ready.exists());
-        if deadline < 60_000 {
+        if is_late {
             until("the deadline", || told.exists());
         }
         assert!(!rig.data("claimed").exists(), "the wrapper lives");
@@ -132,10 +139,11 @@ fn what_a_killed_wrapper_held_is_claimed_at_once() {
 
 fn what_is_known_of_the_end_outlives_the_wrapper() {
     let rig = Rig::new();
-    let mut child = rig.spawn_bash("sleep 0.5; exit 3");
+    let mut child = rig.spawn_bash(&format!("{}; exit 3", rig.until_made("go")));
     let (keeper, command) = (rig.keeper(), rig.pid());
     // The keeper sees the end of both at once.
     send(keeper, Signal::SIGSTOP);
+    rig.make("go");
     until("the command's end", || !is_alive(command));
     child.kill().unwrap();
     send(keeper, Signal::SIGCONT);
@@ -194,7 +202,7 @@ fn a_killed_keeper_takes_all_with_it() {
         "trap '' TERM; sleep 60 & (setsid bash -c 'trap \"\" TERM; sleep 60; sleep 61' &) ; sleep 60";
     let mut child = rig.spawn_bash(script);
     let keeper = rig.keeper();
-    until("all of them", || rig.alive().len() >= 5);
+    until("all of them", || rig.sleepers("60") == 3);
     send(keeper, Signal::SIGKILL);
     assert_eq!(code(&mut child), 70);
     assert!(rig.report().contains("was killed, and everything it kept was ended"), "{}", rig.report());
@@ -226,16 +234,17 @@ fn a_killed_keeper_leaves_older_children_alone() {
 }
 
 fn a_stopped_keeper_holds_nobody_up() {
-    let rig = Rig::new().with("DEADLINE", 800).with("GRACE", 100);
+    let rig = Rig::new().with("LATE_WHEN", "late").with("GRACE", 100);
     let mut child = rig.spawn_bash("sleep 60");
     send(rig.keeper(), Signal::SIGSTOP);
+    rig.make("late");
     assert_eq!(code(&mut child), 70);
     rig.assert_clean();
 }
 
 fn the_keeper_shrugs_off_signals() {
     let rig = Rig::new();
-    let mut child = rig.spawn_bash("sleep 1; exit 5");
+    let mut child = rig.spawn_bash(&format!("{}; exit 5", rig.until_made("go")));
     let keeper = rig.keeper();
     for signal in [
         Signal::SIGINT,
@@ -251,6 +260,7 @@ fn the_keeper_shrugs_off_signals() {
         send(keeper, signal);
     }
     assert_ne!(stat(keeper, 0).as_deref(), Some("T"));
+    rig.make("go");
     assert_eq!(code(&mut child), 5);
     rig.assert_clean();
 }
@@ -258,7 +268,7 @@ fn the_keeper_shrugs_off_signals() {
 fn a_killed_command_is_its_own_end() {
     let rig = Rig::new();
     let mut child = rig.spawn_bash("sleep 60 & sleep 60 & wait");
-    until("both sleeps", || rig.alive().len() >= 4);
+    until("both sleeps", || rig.sleepers("60") == 2);
     send(rig.pid(), Signal::SIGKILL);
     assert_eq!(code(&mut child), 128 + 9);
     assert_eq!(rig.report(), "Ok(Ended { exit: Signal(9), cause: Own, left: [] })");

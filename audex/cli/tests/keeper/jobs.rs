@@ -147,7 +147,7 @@ fn ctrl_z_and_fg() {
 }
 
 fn a_stopped_job_ends_at_the_deadline() {
-    let terminal = Terminal::new(Rig::new().with("DEADLINE", 2_000));
+    let terminal = Terminal::new(Rig::new().with("DEADLINE", 8_000));
     terminal.line("$W sleep 60");
     let command = terminal.rig.pid();
     terminal.keys(&["C-z"]);

@@ -13,8 +13,8 @@ use std::{
     time::Duration,
 };
 
-/// How long anything may take before the test is given up.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long anything may take before the test is given up: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(10);
 
 /// The folders of one session, and a name that all its processes carry in their environment.
@@ -35,7 +35,8 @@ impl Rig {
         rig
     }
 
-    /// Says something to the wrapper: DEADLINE, GRACE, STOP_AFTER, CLOCK (all in milliseconds) or PROGRAM.
+    /// Says something to the wrapper: DEADLINE and GRACE (in milliseconds), PROGRAM, or the file of the data folder that
+    /// tells it to stop the command (STOP_WHEN), or that its clock is a day on (LATE_WHEN).
     pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.settings.push((format!("{}{name}", role::PREFIX), value.to_string()));
         self
@@ -99,6 +100,16 @@ impl Rig {
         std::fs::read_to_string(self.data("report")).unwrap_or_default()
     }
 
+    /// Makes a file of the data folder.
+    pub(crate) fn make(&self, file: &str) {
+        std::fs::write(self.data(file), "").unwrap();
+    }
+
+    /// A line for a shell, which waits until the data folder has a file.
+    pub(crate) fn until_made(&self, file: &str) -> String {
+        format!("until [ -e {} ]; do sleep 0.05; done", self.data(file).display())
+    }
+
     /// The command's id, as soon as there is one.
     pub(crate) fn pid(&self) -> Pid {
         self.number("pid")
@@ -124,6 +135,12 @@ impl Rig {
             environ.split(|byte| *byte == 0).any(|word| word == mark)
         });
         of_rig.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    }
+
+    /// How many of them are such a `sleep` already: between its fork and its exec, a child of a shell may lose a TERM.
+    pub(crate) fn sleepers(&self, seconds: &str) -> usize {
+        let line = |id: &String| std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        self.alive().iter().filter(|id| line(id) == format!("sleep\0{seconds}\0")).count()
     }
 
     /// Asserts that nothing is left: no process, no private folder.

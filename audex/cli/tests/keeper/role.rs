@@ -66,15 +66,15 @@ pub(crate) fn wrapper(command: Vec<OsString>) -> ExitCode {
 async fn session(command: Vec<OsString>, signals: Signals) -> (i32, String) {
     let mock = MockClock::new(SystemClock.now());
     let clock: Arc<dyn Clock> =
-        if said("CLOCK").is_some() { Arc::new(mock.clone()) } else { Arc::new(SystemClock) };
+        if said("LATE_WHEN").is_some() { Arc::new(mock.clone()) } else { Arc::new(SystemClock) };
     let order = order(command, &*clock);
     let mut keeper = match Keeper::start(order, Arc::clone(&clock), &signals).await {
         Ok(keeper) => keeper,
         Err(error) => return (code_of(&error), format!("{error}")),
     };
     std::fs::write(folder("DATA").join("pid"), keeper.pid().to_string()).unwrap();
-    let mut stop = std::pin::pin!(tokio::time::sleep(millis("STOP_AFTER", u64::MAX >> 20)));
-    let mut jump = std::pin::pin!(tokio::time::sleep(millis("CLOCK", u64::MAX >> 20)));
+    let mut stop = std::pin::pin!(there_is("STOP_WHEN"));
+    let mut jump = std::pin::pin!(there_is("LATE_WHEN"));
     let mut jumped = false;
     let mut stopped = false;
     let ended = loop {
@@ -122,6 +122,15 @@ fn code_of(error: &KeeperError) -> i32 {
         KeeperError::NotExecutable { .. } => 126,
         KeeperError::DeadlinePassed => 83,
         _ => 70,
+    }
+}
+
+/// Waits until the data folder has the file that was said, and for ever if none was.
+async fn there_is(name: &str) {
+    let Some(file) = said(name) else { return std::future::pending().await };
+    let file = folder("DATA").join(file);
+    while !file.exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

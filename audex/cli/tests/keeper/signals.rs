@@ -51,16 +51,18 @@ sys.exit(count)
         Signal::SIGUSR2,
         Signal::SIGWINCH,
     ];
-    let mut expected = String::new();
+    // Each after the one before has been seen: two that wait are not handled in their order.
     for signal in sent {
         send(wrapper, signal);
-        expected.push_str(&format!("{}\n", signal as i32));
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        let expected = format!("{}\n", signal as i32);
+        let mut seen = vec![0; expected.len()];
+        stdout.read_exact(&mut seen).unwrap();
+        assert_eq!(text(&seen), expected.trim());
     }
     assert_eq!(code(&mut child), 7);
-    let mut seen = String::new();
-    stdout.read_to_string(&mut seen).unwrap();
-    assert_eq!(seen, expected);
+    let mut more = String::new();
+    stdout.read_to_string(&mut more).unwrap();
+    assert_eq!(more, "");
 }
 
 fn a_deadly_one_is_the_commands_death() {
@@ -91,7 +93,7 @@ fn the_group_gets_them() {
     // The shell waits for a foreground child and would look at the signal only after its end.
     let script = format!("trap 'exit 9' TERM; touch {}; sleep 60", ready.display());
     let mut child = rig.behind(ALONE, &["bash", "-c", &script]).spawn().unwrap();
-    until("the sleep", || ready.exists() && rig.alive().len() >= 3);
+    until("the sleep", || ready.exists() && rig.sleepers("60") == 1);
     send(wrapper_of(&rig), Signal::SIGTERM);
     assert_eq!(code(&mut child), 9);
 }
@@ -99,32 +101,33 @@ fn the_group_gets_them() {
 fn timeout_reaches_the_command() {
     let rig = Rig::new();
     let script = "trap 'echo INT; exit 3' INT; sleep 60 & wait";
-    let output = rig.behind(&["timeout", "-s", "INT", "1"], &["bash", "-c", script]).output().unwrap();
+    let output = rig.behind(&["timeout", "-s", "INT", "4"], &["bash", "-c", script]).output().unwrap();
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(124), "INT"));
     assert!(rig.report().contains("Code(3)"), "{}", rig.report());
     rig.assert_clean();
 
     let rig = Rig::new();
-    let line = ["timeout", "--foreground", "--preserve-status", "-s", "INT", "1"];
+    let line = ["timeout", "--foreground", "--preserve-status", "-s", "INT", "4"];
     assert_eq!(rig.behind(&line, &["bash", "-c", script]).output().unwrap().status.code(), Some(3));
     rig.assert_clean();
 }
 
 fn nohup_survives_a_hangup() {
     let rig = Rig::new();
-    let mut child =
-        rig.behind(&["nohup"], &["bash", "-c", "sleep 1; exit 8"]).stdout(Stdio::null()).spawn().unwrap();
+    let script = format!("{}; exit 8", rig.until_made("go"));
+    let mut child = rig.behind(&["nohup"], &["bash", "-c", &script]).stdout(Stdio::null()).spawn().unwrap();
     let command = rig.pid();
     send(pid_of(&child), Signal::SIGHUP);
     send(command, Signal::SIGHUP);
     send(rig.keeper(), Signal::SIGHUP);
+    rig.make("go");
     assert_eq!(code(&mut child), 8);
     rig.assert_clean();
 }
 
 fn stop_and_continue_go_through() {
     let rig = Rig::new();
-    let mut child = rig.behind(ALONE, &["sleep", "2"]).spawn().unwrap();
+    let mut child = rig.behind(ALONE, &["sleep", "600"]).spawn().unwrap();
     let command = rig.pid();
     let wrapper = wrapper_of(&rig);
     let is = |pid, state: &str| stat(pid, 0).as_deref() == Some(state);
@@ -137,9 +140,11 @@ fn stop_and_continue_go_through() {
     send(command, Signal::SIGSTOP);
     until("it stops", || is(command, "T"));
     std::thread::sleep(std::time::Duration::from_millis(400));
-    assert!(is(wrapper, "S"));
+    assert!(!is(wrapper, "T"));
     send(command, Signal::SIGCONT);
-    assert_eq!(code(&mut child), 0);
+    until("it goes on", || is(command, "S"));
+    send(command, Signal::SIGTERM);
+    assert_eq!(code(&mut child), 128 + 15);
     rig.assert_clean();
 }
 

@@ -44,14 +44,17 @@ fn ctrl_c_ends_a_command_that_does_not_mind() {
 #[test]
 fn ctrl_z_stops_the_whole_job_and_fg_goes_on() {
     let Some(screen) = Screen::open("ctrl_z_stops_the_whole_job_and_fg_goes_on") else { return };
-    screen.types(&format!("{RUN} bash -c 'echo be\"\"gun; for i in 1 2 3 4 5 6 7 8; do sleep 0.25; done; echo fin\"\"ished'; echo code $?"));
+    screen.types(&format!(
+        "{RUN} bash -c 'echo be\"\"gun; until test -e go; do sleep 0.25; done; echo fin\"\"ished'; echo code $?"
+    ));
     screen.shows("begun");
     screen.presses("C-z");
     screen.shows("[1]+  Stopped");
     // bash says how a stopped job ended, and takes what follows.
     screen.types("echo me''anwhile");
     screen.shows("meanwhile");
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    std::fs::write(screen.home().path().join("go"), "").unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(1));
     assert!(!screen.text().lines().any(|line| line.starts_with("finished")), "{}", screen.text());
     screen.types("fg; echo then $?");
     screen.shows("finished");
@@ -64,7 +67,7 @@ fn ctrl_z_stops_the_whole_job_and_fg_goes_on() {
 fn a_stopped_job_ends_at_its_deadline() {
     let Some(screen) = Screen::open("a_stopped_job_ends_at_its_deadline") else { return };
     let mark = format!("5000.{}", std::process::id());
-    let run = RUN.replace("--quiet", "--quiet --ttl 4s");
+    let run = RUN.replace("--quiet", "--quiet --ttl 15s");
     screen.types(&format!("{run} sh -c 'echo be\"\"gun; sleep {mark}'"));
     screen.shows("begun");
     screen.presses("C-z");

@@ -1,5 +1,5 @@
-use super::site::{Site, free_port};
-use crate::home::Home;
+use super::site::Site;
+use crate::home::{Home, free_port};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 fn check(home: &Home, text: &str) -> (Option<i32>, String) {

@@ -1,12 +1,11 @@
 //! `tryaudex server` in a home of its own, and people with accounts there.
 
 use super::browser::Browser;
-use crate::home::{Home, wait_until};
+use crate::home::{Home, free_port, wait_until};
 use serde_json::{Value, json};
 use std::{
     fs::Permissions,
     io::{BufRead, BufReader, Read},
-    net::TcpListener,
     os::unix::fs::PermissionsExt,
     process::{Child, ChildStdout, Command, Output, Stdio},
     sync::{Arc, Mutex},
@@ -152,10 +151,6 @@ pub(super) fn log_in_with(home: &Home, browser: &Browser, arguments: &str) -> Ou
     let mut output = child.wait_with_output().unwrap();
     output.stderr = [line.as_bytes(), &rest].concat();
     output
-}
-
-pub(super) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn link_in(added: &Value) -> Option<String> {

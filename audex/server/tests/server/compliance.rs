@@ -194,7 +194,7 @@ async fn one_report_is_made_at_a_time() {
         let given_up = tokio::time::timeout(std::time::Duration::from_millis(2), audrey.get(SOC2)).await;
         drop(given_up);
     }
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         if audrey.get(&path).await.status == 200 {
             return drop(site.stop().await);
         }

@@ -15,7 +15,7 @@ fn deploy_folder() -> PathBuf {
 
 /// Looks again and again until there is something to see.
 async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
-    for _ in 0..150 {
+    for _ in 0..600 {
         if let Some(seen) = look().await {
             return Some(seen);
         }

@@ -72,7 +72,7 @@ async fn what_a_disabled_account_has_is_ended_and_the_answer_says_how_much() {
     assert_eq!(off.body["ended"], json!({ "sessions": 1, "requests": 1, "service_tokens": [] }), "{off:?}");
     let text = |answer: &super::door::Answer| answer.body["session_id"].as_str().unwrap().to_owned();
     let session = format!("/sessions/{}", text(&issued));
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if admin.browser.get(&session).await.body["status"] != "active" {
             break;
         }
@@ -187,7 +187,7 @@ async fn what_administrators_do_is_recorded() {
     admin.browser.patch(&format!("/people/{}", bob.id), json!({ "roles": ["security"] })).await;
     let (_, token) = door.token(&admin, &["read"]).await;
     let mut text = String::new();
-    for _ in 0..50 {
+    for _ in 0..600 {
         text = door.get("/audit", &token).await.body.to_string();
         if text.contains("token.made") {
             break;

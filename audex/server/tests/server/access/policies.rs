@@ -29,7 +29,7 @@ async fn an_edited_file_is_in_force_after_a_while_and_a_wrong_one_never() {
     assert_eq!(bob.browser.get("/people").await.status, 403);
     fs::write(&own, "@id(\"all\")\npermit (principal, action == Action::\"read\", resource);\n").unwrap();
     let mut status = 403;
-    for _ in 0..40 {
+    for _ in 0..240 {
         status = bob.browser.get("/people").await.status;
         if status == 200 {
             break;
@@ -56,7 +56,7 @@ async fn an_edit_right_after_the_start_is_taken_up_though_the_file_looks_as_old_
     let admin = door.admin().await;
     let bob = door.invited(&admin, "bob@example.com", &["auditor"]).await;
     let mut status = 200;
-    for _ in 0..60 {
+    for _ in 0..240 {
         status = bob.browser.get("/audit").await.status;
         if status == 403 {
             break;

@@ -115,7 +115,7 @@ async fn evidence_is_exported_as_documented() {
     let line = "curl http://localhost:8080/audit/export?format=json \\\n-H \"Authorization: Bearer $TOKEN\"";
     let mut rows = Value::Null;
     // Evidence reaches the place where it is searched a moment later.
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         rows = json_of(&run(&site, &alice, line).await);
         if rows.to_string().contains("credential_requested") {
             break;

@@ -11,7 +11,7 @@ fn types(body: &Value) -> Vec<&str> {
 
 /// Asks until something is there: evidence can be searched a moment later.
 async fn until(api: &Api, path: &str, is_there: impl Fn(&Answer) -> bool) -> Answer {
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         let answer = api.get(path).await;
         if is_there(&answer) {
             return answer;

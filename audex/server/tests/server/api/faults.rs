@@ -175,7 +175,7 @@ async fn a_server_whose_events_do_not_reach_the_log_is_not_ready() {
         AuditOutbox::append(&rows, vec![record]).await.unwrap();
     };
     let until = async |status: u16, depth: usize| {
-        for _ in 0..200 {
+        for _ in 0..1_200 {
             if site.app.evidence.depth() == depth && stranger.get("/readyz").await.status == status {
                 return;
             }

@@ -23,7 +23,7 @@ on_each!(what_waits_at_the_end_is_there_after_the_next_start, |ledger: Ledger| a
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), linked).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), linked).await.unwrap();
     assert_eq!(fs::read_link(&link).unwrap().to_str(), Some("000000000001.jsonl"));
     evidence.close(Duration::from_secs(20)).await.unwrap();
     assert_eq!(evidence.depth(), 0);

@@ -1,6 +1,6 @@
 //! The whole server, killed between a change and the delivery of what tells of it.
 
-use super::receiver::Receiver;
+use super::receiver::{Receiver, away};
 use crate::{
     api::delete_order,
     serve::killable::{Killable, accounts_with, serve_with_if_asked},
@@ -40,6 +40,21 @@ async fn header(stream: &mut TcpStream, name: &str) -> String {
     found.unwrap_or_else(|| panic!("{text}"))
 }
 
+/// Waits until it is written down that everybody was told.
+async fn nobody_waits(folder: &Path) {
+    let pool =
+        sqlx::SqlitePool::connect(&format!("sqlite:{}", folder.join("audex.db").display())).await.unwrap();
+    for _ in 0..3_000 {
+        let waiting: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM audex_notices").fetch_one(&pool).await.unwrap();
+        if waiting == 0 {
+            return pool.close().await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("what was taken is still to be told");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_notice_outlives_a_kill_in_the_middle_of_its_delivery() {
     serve_with_if_asked(told).await;
@@ -65,16 +80,16 @@ async fn a_notice_outlives_a_kill_in_the_middle_of_its_delivery() {
             );
         }
     }
-    drop((stream, silent));
+    drop(stream);
 
-    let receiver = Receiver::on(TcpListener::bind(address).await.unwrap());
+    let receiver = Receiver::on(silent);
     let server = Killable::start(IN_THE_MIDDLE, folder.path());
     let got = receiver.wait_for(1).await;
     assert_eq!(got[0].header("x-audex-id"), id, "a receiver knows a repetition");
     let body = got[0].json();
     assert_eq!((&body["event"], &body["id"]), (&json!("request.pending_approval"), &json!(id)));
     assert_eq!(body["session_id"], asked["session_id"]);
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    nobody_waits(folder.path()).await;
     server.kill();
 
     // What was taken is not sent again.
@@ -93,7 +108,7 @@ async fn notices_outlive_a_kill_while_their_destinations_are_away() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("database"), new_database(&url).await).unwrap();
     // Nobody is there.
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (away, address) = away();
     fs::write(folder.path().join("webhook"), format!("http://{address}/hook")).unwrap();
     let [alice, bob, carol, _] = accounts_with(folder.path(), told).await;
 
@@ -110,10 +125,10 @@ async fn notices_outlive_a_kill_while_their_destinations_are_away() {
     }
     server.kill();
 
-    let receiver = Receiver::on(TcpListener::bind(address).await.unwrap());
+    let receiver = Receiver::on(away.listen(128).unwrap());
     let server = Killable::start(AWAY, folder.path());
     // One that was just being tried is held by nobody after a minute.
-    let got = receiver.wait_long_for(3, Duration::from_secs(75)).await;
+    let got = receiver.wait_long_for(3, Duration::from_secs(150)).await;
     let mut told: Vec<(String, Value)> =
         got.iter().map(|one| (one.path.clone(), one.json()["event"].clone())).collect();
     told.sort_unstable_by_key(|(path, event)| (path.clone(), event.to_string()));

@@ -7,10 +7,11 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use std::{
     collections::VecDeque,
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// What a receiver got.
 #[derive(Debug, Clone)]
@@ -43,6 +44,14 @@ impl Got {
     }
 }
 
+/// Takes an address at which nobody listens yet, and that nobody else is given meanwhile.
+pub(super) fn away() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
 impl Receiver {
     pub(super) async fn start() -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap())
@@ -71,7 +80,7 @@ impl Receiver {
 
     /// Waits until so many came.
     pub(super) async fn wait_for(&self, count: usize) -> Vec<Got> {
-        self.wait_long_for(count, Duration::from_secs(10)).await
+        self.wait_long_for(count, Duration::from_secs(60)).await
     }
 
     pub(super) async fn wait_long_for(&self, count: usize, long: Duration) -> Vec<Got> {

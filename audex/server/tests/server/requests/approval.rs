@@ -167,11 +167,11 @@ async fn a_decision_wakes_whoever_waits() {
     let bench = Bench::new(|settings| settings.rules = approvals(1)).await;
     let id = bench.pending().await;
     let app = bench.app.clone();
-    let waiting = tokio::spawn(async move { app.wait(id, Duration::from_secs(30)).await });
+    let waiting = tokio::spawn(async move { app.wait(id, Duration::from_secs(600)).await });
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!waiting.is_finished());
     bench.app.vote(&bench.bob.caller(), id, agreed()).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap().unwrap().unwrap();
     bench.close().await;
 }
 
@@ -250,10 +250,10 @@ async fn a_server_that_ends_keeps_nobody_waiting() {
     let bench = Bench::new(|settings| settings.rules = approvals(1)).await;
     let id = bench.pending().await;
     let app = bench.app.clone();
-    let waiting = tokio::spawn(async move { app.wait(id, Duration::from_secs(60)).await });
+    let waiting = tokio::spawn(async move { app.wait(id, Duration::from_secs(600)).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     bench.app.halt();
-    tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap().unwrap().unwrap();
     bench.close().await;
 }
 

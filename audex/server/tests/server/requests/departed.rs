@@ -59,7 +59,7 @@ async fn disabled(bench: &Bench, person: &Person) {
 
 async fn until_revoked(bench: &Bench, of: &str) {
     let filter = SessionFilter { identity: Some(of.to_owned()), status: Some(SessionStatus::Active) };
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         let active = bench.app.store.list_sessions(&filter, &PageQuery::default()).await.unwrap();
         if active.items.is_empty() {
             return;

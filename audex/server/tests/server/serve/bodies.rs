@@ -4,13 +4,14 @@ use super::*;
 const LIMITS: ServeLimits = ServeLimits {
     max_connections: 64,
     max_connections_per_address: None,
-    head_timeout: Duration::from_secs(5),
+    head_timeout: PATIENCE,
     max_head: 8_192,
     max_body: 4_096,
-    request_timeout: Duration::from_millis(700),
+    request_timeout: PATIENCE,
     longest_poll: Duration::from_secs(1),
     drain: Duration::from_secs(5),
 };
+const IMPATIENT: ServeLimits = ServeLimits { request_timeout: Duration::from_millis(700), ..LIMITS };
 
 fn post(path: &str, headers: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n")
@@ -52,7 +53,7 @@ async fn a_client_that_asks_first_is_told_before_it_sends() {
 
 #[tokio::test]
 async fn a_body_that_does_not_arrive_is_the_clients_fault() {
-    let served = Served::start(LIMITS).await;
+    let served = Served::start(IMPATIENT).await;
     for request in [
         post("/length", "Content-Length: 10\r\n") + "12345",
         post("/length", "Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n",
@@ -64,7 +65,7 @@ async fn a_body_that_does_not_arrive_is_the_clients_fault() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_ours() {
-    let served = Served::start(LIMITS).await;
+    let served = Served::start(IMPATIENT).await;
     for method in ["GET", "POST"] {
         let said = served.exchange(format!("{method} /never HTTP/1.1\r\nHost: a\r\n\r\n")).await;
         assert!(said.starts_with("HTTP/1.1 503") && said.contains("\"code\":\"timeout\""), "{said}");
@@ -95,11 +96,14 @@ async fn a_panic_is_an_answer_and_the_connection_goes_on() {
 #[tokio::test]
 async fn what_was_begun_is_finished_though_its_client_is_gone() {
     let served = Served::start(LIMITS).await;
-    for method in ["GET", "POST"] {
+    for (number, method) in [(1, "GET"), (2, "POST")] {
         let mut stream = served.connect().await;
         stream.write_all(format!("{method} /slow HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        served.has_begun(number).await;
     }
-    tokio::time::sleep(Duration::from_millis(900)).await;
-    assert_eq!(served.finished.load(Ordering::SeqCst), 2);
+    // The server has time to notice.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(served.finished(), 0);
+    served.desk.go_on.add_permits(2);
+    until(|| served.finished() == 2).await;
 }

@@ -1,6 +1,9 @@
 //! The whole server, killed in the middle of what it does.
 
-use super::killable::{Killable, accounts, answer, serve_if_asked};
+use super::{
+    killable::{Killable, accounts, answer, serve_if_asked},
+    until,
+};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,7 +56,9 @@ async fn what_was_acknowledged_is_there_after_a_kill_and_nothing_is_issued_twice
                 }
             });
         }
-        tokio::time::sleep(Duration::from_millis(700 + life * 150)).await;
+        // So many as there may be at least, on whatever machine.
+        until(|| acknowledged.lock().unwrap().len() > 6 * (life + 1)).await;
+        tokio::time::sleep(Duration::from_millis(200 + life as u64 * 150)).await;
         server.kill();
         while let Some(outcome) = clients.join_next().await {
             outcome.unwrap();

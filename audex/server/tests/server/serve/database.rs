@@ -11,7 +11,7 @@ const BODY: &str = r#"{"allow": "orders:Read", "ttl": "15m", "provider": "local"
 /// Asks for a credential; returns the status, the code of a problem, and how long it took.
 async fn issue(site: &Site, someone: &Someone) -> (u16, String, Duration) {
     let began = Instant::now();
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
     let request = client.post(format!("{}/credentials", site.url)).bearer_auth(&someone.bearer);
     let response = request.body(BODY).send().await.unwrap();
     let status = response.status().as_u16();
@@ -56,7 +56,7 @@ async fn without_its_database_it_says_so_and_with_it_goes_on() {
     for _ in 0..3 {
         let (status, code, took) = issue(&site, &alice).await;
         assert_eq!((status, code.as_str()), (503, "unavailable"));
-        assert!(took < Duration::from_secs(35), "{took:?}");
+        assert!(took < Duration::from_secs(60), "{took:?}");
     }
     assert_eq!(ready(&site).await, 503);
     // What needs no database is answered as ever.
@@ -70,7 +70,7 @@ async fn without_its_database_it_says_so_and_with_it_goes_on() {
     database.pause();
     let (status, code, took) = issue(&site, &alice).await;
     assert_eq!(status, 503, "{code}");
-    assert!(took < Duration::from_secs(35), "{took:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
     database.resume();
     back(&site, &alice).await;
     site.stop().await;

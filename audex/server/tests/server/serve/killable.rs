@@ -44,7 +44,7 @@ impl Killable {
         let url = lines.find_map(|line| line.strip_prefix("serves ").map(str::to_owned)).unwrap();
         // Whatever else it prints must not stop it.
         std::thread::spawn(move || lines.for_each(drop));
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         Self { child, url, client }
     }
 

@@ -75,7 +75,7 @@ async fn without_descriptors_nobody_is_answered_and_with_them_everybody() {
     drop(held);
     // Those that were waiting are taken and found ended; then there is room.
     let mut status = 0;
-    for _ in 0..50 {
+    for _ in 0..300 {
         if let Ok(response) = server.client.get(format!("{}/healthz", server.url)).send().await {
             status = response.status().as_u16();
             if status == 200 {

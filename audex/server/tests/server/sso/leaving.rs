@@ -21,7 +21,7 @@ async fn a_logout_at_the_provider_ends_the_session_here() {
     let confirm = format!("{}/session/end/confirm", company.provider.issuer());
     let form = [("xsrf", hidden(&page, "xsrf")), ("logout", "yes".to_owned())];
     alice.client.post(confirm).form(&form).send().await.unwrap();
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         if alice.identity().await.is_none() {
             break;
         }

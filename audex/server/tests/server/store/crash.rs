@@ -69,7 +69,7 @@ async fn killed(place: Place) {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        for _ in 0..600 {
+        for _ in 0..2_400 {
             tokio::time::sleep(Duration::from_millis(50)).await;
             if told(&place).len() > before + 60 * (life + 1) {
                 break;

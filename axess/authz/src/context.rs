@@ -86,7 +86,8 @@ impl StandardRequestContext {
 
     /// Sets the proved factors and when the last one was proved, and derives `mfa`.
     ///
-    /// `mfa` becomes whether they are something known and something held. A federated login counts as neither; set [`mfa`](Self::mfa) itself when the provider vouches for more.
+    /// `mfa` becomes whether they are something known and something held ([`FactorKind::are_two`]). Set [`mfa`](Self::mfa)
+    /// itself when an identity provider vouches for more than that somebody logged in there.
     #[must_use]
     pub fn with_factors(
         mut self,
@@ -94,7 +95,7 @@ impl StandardRequestContext {
         authn_time: DateTime<Utc>,
     ) -> Self {
         self.factors_completed = factors.into_iter().collect();
-        self.mfa = known_and_held(&self.factors_completed);
+        self.mfa = FactorKind::are_two(&self.factors_completed);
         self.authn_time = Some(authn_time);
         self
     }
@@ -121,7 +122,7 @@ impl StandardRequestContext {
     ) -> Self {
         let mut next = self.clone();
         next.factors_completed.extend(factors.iter().cloned());
-        next.mfa |= known_and_held(&next.factors_completed);
+        next.mfa |= FactorKind::are_two(&next.factors_completed);
         next.authn_time = authn_time;
         next
     }
@@ -150,12 +151,6 @@ impl StandardRequestContext {
         }
         context
     }
-}
-
-fn known_and_held(factors: &BTreeSet<FactorKind>) -> bool {
-    let known = |kind: &FactorKind| matches!(kind, FactorKind::Password | FactorKind::LdapBind);
-    let held = |kind: &FactorKind| !known(kind) && !matches!(kind, FactorKind::Federated(_));
-    factors.iter().any(known) && factors.iter().any(held)
 }
 
 /// Policies know time to the millisecond.

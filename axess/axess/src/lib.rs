@@ -107,7 +107,7 @@ pub mod factors {
 /// struct Stored(HttpClient);
 ///
 /// impl Stored {
-///     fn read(&self, idp: &TenantIdp) -> Result<Arc<dyn FederationProvider>, Box<dyn std::error::Error>> {
+///     fn read(&self, idp: &TenantIdp) -> Result<Arc<dyn FederationProvider>, FederationError> {
 ///         let secret = idp.secret.clone();
 ///         Ok(match idp.protocol {
 ///             IdpProtocol::Oidc => {
@@ -133,7 +133,7 @@ pub mod factors {
 ///
 /// impl TenantIdpBuilder for Stored {
 ///     fn build<'a>(&'a self, idp: &'a TenantIdp) -> BoxFuture<'a, Result<TenantProvider, FederationError>> {
-///         let provider = self.read(idp).map_err(|fault| FederationError::Configuration { what: fault.to_string() });
+///         let provider = self.read(idp);
 ///         Box::pin(async move { Ok(TenantProvider { provider: provider?, policy: ProviderPolicy::default() }) })
 ///     }
 /// }

@@ -109,6 +109,27 @@ impl FactorKind {
         })
     }
 
+    /// Tells whether these are two factors: something known, and something held.
+    ///
+    /// A password is known. A login at an identity provider counts as that too, whatever was asked for there: who takes that account
+    /// over still lacks what is held here. Two codes are two things held, and a bare security key is one.
+    ///
+    /// ```
+    /// use axess_identity::FactorKind::{EmailOtp, Password, Totp};
+    /// use axess_identity::FactorKind;
+    /// assert!(FactorKind::are_two(&[Password, Totp]));
+    /// assert!(!FactorKind::are_two(&[EmailOtp, Totp]));
+    /// ```
+    #[must_use]
+    pub fn are_two<'a>(proved: impl IntoIterator<Item = &'a Self>) -> bool {
+        let is_known = |kind: &Self| matches!(kind, Self::Password | Self::LdapBind | Self::Federated(_));
+        let (mut known, mut held) = (false, false);
+        for kind in proved {
+            *if is_known(kind) { &mut known } else { &mut held } = true;
+        }
+        known && held
+    }
+
     /// Tells whether the credential is a short code its user types in.
     #[must_use]
     pub fn is_otp(&self) -> bool {

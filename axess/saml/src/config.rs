@@ -11,7 +11,7 @@ pub use mapping::AttributeMapping;
 pub(crate) use check::{Compiled, is_acceptable_url, is_within};
 
 use crate::{SamlBinding, SamlKey};
-use axess_factors::federated::{ProviderNetwork, ReplayGuard};
+use axess_factors::federated::{FederationError, ProviderNetwork, ReplayGuard};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// How far apart the clocks of the two sides may be, unless configured otherwise.
@@ -181,6 +181,12 @@ impl SamlConfigError {
     #[must_use]
     pub fn faults(&self) -> &[String] {
         &self.faults
+    }
+}
+
+impl From<SamlConfigError> for FederationError {
+    fn from(error: SamlConfigError) -> Self {
+        Self::Configuration { what: error.faults.join("; ") }
     }
 }
 

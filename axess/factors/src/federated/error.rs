@@ -60,8 +60,8 @@ pub enum FederationError {
     /// The answer was used before.
     #[error("the answer was used before")]
     Replayed,
-    /// The answer is not what the protocol demands.
-    #[error("the answer is malformed: {what}")]
+    /// The answer, or what was asked for, is not what the protocol demands.
+    #[error("malformed: {what}")]
     Malformed {
         /// What is wrong.
         what: &'static str,

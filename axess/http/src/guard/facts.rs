@@ -91,22 +91,17 @@ impl AuthnInfo {
         Ok(())
     }
 
-    /// Refuses unless two kinds of factor were proved: something known (a password) and something held.
-    ///
-    /// Two codes are two things held, and a bare security key is one: neither is enough. What another provider
-    /// asked for is not known here, so a federated login counts as neither.
+    /// Refuses unless two kinds of factor were proved: something known (a password, or a login at an identity provider) and
+    /// something held here ([`FactorKind::are_two`]).
     ///
     /// # Errors
     ///
     /// [`GuardRejection::SecondFactorRequired`].
     pub fn require_mfa(&self) -> Result<(), GuardRejection> {
-        let known = |kind: &FactorKind| matches!(kind, FactorKind::Password | FactorKind::LdapBind);
-        let held = |kind: &FactorKind| !known(kind) && !matches!(kind, FactorKind::Federated(_));
-        let proved = &self.factors_completed;
-        if proved.iter().any(known) && proved.iter().any(held) {
-            return Ok(());
+        match FactorKind::are_two(&self.factors_completed) {
+            true => Ok(()),
+            false => Err(GuardRejection::SecondFactorRequired),
         }
-        Err(GuardRejection::SecondFactorRequired)
     }
 }
 

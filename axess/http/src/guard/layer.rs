@@ -33,9 +33,8 @@ pub enum Guard {
     Authn,
     /// Somebody who is logged in with something known and something held.
     ///
-    /// A login at an identity provider counts as neither: a provider and then a code are not enough here
-    /// ([`AuthnInfo::require_mfa`](super::AuthnInfo::require_mfa)). Where they are to be, use [`Guard::Authn`] and a method with
-    /// both steps, or ask for the factors in a policy.
+    /// A login at an identity provider counts as something known, whatever was asked for there: alone it is not enough here
+    /// ([`AuthnInfo::require_mfa`](super::AuthnInfo::require_mfa)), with a local code or passkey after it it is.
     Mfa,
     /// Somebody whose latest proof is at most this old.
     Fresh(Duration),

@@ -1,3 +1,5 @@
+use axess_factors::federated::FederationError;
+
 /// Everything that is wrong with a configuration, at once; each fault says what to write instead.
 ///
 /// ```
@@ -27,5 +29,11 @@ impl OAuthConfigError {
     #[must_use]
     pub fn faults(&self) -> &[String] {
         &self.faults
+    }
+}
+
+impl From<OAuthConfigError> for FederationError {
+    fn from(error: OAuthConfigError) -> Self {
+        Self::Configuration { what: error.faults.join("; ") }
     }
 }

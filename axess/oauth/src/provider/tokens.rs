@@ -43,7 +43,7 @@ impl OidcProvider {
         }
         let key = key.or(self.instance_key.as_ref());
         key.map(Some).ok_or_else(|| FederationError::Configuration {
-            what: "the tokens are bound to the key of their login: hand it over".to_owned(),
+            what: "tokens are bound to a key here (DPoP): hand over the one of the login, or one of the instance".to_owned(),
         })
     }
 }

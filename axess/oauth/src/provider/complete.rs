@@ -78,7 +78,7 @@ impl OidcProvider {
         when: (DateTime<Utc>, &dyn SecureRng),
     ) -> Result<FederatedIdentity, FederationError> {
         let (subject, named) = (claims.subject().unwrap_or_default().to_owned(), self.subject(&claims));
-        let userinfo = self.userinfo(known, tokens.access_token.expose(), key, &subject, when).await?;
+        let userinfo = self.said_of_user(known, tokens.access_token.expose(), key, &subject, when).await?;
         let members = identity::merged(claims.into_map(), userinfo.unwrap_or_default());
         let mut identity = identity::from_claims(&self.config.issuer, members, &self.config.groups_claim)?;
         identity.subject = named;

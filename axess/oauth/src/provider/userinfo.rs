@@ -6,7 +6,7 @@ use crate::{
     http::MAX_ANSWER_BYTES,
     metadata::{Endpoint, Known},
 };
-use axess_factors::federated::FederationError;
+use axess_factors::federated::{FederatedTokens, FederationError};
 use axess_jose::{Expectations, Limits, TypRule, json, verify_with};
 use axess_rng::SecureRng;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,10 +17,32 @@ const USERINFO_ENDPOINT: &str = "its userinfo endpoint";
 const LIMITS: Limits = Limits { max_bytes: MAX_ANSWER_BYTES, max_depth: 16 };
 
 impl OidcProvider {
-    /// Asks what else the provider says of the user (OpenID Connect Core 1.0 §5.3); nothing where it is not to be asked.
+    /// Asks what the provider says of a user now, with the tokens of their login or of a refresh (OpenID Connect Core 1.0 §5.3).
     ///
-    /// The answer counts only when it is about the same user as the ID token (§5.3.2). It may be signed, encrypted, or both.
-    pub(super) async fn userinfo(
+    /// A login has asked already; this is for what changes, such as groups. `subject` is the `sub` of the ID token: an answer about
+    /// anybody else is refused (§5.3.2). `None` where the provider has no such endpoint, or is set up not to be asked.
+    ///
+    /// # Errors
+    ///
+    /// [`FederationError::Configuration`] when the access token is no good there, often for want of a scope, or the key it is
+    /// bound to is missing; [`FederationError::Malformed`] when the answer is none or about somebody else; any other
+    /// [`FederationError`].
+    pub async fn userinfo(
+        &self,
+        tokens: &FederatedTokens,
+        subject: &str,
+    ) -> Result<Option<Map<String, Value>>, FederationError> {
+        let known = self.known().await?;
+        let own_key = tokens.binding_key.as_ref().map(DpopKey::from_secret).transpose()?;
+        let key = self.key_or_instance(own_key.as_ref())?;
+        let when = (self.clock.now(), &*self.rng);
+        self.said_of_user(&known, tokens.access_token.expose(), key, subject, when).await
+    }
+
+    /// Asks what else the provider says of the user; nothing where it is not to be asked.
+    ///
+    /// The answer counts only when it is about the same user as the ID token. It may be signed, encrypted, or both.
+    pub(super) async fn said_of_user(
         &self,
         known: &Known,
         access_token: &str,

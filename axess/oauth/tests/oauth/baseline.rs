@@ -171,6 +171,10 @@ async fn tokens_are_refreshed_and_a_spent_one_is_refused() {
     assert!(!next.refresh_token.as_ref().unwrap().ct_eq(spent.expose()));
     let next = app.provider.refresh(&next, "alice").await.unwrap();
     assert!(!next.access_token.ct_eq(tokens.access_token.expose()));
+    let said = app.provider.userinfo(&next, "alice").await.unwrap().unwrap();
+    assert_eq!(said["sub"], "alice");
+    let foreign = app.provider.userinfo(&next, "bob").await.unwrap_err();
+    assert!(matches!(foreign, FederationError::Malformed { .. }), "{foreign}");
     let refused = app.provider.refresh(&tokens, "alice").await.unwrap_err();
     assert!(
         matches!(&refused, FederationError::GrantRefused { code } if code == "invalid_grant"),
@@ -178,6 +182,10 @@ async fn tokens_are_refreshed_and_a_spent_one_is_refused() {
     );
     // The replay ended the whole family.
     assert!(app.provider.refresh(&next, "alice").await.is_err());
+    let ended = app.provider.userinfo(&next, "alice").await.unwrap_err();
+    assert!(matches!(ended, FederationError::Configuration { .. }), "{ended}");
+    let silent = App::new(&peer, config(&peer, "basic").with_userinfo(false));
+    assert_eq!(silent.provider.userinfo(&next, "alice").await.unwrap(), None);
 
     // Another browser, in which nobody is logged in.
     let app = App::new(&peer, config(&peer, "basic").with_scopes(["openid", "offline_access"]));

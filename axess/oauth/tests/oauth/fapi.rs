@@ -46,7 +46,11 @@ async fn a_login_with_proofs_nonces_and_a_signed_answer() {
     let next = app.provider.refresh(&tokens, "alice").await.unwrap();
     assert!(next.binding_key.is_some(), "the next refresh needs it");
     assert!(next.refresh_token.unwrap().ct_eq(refresh.expose()), "the profile advises against rotation");
+    let said = app.provider.userinfo(&tokens, "alice").await.unwrap().unwrap();
+    assert_eq!(said["email"], "alice@example.test", "with a proof of the login's key");
     let keyless = FederatedTokens { binding_key: None, ..tokens };
+    let missing = app.provider.userinfo(&keyless, "alice").await.unwrap_err();
+    assert!(matches!(missing, FederationError::Configuration { .. }), "{missing}");
     let missing = app.provider.refresh(&keyless, "alice").await.unwrap_err();
     assert!(matches!(missing, FederationError::Configuration { .. }), "{missing}");
 }

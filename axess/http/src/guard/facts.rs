@@ -91,8 +91,9 @@ impl AuthnInfo {
         Ok(())
     }
 
-    /// Refuses unless two kinds of factor were proved: something known (a password, or a login at an identity provider) and
-    /// something held here ([`FactorKind::are_two`]).
+    /// Refuses unless two kinds of factor were proved, something known and something held ([`FactorKind::are_two`]).
+    ///
+    /// A password is known, and so is a login at an identity provider; a code and a passkey are held.
     ///
     /// # Errors
     ///

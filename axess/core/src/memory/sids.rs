@@ -93,7 +93,7 @@ impl SidStore for MemorySidStore {
         until: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut logouts = self.logouts.lock();
-        room_for(logouts.len(), 1)?;
+        room_for(logouts.len(), usize::from(!logouts.contains_key(&key)))?;
         let known = logouts.entry(key).or_insert(Noted { at, until });
         *known = Noted { at: known.at.max(at), until: known.until.max(until) };
         Ok(())

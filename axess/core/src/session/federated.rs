@@ -71,7 +71,7 @@ pub(crate) struct PendingLogin {
     /// When the provider may be asked about it; only for a login on another device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) device: Option<DevicePace>,
-    /// When it was begun: what the provider logs out afterwards is logged out.
+    /// When it was begun here: what the provider logs out afterwards is logged out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) begun_at: Option<DateTime<Utc>>,
 }

@@ -42,12 +42,14 @@ pub struct SidBinding {
 ///
 /// ```
 /// use axess_core::store::LoggedOut;
-/// assert_ne!(LoggedOut::Session("08a5019c"), LoggedOut::User("08a5019c"));
+/// assert_ne!(LoggedOut::Session("08a5019c"), LoggedOut::SessionOf("08a5019c", "248289761001"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoggedOut<'a> {
-    /// One of its sessions, by its `sid`.
+    /// One of its sessions, by its `sid`, whoever's it is.
     Session(&'a str),
+    /// A user's session, by its `sid` and their `sub`. A `SessionIndex` need not be unique (SAML Core §2.7.2).
+    SessionOf(&'a str, &'a str),
     /// All that a user had there, by their `sub`.
     User(&'a str),
     /// What a user had there without a name, by their `sub`.
@@ -69,13 +71,14 @@ impl LogoutKey {
     #[must_use]
     pub fn new(tenant_id: Option<TenantId>, issuer: &str, what: LoggedOut<'_>) -> Self {
         let tenant = tenant_id.map_or_else(String::new, |tenant_id| tenant_id.to_string());
-        let (kind, name) = match what {
-            LoggedOut::Session(sid) => ("sid", sid),
-            LoggedOut::User(subject) => ("sub", subject),
-            LoggedOut::Nameless(subject) => ("nameless", subject),
+        let (kind, sid, subject) = match what {
+            LoggedOut::Session(sid) => ("session", sid, ""),
+            LoggedOut::SessionOf(sid, subject) => ("session of", sid, subject),
+            LoggedOut::User(subject) => ("user", "", subject),
+            LoggedOut::Nameless(subject) => ("nameless", "", subject),
         };
         let mut digest = Sha256::new();
-        for part in [tenant.as_str(), issuer, kind, name] {
+        for part in [tenant.as_str(), issuer, kind, sid, subject] {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());
         }

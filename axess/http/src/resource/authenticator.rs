@@ -1,9 +1,7 @@
 use super::{AccessToken, DpopNonces, TokenRejection, rejection::suspicious};
 use crate::{Authenticator, ShellAudit, guard::GuardedRouter};
 use axess_clock::Clock;
-use axess_oauth::{
-    AccessTokenValidator, PresentedToken, ResourceMetadata, TokenBinding, TokenRefusal, TokenScheme,
-};
+use axess_oauth::{AccessTokenValidator, PresentedToken, ResourceMetadata, TokenRefusal, TokenScheme};
 use axum::{
     Json,
     extract::OriginalUri,
@@ -103,8 +101,8 @@ impl AccessTokens {
 
     /// Records tokens that are refused as somebody else's or forged (`AccessTokenRefused`).
     ///
-    /// That is a proof of possession that was used before or is wrong, another key or certificate, a wrong signature, issuer or
-    /// audience. Tokens that ran out, or are good for less, are no such thing.
+    /// That is a proof of possession that was used before or is wrong, another key or certificate or none where one is demanded, a wrong
+    /// signature, issuer or audience. Tokens that ran out, or are good for less, are no such thing.
     #[must_use]
     pub fn with_audit(self, audit: ShellAudit) -> Self {
         Self(Arc::new(Inner { audit: Some(audit), ..Arc::unwrap_or_clone(self.0) }))
@@ -187,7 +185,8 @@ impl AccessTokens {
             .validate(&presented, &self.0.clock)
             .await
             .map_err(|refusal| (refusal, scheme))?;
-        if self.must_have_key() && !matches!(token.binding, TokenBinding::Key(_)) {
+        // In this scheme a token without a key is refused already.
+        if self.must_have_key() && scheme != TokenScheme::Dpop {
             let what = "to no key, which is what counts here";
             return Err((TokenRefusal::NotTheHolder { what }, scheme));
         }

@@ -55,3 +55,21 @@ impl DpopNonces {
 fn window(now: DateTime<Utc>) -> i64 {
     now.timestamp().div_euclid(LASTS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn a_nonce_works_for_five_to_ten_minutes() {
+        let nonces = DpopNonces::new([7u8; 32]).unwrap();
+        let now: DateTime<Utc> = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+        let nonce = nonces.current(now);
+        for (after, works) in [(0, true), (299, true), (300, true), (599, true), (600, false), (-1, false)] {
+            assert_eq!(nonces.accepted(&nonce, now + TimeDelta::seconds(after)).is_some(), works, "{after}");
+        }
+        assert!(DpopNonces::new([8u8; 32]).unwrap().accepted(&nonce, now).is_none());
+        assert!(DpopNonces::new([0u8; 31]).is_err());
+    }
+}

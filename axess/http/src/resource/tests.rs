@@ -10,7 +10,7 @@ use axess_oauth::{
     AccessTokenRules, AccessTokenValidator, ResourceMetadata, TokenRefusal, TokenScheme, TokenSource,
 };
 use axum::{Router, body::Body, response::IntoResponse};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::DateTime;
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -276,18 +276,16 @@ async fn a_token_bound_to_a_certificate_needs_its_connection() {
     let with = |der: &[u8]| Request::get("/orders").extension(PeerCertificate(der.to_vec().into()));
     assert_eq!(site.send(with(der), &shown).await.0, 200);
     assert_eq!(site.send(with(&[0x30, 0x00]), &shown).await.0, 401);
-}
 
-#[test]
-fn a_nonce_works_for_five_to_ten_minutes() {
-    let nonces = DpopNonces::new([7u8; 32]).unwrap();
-    let now: DateTime<Utc> = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
-    let nonce = nonces.current(now);
-    for (after, works) in [(0, true), (299, true), (300, true), (599, true), (600, false), (-1, false)] {
-        assert_eq!(nonces.accepted(&nonce, now + TimeDelta::seconds(after)).is_some(), works, "{after}");
-    }
-    assert!(DpopNonces::new([8u8; 32]).unwrap().accepted(&nonce, now).is_none());
-    assert!(DpopNonces::new([0u8; 31]).is_err());
+    // Bound to both, it is good where keys are demanded; bound to this alone, it is not.
+    let site = Site::described(|_| {}, None, |it| it.dpop_bound_access_tokens_required = true);
+    let both = site.token(json!({ "cnf": { "jkt": site.holder.thumbprint(), "x5t#S256": s256(der) } }));
+    let (scheme, proof) =
+        (format!("DPoP {both}"), site.proof(&both, "https://api.example.com/orders", None, "p"));
+    let proved = [("authorization", scheme.as_str()), ("dpop", proof.as_str())];
+    assert_eq!(site.send(with(der), &proved).await.0, 200);
+    let bearer = format!("Bearer {}", site.token(json!({ "cnf": { "x5t#S256": s256(der) } })));
+    assert_eq!(site.send(with(der), &[("authorization", bearer.as_str())]).await.0, 401);
 }
 
 #[tokio::test]

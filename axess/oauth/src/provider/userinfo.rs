@@ -19,7 +19,7 @@ const LIMITS: Limits = Limits { max_bytes: MAX_ANSWER_BYTES, max_depth: 16 };
 impl OidcProvider {
     /// Asks what the provider says of a user now, with the tokens of their login or of a refresh (OpenID Connect Core 1.0 §5.3).
     ///
-    /// A login has asked already; this is for what changes, such as groups. `subject` is the `sub` of the ID token: an answer about
+    /// A login has asked already; this is for what changes, such as groups. `subject` is that of the identity: an answer about
     /// anybody else is refused (§5.3.2). `None` where the provider has no such endpoint, or is set up not to be asked.
     ///
     /// # Errors
@@ -36,6 +36,11 @@ impl OidcProvider {
         let own_key = tokens.binding_key.as_ref().map(DpopKey::from_secret).transpose()?;
         let key = self.key_or_instance(own_key.as_ref())?;
         let when = (self.clock.now(), &*self.rng);
+        // The tenant before the name there is in ID tokens alone.
+        let subject = match self.config.issuer_template() {
+            Some(_) => subject.split_once('/').map_or(subject, |(_, subject)| subject),
+            None => subject,
+        };
         self.said_of_user(&known, tokens.access_token.expose(), key, subject, when).await
     }
 

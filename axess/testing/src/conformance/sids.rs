@@ -320,7 +320,8 @@ async fn logouts_are_told_apart<S: SidStore>(store: Arc<S>, ground: Ground) -> V
     for tenant in [None, Some(me.tenant_id), Some(namesake.tenant_id)] {
         for issuer in [ISSUER, "https://other.example.com"] {
             let what = [LoggedOut::Session(&name), LoggedOut::User(&name), LoggedOut::Nameless(&name)];
-            keys.extend(what.map(|what| LogoutKey::new(tenant, issuer, what)));
+            let of = ["a", "b"].map(|subject| LoggedOut::SessionOf(&name, subject));
+            keys.extend(what.into_iter().chain(of).map(|what| LogoutKey::new(tenant, issuer, what)));
         }
     }
     for (at, key) in (0..).zip(&keys) {

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// How long a call may take.
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_secs(30);
 
 async fn begin_until_it_fails(store: Store, done: Arc<Mutex<Vec<SessionRecord>>>) -> Duration {
     loop {

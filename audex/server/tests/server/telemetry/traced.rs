@@ -187,7 +187,7 @@ async fn a_collector_that_is_gone_costs_no_time() {
         for _ in 0..20_000 {
             drop(span::database("probe"));
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "{endpoint}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(20), "{endpoint}: {:?}", began.elapsed());
         drop(guard);
         let began = Instant::now();
         tokio::task::spawn_blocking(move || traces.close(Duration::from_secs(1))).await.unwrap();

@@ -9,7 +9,7 @@ use crate::{
 use axess_factors::federated::{
     BegunFederation, FederationError, FederationOptions, PendingFederation, Redirection,
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 
 /// How long the browser may take at the provider, whatever the provider's own limit is.
@@ -88,14 +88,14 @@ impl<I, F> AuthnService<I, F> {
         let (provider, context) = (&call.resolved.provider, self.federation_context(&call.name));
         match provider.begin(&options, context).await {
             Ok(BegunFederation { redirection, pending }) => {
-                self.keep_pending(call, purpose, options.return_to, pending, None).await?;
+                self.keep_pending(call, purpose, options.return_to, pending, None, Some(self.now())).await?;
                 Ok(redirection)
             }
             Err(error) => Err(self.not_begun(call, error).await?),
         }
     }
 
-    /// Keeps what the answer must fit.
+    /// Keeps what the answer must fit, and when the login was begun, if that was here.
     pub(super) async fn keep_pending(
         &self,
         call: &Call<'_>,
@@ -103,6 +103,7 @@ impl<I, F> AuthnService<I, F> {
         return_to: Option<String>,
         mut pending: PendingFederation,
         device: Option<DevicePace>,
+        begun_at: Option<DateTime<Utc>>,
     ) -> Result<(), AuthnError> {
         let issuer = call.resolved.provider.issuer();
         let fits = pending.check().and_then(|()| {
@@ -112,9 +113,8 @@ impl<I, F> AuthnService<I, F> {
         if let Err(error) = fits {
             return Err(self.not_begun(call, error).await?);
         }
-        let now = self.now();
-        pending.expires_at = pending.expires_at.min(now + MAX_PENDING);
-        let (tenant_id, begun_at) = (call.tenant_id, Some(now));
+        pending.expires_at = pending.expires_at.min(self.now() + MAX_PENDING);
+        let tenant_id = call.tenant_id;
         let login = PendingLogin { tenant_id, purpose, return_to, pending, device, begun_at };
         call.session.record(Change::SetFederation(Arc::new(login)));
         self.metrics.federation_begun(call.name.as_str());

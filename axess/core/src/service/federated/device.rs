@@ -92,9 +92,10 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
             Err(error) => return Err(self.not_begun(&call, error).await?),
         };
         let BegunDevice { user_code, verification_uri, verification_uri_complete, interval, pending } = begun;
-        let (pace, expires_at) = (DevicePace::after(seconds(interval), self.now()), pending.expires_at);
+        let (now, expires_at) = (self.now(), pending.expires_at);
+        let pace = DevicePace::after(seconds(interval), now);
         let interval = Duration::from_secs(pace.interval_secs.into());
-        self.keep_pending(&call, purpose, options.return_to, pending, Some(pace)).await?;
+        self.keep_pending(&call, purpose, options.return_to, pending, Some(pace), Some(now)).await?;
         Ok(DeviceLogin { user_code, verification_uri, verification_uri_complete, interval, expires_at })
     }
 }

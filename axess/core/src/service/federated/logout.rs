@@ -145,7 +145,7 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
     ///
     /// All sessions that belong to the one it names end, with their refresh tokens; when it names a user too, also those of that
     /// user at whose login the provider named no session; when it names a user only, all that this user began at the provider. A login
-    /// that was begun before and is still on its way ends nowhere ([`FederatedOutcome::Refused`](super::FederatedOutcome::Refused)). A provider that serves all tenants ends them in all of them, whichever is named. When such a session is over already, but may live on in its refresh tokens, all
+    /// that was begun before and is still on its way logs nobody in: it is refused, or its last step is, and a step-up ends its session. A provider that serves all tenants ends them in all of them, whichever is named. When such a session is over already, but may live on in its refresh tokens, all
     /// refresh tokens of its user are revoked. The answer to a logout of ours ([`begin_federated_logout`](Self::begin_federated_logout))
     /// ends nothing, and is taken once.
     ///
@@ -176,8 +176,9 @@ impl<I: IdentityLookup, F> AuthnService<I, F> {
         match verified {
             Ok(notice) => {
                 // Noted first, obeyed second: a login that is on its way sees the note, or is found by its binding.
-                self.note(&call, logout, &notice).await?;
+                let noted = self.note(&call, logout, &notice).await;
                 let outcome = self.obey(&call, logout, &notice).await?;
+                noted?;
                 self.close(&call, logout, &notice).await?;
                 Ok(outcome)
             }

@@ -45,7 +45,7 @@ impl<I: IdentityAdmin, F: FactorStore> AuthnService<I, F> {
         };
         match begun {
             Ok(UnsolicitedFederation { pending, return_to }) => {
-                self.keep_pending(&call, Purpose::Login, return_to, pending, None).await?;
+                self.keep_pending(&call, Purpose::Login, return_to, pending, None, None).await?;
                 self.complete_federated_login(session, provider, response).await
             }
             Err(error) => {

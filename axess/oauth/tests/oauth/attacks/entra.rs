@@ -56,6 +56,8 @@ async fn only_tenants_on_the_list_vouch_and_only_for_their_own() {
             "the same subject of another tenant is another user"
         );
         assert_eq!(alice.issuer, format!("{}/organizations/v2.0", hostile.base));
+        let said = login.provider.userinfo(alice.tokens.as_ref().unwrap(), &alice.subject).await.unwrap();
+        assert_eq!(said.unwrap()["sub"], "alice");
         assert!(
             alice.email.is_some() && !alice.email_verified,
             "either may write down the other's addresses"

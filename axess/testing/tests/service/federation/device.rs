@@ -74,6 +74,21 @@ async fn a_user_agrees_elsewhere_and_is_logged_in_here() {
 }
 
 #[tokio::test]
+async fn a_logout_at_the_provider_overtakes_it() {
+    let (world, session, _) = waiting().await;
+    world.suite.clock.advance(Duration::from_secs(5));
+    let request = world.suite.session().await;
+    let logout = super::provider::message(Some("sid-1"), None, Some("jti-1"));
+    let told = world.service.complete_backchannel_logout(&request, TENANT, "okta", logout).await;
+    assert!(told.is_ok(), "{told:?}");
+    let word = FederatedIdentity { session_id: Some("sid-1".into()), ..world.word("1") };
+    world.idp.say_of_device(Ok(DevicePoll::Granted(Box::new(word))));
+    let done = over(ask(&world, &session, 1).await);
+    assert!(!done.outcome.is_authenticated(), "{:?}", done.outcome);
+    assert!(!world.suite.reopen(&session).await.is_authenticated());
+}
+
+#[tokio::test]
 async fn what_ends_a_login_ends_it_for_good() {
     type Say = fn() -> FederationError;
     let cases: [(&str, Say, FederationRefusalReason); 3] = [

@@ -14,6 +14,10 @@ use crate::{
     store::{LoggedOut, LogoutKey, Owner},
 };
 use axess_factors::federated::LogoutNotice;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How far a provider's clock may be ahead of ours.
+const CLOCK_LEEWAY: TimeDelta = TimeDelta::minutes(1);
 
 impl<I, F> AuthnService<I, F> {
     /// Remembers a logout for as long as a login that was begun before may take.
@@ -27,8 +31,12 @@ impl<I, F> AuthnService<I, F> {
             return Ok(());
         }
         let (issuer, now) = (super::link_issuer(call, notice), self.now());
-        let sessions = notice.session_ids.iter().map(|sid| LoggedOut::Session(sid));
-        let user = notice.subject.as_deref().map(|subject| match notice.session_ids.is_empty() {
+        let subject = notice.subject.as_deref();
+        let sessions = notice.session_ids.iter().map(|sid| match subject {
+            Some(subject) => LoggedOut::SessionOf(sid, subject),
+            None => LoggedOut::Session(sid),
+        });
+        let user = subject.map(|subject| match notice.session_ids.is_empty() {
             true => LoggedOut::User(subject),
             false => LoggedOut::Nameless(subject),
         });
@@ -51,17 +59,21 @@ impl<I, F> AuthnService<I, F> {
         let (Some(logout), Some(lineage)) = (self.provider_logout(), call.session.lineage()) else {
             return Ok(());
         };
-        let Some(begun_at) = begun.begun_at else { return Ok(()) };
-        let (issuer, now) = (login.link_issuer(), self.now());
+        let (issuer, now, subject) = (login.link_issuer(), self.now(), login.subject.as_str());
         // Who authenticated there since, was not logged out by what came before.
-        let authenticated_at = login.auth_time.map_or(begun_at, |at| at.max(begun_at));
-        let named = match &login.session_id {
-            Some(sid) => (LoggedOut::Session(sid), begun_at),
-            None => (LoggedOut::Nameless(&login.subject), authenticated_at),
+        let authenticated_at = login.auth_time.map(|at| at - CLOCK_LEEWAY);
+        // Where nobody here asked for it, that is all there is to tell by.
+        let begun_at = begun.begun_at.or(authenticated_at).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let since = authenticated_at.map_or(begun_at, |at| at.max(begun_at));
+        let named: &[_] = match &login.session_id {
+            Some(sid) => {
+                &[(LoggedOut::Session(sid), begun_at), (LoggedOut::SessionOf(sid, subject), begun_at)]
+            }
+            None => &[(LoggedOut::Nameless(subject), since)],
         };
-        for (what, since) in [named, (LoggedOut::User(&login.subject), authenticated_at)] {
-            let key = LogoutKey::new(call.resolved.of, &issuer, what);
-            if logout.sids.last_logout(key, now).await?.is_some_and(|at| at > since) {
+        for (what, since) in named.iter().chain(&[(LoggedOut::User(subject), since)]) {
+            let key = LogoutKey::new(call.resolved.of, &issuer, *what);
+            if logout.sids.last_logout(key, now).await?.is_some_and(|at| at > *since) {
                 return Ok(logout.sids.unbind(owner.tenant_id, issuer, lineage).await?);
             }
         }

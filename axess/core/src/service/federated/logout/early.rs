@@ -61,7 +61,7 @@ impl<I, F> AuthnService<I, F> {
         };
         let (issuer, now, subject) = (login.link_issuer(), self.now(), login.subject.as_str());
         // Who authenticated there since, was not logged out by what came before.
-        let authenticated_at = login.auth_time.map(|at| at - CLOCK_LEEWAY);
+        let authenticated_at = login.auth_time.and_then(|at| at.checked_sub_signed(CLOCK_LEEWAY));
         // Where nobody here asked for it, that is all there is to tell by.
         let begun_at = begun.begun_at.or(authenticated_at).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let since = authenticated_at.map_or(begun_at, |at| at.max(begun_at));
